@@ -1,0 +1,64 @@
+using System.Collections.Immutable;
+using OrleansGateway.Grains.Contracts.Accounts;
+
+namespace OrleansGateway.Ledger;
+
+/// <summary>
+/// What the account protocol asks of the database. Each call is one try: an exception other than
+/// <see cref="LedgerDataException"/> means that the answer was lost, not that nothing happened.
+/// </summary>
+public interface ILedger
+{
+    /// <summary>Makes the account's row unless it is there. Epoch, version and money begin at 0.</summary>
+    Task CreateAccountAsync(string accountId, string name, RateLimits limits, DateTimeOffset at, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Raises the epoch and the version, moves reserved into quarantined, reserves an eighth of what is free, and reads the
+    /// account. Changes nothing, and reads the same, where the row has <paramref name="activationId"/> already.
+    /// </summary>
+    /// <param name="accountId">The account.</param>
+    /// <param name="activationId">Random, one an activation.</param>
+    /// <param name="processId">Random, one a process.</param>
+    /// <param name="at">Stored as the activation's time.</param>
+    /// <param name="cancellationToken">Gives up waiting.</param>
+    /// <returns>Null if there is no such account.</returns>
+    Task<ActivatedAccount?> ActivateAsync(
+        string accountId, string activationId, string processId, DateTimeOffset at, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// One statement, one transaction: commits each batch whose epoch and version match its row, leaves the others out, then
+    /// reads the rows of those that it left out. One batch an account.
+    /// </summary>
+    /// <returns>One answer a batch, in their order.</returns>
+    /// <exception cref="LedgerDataException">A constraint refused the data of some batch: none is committed.</exception>
+    Task<ImmutableArray<BatchAnswer>> CommitAsync(ImmutableArray<AccountBatch> batches, CancellationToken cancellationToken);
+
+    /// <summary>The rows that the account has under these kinds and refs.</summary>
+    Task<ImmutableArray<LedgerEntry>> FindEntriesAsync(
+        string accountId, ImmutableArray<EntryRef> refs, CancellationToken cancellationToken);
+
+    /// <summary>The request that the account last admitted under an idempotency key; null if there is none.</summary>
+    Task<IdempotencyRow?> FindIdempotencyAsync(string accountId, string key, CancellationToken cancellationToken);
+}
+
+/// <summary>What makes a movement of one account the only one of its kind.</summary>
+public readonly record struct EntryRef(EntryKind Kind, string Ref);
+
+/// <summary>The database refused the data itself (a constraint, a range): the same data is refused again.</summary>
+public sealed class LedgerDataException : Exception
+{
+    public LedgerDataException(string message, Exception? inner = null)
+        : base(message, inner)
+    {
+    }
+}
+
+/// <summary>Whether this process is the only one that may run accounts on the database, as far as it knows.</summary>
+public interface ISoleGateway
+{
+    /// <summary>
+    /// True while the lock is held. Then what another process has left in quarantine belongs to a dead one, and is free at
+    /// once. Without the lock no account is activated and nothing admitted.
+    /// </summary>
+    bool IsHeld { get; }
+}
