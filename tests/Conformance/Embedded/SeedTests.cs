@@ -14,7 +14,7 @@ public sealed class SeedTests
         var (trace, scheduler) = Run(seed: 1);
 
         Assert.True(scheduler.Steps > 1000);
-        string[] everything = ["saw a failure", "gave up", "tick", "deactivated ApplicationRequested", "deactivated ShuttingDown"];
+        string[] everything = ["saw a failure", "gave up", "was cancelled", "tick", "deactivated ApplicationRequested", "deactivated ShuttingDown"];
         Assert.All(everything, what => Assert.Contains(trace, note => note.EndsWith(what, StringComparison.Ordinal)));
     }
 
