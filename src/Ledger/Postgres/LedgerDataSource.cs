@@ -39,15 +39,19 @@ public static class LedgerDataSource
         {
             CommandTimeout = CommandTimeoutSeconds,
             CancellationTimeout = 1000,
-            TcpKeepAlive = true,
-            TcpKeepAliveTime = 5,
-            TcpKeepAliveInterval = 2,
             Enlist = false,
             // Nothing sets session state, so a returned session needs no reset.
             NoResetOnClose = true,
             // A refused row's values must not reach logs.
             IncludeErrorDetail = false,
         };
+        if (settings.Host?.StartsWith('/') != true) // a Unix socket needs no keep-alives and refuses them
+        {
+            settings.TcpKeepAlive = true;
+            settings.TcpKeepAliveTime = 5;
+            settings.TcpKeepAliveInterval = 2;
+        }
+
         settings.Options = string.IsNullOrEmpty(settings.Options) ? SessionSettings : $"{settings.Options} {SessionSettings}";
         return settings;
     }
