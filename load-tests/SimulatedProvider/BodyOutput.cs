@@ -18,7 +18,9 @@ internal sealed class BodyOutput(PipeWriter writer, SimulatedBehaviour behaviour
     {
         if (_pending is null)
         {
-            writer.Write(bytes);
+            // Asked for no certain size, Kestrel may hand out an empty span.
+            bytes.CopyTo(writer.GetSpan(bytes.Length));
+            writer.Advance(bytes.Length);
         }
         else
         {

@@ -107,6 +107,11 @@ public sealed class SimulatedProviderHost : IAsyncDisposable, IHttpApplication<H
 
     void IHttpApplication<HttpContext>.DisposeContext(HttpContext context, Exception? exception)
     {
+        // Kestrel answers 500 and logs; without a logger a defect of the provider would go unseen.
+        if (exception is not null)
+        {
+            Console.Error.WriteLine(exception);
+        }
     }
 
     Task IHttpApplication<HttpContext>.ProcessRequestAsync(HttpContext context)
