@@ -41,6 +41,7 @@ internal sealed class HoldSession
     private bool _isRefused;
     private bool _isLost;
     private bool _isSettling;
+    private bool _isDecided;
     private Task _growth = Task.CompletedTask;
 
     /// <param name="startedAt">The clock's timestamp when the admission was first asked for.</param>
@@ -192,6 +193,20 @@ internal sealed class HoldSession
         lock (_lock)
         {
             _isSettling = true;
+        }
+    }
+
+    /// <summary>
+    /// Decides what becomes of the response: the settlement's answer and the end of the wait for it race, and the one that
+    /// comes first gets true.
+    /// </summary>
+    public bool TryDecideResponse()
+    {
+        lock (_lock)
+        {
+            var isFirst = !_isDecided;
+            _isDecided = true;
+            return isFirst;
         }
     }
 
