@@ -18,20 +18,8 @@ public sealed class EdgeOptions
     /// <summary>The most requests that run, or wait for their settlement, at once; past it clients are told to come back.</summary>
     public int MaxRunningRequests { get; set; } = 20_000;
 
-    /// <summary>The largest <c>n</c> of a request.</summary>
-    public int MaxChoices { get; set; } = 8;
-
     /// <summary>The most channels that one request is tried on.</summary>
     public int MaxAttempts { get; set; } = 3;
-
-    /// <summary>Until a provider has answered with its status. Reasoning models may think for minutes.</summary>
-    public int FirstByteTimeoutMs { get; set; } = 300_000;
-
-    /// <summary>Between two events of a stream, or two reads of another answer; comments do not count.</summary>
-    public int IdleTimeoutMs { get; set; } = 120_000;
-
-    /// <summary>A request's whole time. The accounts' longest age of a hold must not be less.</summary>
-    public int TotalTimeoutMs { get; set; } = 30 * 60_000;
 
     /// <summary>How long a client may leave what was sent to it unread.</summary>
     public int WriteTimeoutMs { get; set; } = 60_000;
@@ -73,11 +61,7 @@ internal sealed class EdgeOptionsValidator : IValidateOptions<EdgeOptions>
         Range(nameof(options.MaxBodyBytes), options.MaxBodyBytes, 1024, 1024 * 1024 * 1024);
         Range(nameof(options.MaxAnswerBytes), options.MaxAnswerBytes, 1024, 1024 * 1024 * 1024);
         Range(nameof(options.MaxRunningRequests), options.MaxRunningRequests, 1, 1_000_000);
-        Range(nameof(options.MaxChoices), options.MaxChoices, 1, 128);
         Range(nameof(options.MaxAttempts), options.MaxAttempts, 1, 10);
-        Range(nameof(options.FirstByteTimeoutMs), options.FirstByteTimeoutMs, 100, 3_600_000);
-        Range(nameof(options.IdleTimeoutMs), options.IdleTimeoutMs, 100, 3_600_000);
-        Range(nameof(options.TotalTimeoutMs), options.TotalTimeoutMs, 1000, 3_600_000);
         Range(nameof(options.WriteTimeoutMs), options.WriteTimeoutMs, 100, 3_600_000);
         Range(nameof(options.KeepAliveMs), options.KeepAliveMs, 100, 3_600_000);
         Range(nameof(options.UsageTimeoutMs), options.UsageTimeoutMs, 100, 600_000);
