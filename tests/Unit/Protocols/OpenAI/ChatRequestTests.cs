@@ -224,6 +224,7 @@ public sealed class ChatRequestTests
     [InlineData("""{"type":"input_audio","input_audio":{"data":"https:\/\/example.org\/a.wav"}}""")]
     [InlineData("""{"type":"video_url","video_url":{"url":"https://example.org/a.mp4"}}""")]
     [InlineData("""{"type":"input_video","data":"x"}""")]
+    [InlineData("""{"video":["https://example.org/a.mp4"]}""")]
     public void TryRead_InputThatIsNotInTheBody_IsBoundedByTheWindow(string part)
     {
         var request = Read($$"""{"model":"m","messages":[{"role":"user","content":[{{part}}]}]}""");

@@ -187,6 +187,8 @@ public sealed class ChatStreamTests
     [InlineData("[1]", ChatPayloadKind.Malformed)]
     [InlineData("""{"choices":[],"prompt_filter_results":[]}""", ChatPayloadKind.Other)]
     [InlineData("""{"choices":[],"usage":null}""", ChatPayloadKind.Other)]
+    [InlineData("""{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1}}""", ChatPayloadKind.UsageOnly)]
+    [InlineData("""{"usage":{"prompt_tokens":1,"completion_tokens":1}}""", ChatPayloadKind.UsageOnly)]
     [InlineData("""{"error":{"message":"x"}}""", ChatPayloadKind.Error)]
     [InlineData("""{"error":null,"choices":[{"delta":{}}]}""", ChatPayloadKind.Choices)]
     [InlineData("""{"code":"Throttling","message":"slow","request_id":"r"}""", ChatPayloadKind.Error)]

@@ -71,6 +71,15 @@ public sealed class UpstreamErrorTests
     }
 
     [Theory]
+    [InlineData("Your credit balance is too low to access the API.", UpstreamFailure.OutOfFunds)]
+    [InlineData("API key not valid. Please pass a valid API key.", UpstreamFailure.Auth)]
+    [InlineData("Invalid value: 'API key not valid, your credit balance is too low'.", UpstreamFailure.BadRequest)]
+    public void Read_BadRequestInWords_IsTheChannelsFaultOnlyWhereTheProviderSpeaks(string message, UpstreamFailure failure)
+    {
+        Assert.Equal(failure, Read(400, Error("invalid_request", message)).Failure);
+    }
+
+    [Theory]
     [InlineData(UpstreamFailure.BadRequest, false)]
     [InlineData(UpstreamFailure.ContentFiltered, false)]
     [InlineData(UpstreamFailure.TooLarge, false)]
