@@ -15,6 +15,7 @@ using OrleansGateway.Edge;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.SimulatedProvider;
+using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Edge;
 
