@@ -45,9 +45,20 @@ public readonly record struct Usage
     /// <summary>Whether the provider reported nothing and the tokens are estimated from the text.</summary>
     [Id(11)] public bool IsEstimated { get; init; }
 
-    /// <summary>All input, tokens: what a price's tiers go by.</summary>
-    public long TotalInput => Input + CachedInput + CacheWrite5m + CacheWrite1h + AudioInput + ImageInput;
+    /// <summary>All input, tokens: what a price's tiers go by. A sum that does not fit is the greatest number.</summary>
+    public long TotalInput => Sum(Input, CachedInput, CacheWrite5m, CacheWrite1h, AudioInput, ImageInput);
 
-    /// <summary>All output, tokens.</summary>
-    public long TotalOutput => Output + Reasoning + AudioOutput + ImageOutput;
+    /// <summary>All output, tokens. A sum that does not fit is the greatest number.</summary>
+    public long TotalOutput => Sum(Output, Reasoning, AudioOutput, ImageOutput);
+
+    /// <summary>Providers report these counts: whatever they claim, a sum never wraps around into a cheap one.</summary>
+    private static long Sum(params ReadOnlySpan<long> counts)
+    {
+        Int128 sum = 0;
+        foreach (var count in counts)
+        {
+            sum += count;
+        }
+        return (long)Int128.Min(sum, long.MaxValue);
+    }
 }
