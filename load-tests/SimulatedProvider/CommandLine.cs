@@ -12,7 +12,20 @@ internal static class CommandLine
     public static RootCommand Create(Func<SimulatedProviderOptions, Task> run)
     {
         var port = new Option<int?>("--port") { Description = "port on 127.0.0.1; 0, the default, takes a free one" };
-        var urls = new Option<Uri?>("--urls") { Description = "address to listen on, in place of --port" };
+        var urls = new Option<Uri?>("--urls")
+        {
+            Description = "address to listen on, in place of --port",
+            CustomParser = result =>
+            {
+                if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttp)
+                {
+                    return url;
+                }
+
+                result.AddError("--urls: expected an address such as http://127.0.0.1:8080");
+                return null;
+            },
+        };
         var record = new Option<int>("--record")
         {
             Description = "how many of the last requests GET /sim/requests shows",

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using OrleansGateway.SimulatedProvider;
@@ -9,7 +10,8 @@ namespace OrleansGateway.Tests.Unit.SimulatedProvider;
 
 public sealed class SimulatedProviderTests : IAsyncLifetime
 {
-    private readonly HttpClient _client = new();
+    // An answer that is given up closes its connection at once instead of being drained.
+    private readonly HttpClient _client = new(new SocketsHttpHandler { MaxResponseDrainSize = 0 });
     private SimulatedProviderHost _provider = null!;
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
@@ -68,6 +70,31 @@ public sealed class SimulatedProviderTests : IAsyncLifetime
         Assert.Equal(Content(whole), string.Concat(chunks[..^1].Select(chunk => (string?)chunk["choices"]![0]!["delta"]!["content"])));
         Assert.Empty(chunks[^1]["choices"]!.AsArray());
         Assert.Equal(whole["usage"]!.ToJsonString(), chunks[^1]["usage"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Stream_Split_SendsPiecesOfThoseSizes()
+    {
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(_provider.BaseAddress.Host, _provider.BaseAddress.Port, Cancelled);
+        const string Body = """{"model":"m","stream":true,"messages":[{"role":"user","content":"x"}],"sim":{"tokens":2,"split":[3,17]}}""";
+        var request = $"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {Body.Length}\r\n\r\n{Body}";
+        await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(request), Cancelled);
+        using var reader = new StreamReader(socket.GetStream(), Encoding.Latin1);
+
+        var raw = await reader.ReadToEndAsync(Cancelled);
+
+        // Each piece is one chunk of HTTP: its size in hex on a line before it.
+        var rest = raw[(raw.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..];
+        var sizes = new List<int>();
+        while (Convert.ToInt32(rest[..rest.IndexOf('\r')], 16) is var size and > 0)
+        {
+            sizes.Add(size);
+            rest = rest[(rest.IndexOf('\n') + 1 + size + 2)..];
+        }
+
+        Assert.All(sizes[..^1].Select((size, piece) => (size, piece)), pair => Assert.Equal(pair.piece % 2 == 0 ? 3 : 17, pair.size));
+        Assert.InRange(sizes[^1], 1, 17);
     }
 
     [Theory]

@@ -1,0 +1,119 @@
+using System.Collections.Immutable;
+
+namespace OrleansGateway.Grains.Contracts.Catalog;
+
+/// <summary>Reads the models that customers can call.</summary>
+internal sealed class ModelReader(CatalogProblems problems, PriceReader prices)
+{
+    private const long MaxTokens = 1_000_000_000;
+    private const int MaxNameLength = 128;
+    private const int MaxChoices = 128;
+
+    private readonly HashSet<string> _names = new(StringComparer.Ordinal);
+
+    public ImmutableArray<(Model Model, CatalogNode Node)> Read(CatalogFields root)
+    {
+        var models = root.Objects("models").Select(fields => (ReadModel(fields), fields.Node)).ToImmutableArray();
+        if (models.IsEmpty)
+        {
+            problems.Error(root.Find("models") ?? root.Node, "A catalog needs a model.");
+        }
+        return models;
+    }
+
+    private Model ReadModel(CatalogFields fields)
+    {
+        var id = fields.Text("id");
+        CheckName(fields.Find("id"), id);
+        var aliases = fields.Texts("aliases");
+        foreach (var (node, alias) in aliases)
+        {
+            CheckName(node, alias);
+        }
+        var contextWindow = fields.Integer("context_window", 1, MaxTokens);
+        var (input, output) = ReadModalities(fields);
+        var (image, audio, file) = ReadBounds(fields, contextWindow);
+        var created = fields.Date("created");
+        if (fields.Find("created") is null)
+        {
+            fields.Missing("created");
+        }
+        var model = new Model
+        {
+            Id = id,
+            Aliases = [.. aliases.Select(alias => alias.Text)],
+            OwnedBy = fields.Text("owned_by"),
+            Created = created is { } day ? new DateTimeOffset(day, TimeOnly.MinValue, TimeSpan.Zero).ToUnixTimeSeconds() : 0,
+            ContextWindow = contextWindow,
+            MaxOutputTokens = fields.Integer("max_output_tokens", 1, MaxTokens),
+            Input = input,
+            Output = output,
+            ThinksUnseen = fields.Flag("thinks_unseen", false),
+            ImageTokens = image,
+            AudioTokens = audio,
+            FileTokens = file,
+            MaxChoices = (int)fields.Integer("max_n", 1, MaxChoices, 8),
+            Prices = prices.Read(fields, id),
+        };
+        fields.Finish();
+        return model;
+    }
+
+    private void CheckName(CatalogNode? node, string name)
+    {
+        if (node is null || name.Length == 0)
+        {
+            return;
+        }
+        if (name.Length > MaxNameLength || name.Any(character => character is <= ' ' or > '~' or '#' or '@'))
+        {
+            problems.Error(node, $"A model's name has at most {MaxNameLength} printable ASCII characters, no blanks, '#' or '@'.");
+        }
+        if (!_names.Add(name))
+        {
+            problems.Error(node, $"The model name '{name}' is there twice.");
+        }
+    }
+
+    private (Modalities Input, Modalities Output) ReadModalities(CatalogFields model)
+    {
+        if (model.Find("modalities") is not { } node)
+        {
+            return (Modalities.Text, Modalities.Text);
+        }
+        var fields = new CatalogFields(node, problems);
+        var modalities = (Read("input"), Read("output"));
+        fields.Finish();
+        return modalities;
+
+        Modalities Read(string name)
+        {
+            if (fields.Find(name) is null)
+            {
+                return Modalities.Text;
+            }
+            return fields.Items(name).Aggregate(Modalities.None, (all, item) => all | fields.ChoiceOf(
+                item,
+                Modalities.None,
+                ("text", Modalities.Text),
+                ("image", Modalities.Image),
+                ("audio", Modalities.Audio),
+                ("file", Modalities.File)));
+        }
+    }
+
+    private (long Image, long Audio, long File) ReadBounds(CatalogFields model, long contextWindow)
+    {
+        if (model.Find("bounds") is not { } node)
+        {
+            return (contextWindow, contextWindow, contextWindow);
+        }
+        var fields = new CatalogFields(node, problems);
+        var bounds = (
+            fields.Integer("image_tokens", 0, MaxTokens, contextWindow),
+            fields.Integer("audio_tokens", 0, MaxTokens, contextWindow),
+            fields.Integer("file_tokens", 0, MaxTokens, contextWindow));
+        fields.Finish();
+        return bounds;
+    }
+}

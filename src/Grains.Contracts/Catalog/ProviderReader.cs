@@ -1,0 +1,79 @@
+using System.Collections.Immutable;
+
+namespace OrleansGateway.Grains.Contracts.Catalog;
+
+/// <summary>Reads the providers behind the gateway.</summary>
+internal sealed class ProviderReader(CatalogProblems problems, CatalogEnvironment environment)
+{
+    public ImmutableArray<Provider> Read(CatalogFields root)
+    {
+        var providers = ImmutableArray.CreateBuilder<Provider>();
+        foreach (var fields in root.Objects("providers"))
+        {
+            var provider = ReadProvider(fields);
+            if (provider.Name.Length > 0 && providers.Any(other => other.Name == provider.Name))
+            {
+                problems.Error(fields.Find("name")!, $"The provider '{provider.Name}' is there twice.");
+            }
+            providers.Add(provider);
+        }
+        return providers.ToImmutable();
+    }
+
+    private Provider ReadProvider(CatalogFields fields)
+    {
+        var name = fields.Text("name");
+        var provider = new Provider
+        {
+            Name = name,
+            Dialect = ReadDialect(fields),
+            BaseUrl = ReadBaseUrl(fields),
+            DisplayName = fields.OptionalText("display_name") ?? name,
+            PolicyUrl = fields.Url("policy_url", mayHaveQuery: true),
+            Country = fields.OptionalText("country"),
+        };
+        if (provider.Country is { } country && (country.Length != 2 || !country.All(char.IsAsciiLetterUpper)))
+        {
+            problems.Error(fields.Find("country")!, "A country code of two capital letters is expected, for example US.");
+        }
+        fields.Finish();
+        return provider;
+    }
+
+    private Dialect ReadDialect(CatalogFields fields)
+    {
+        if (fields.Find("kind") is not { } node)
+        {
+            fields.Missing("kind");
+            return Dialect.OpenAI;
+        }
+        var dialect = fields.ChoiceOf(
+            node, Dialect.OpenAI, ("openai", Dialect.OpenAI), ("anthropic", Dialect.Anthropic), ("gemini", Dialect.Gemini));
+        if (dialect != Dialect.OpenAI)
+        {
+            problems.Error(node, $"The kind '{node.Text}' is not supported yet. Use the provider's OpenAI-compatible address with kind openai.");
+        }
+        return dialect;
+    }
+
+    private Uri? ReadBaseUrl(CatalogFields fields)
+    {
+        var mayBeInsecure = fields.Flag("allow_insecure", false);
+        var literal = fields.Find("base_url");
+        var variable = fields.Find("base_url_env");
+        if ((literal is null) == (variable is null))
+        {
+            problems.Error(literal ?? fields.Node, "A provider needs either base_url or base_url_env.");
+            return null;
+        }
+        var node = literal ?? variable!;
+        var url = literal is not null
+            ? fields.Url("base_url")
+            : environment.Read(fields, "base_url_env") is { } text ? fields.UrlOf(node, text) : null;
+        if (url is { Scheme: "http", IsLoopback: false } && !mayBeInsecure)
+        {
+            problems.Error(node, "An address without TLS is only for this machine: use https, or set allow_insecure.");
+        }
+        return url is null || url.AbsolutePath.EndsWith('/') ? url : new Uri(url.AbsoluteUri + "/");
+    }
+}

@@ -1,0 +1,83 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+
+namespace OrleansGateway.Protocols.Json;
+
+/// <summary>Where a JSON member stands in a text: from its name's opening quote to its value's end, in bytes.</summary>
+internal readonly record struct JsonMember(int NameStart, int ValueStart, int ValueEnd)
+{
+    public bool IsPresent => ValueEnd > 0;
+
+    public int ValueLength => ValueEnd - ValueStart;
+
+    /// <summary>The same member in a text that is longer or shorter from <paramref name="from"/> on.</summary>
+    public JsonMember Shift(int from, int by) => NameStart < from ? this : new(NameStart + by, ValueStart + by, ValueEnd + by);
+
+    public ReadOnlySpan<byte> Value(ReadOnlySpan<byte> json) => json[ValueStart..ValueEnd];
+}
+
+/// <summary>A few replacements in a JSON text, kept in order. Everything outside of them stays byte for byte.</summary>
+internal struct JsonSplices
+{
+    private const int Capacity = 8;
+
+    private Items _items;
+
+    public int Count { get; private set; }
+
+    public readonly JsonSplice this[int index] => _items[index];
+
+    /// <summary>Adds a replacement; an insertion goes before what is replaced at the same place.</summary>
+    public void Replace(int start, int end, ReadOnlyMemory<byte> replacement)
+    {
+        var at = Count++;
+        for (; at > 0 && (_items[at - 1].Start, _items[at - 1].End).CompareTo((start, end)) > 0; at--)
+        {
+            _items[at] = _items[at - 1];
+        }
+
+        _items[at] = new(start, end, replacement);
+    }
+
+    public void ReplaceValue(JsonMember member, ReadOnlyMemory<byte> value) => Replace(member.ValueStart, member.ValueEnd, value);
+
+    /// <summary>Takes a member out together with one comma beside it.</summary>
+    public void Remove(ReadOnlySpan<byte> json, JsonMember member)
+    {
+        var (start, end) = (member.NameStart, member.ValueEnd);
+        var after = end + json[end..].IndexOfAnyExcept(" \t\r\n"u8);
+        if (json[after] == ',')
+        {
+            end = after + 1;
+        }
+        else
+        {
+            var before = json[..start].LastIndexOfAnyExcept(" \t\r\n"u8);
+            start = json[before] == ',' ? before : start;
+        }
+
+        Replace(start, end, default);
+    }
+
+    public readonly void Write(ReadOnlySpan<byte> json, IBufferWriter<byte> writer)
+    {
+        var position = 0;
+        for (var i = 0; i < Count; i++)
+        {
+            writer.Write(json[position.._items[i].Start]);
+            writer.Write(_items[i].Replacement.Span);
+            position = _items[i].End;
+        }
+
+        writer.Write(json[position..]);
+    }
+
+    [InlineArray(Capacity)]
+    private struct Items
+    {
+        private JsonSplice _first;
+    }
+}
+
+/// <summary>Bytes from start to end (exclusive) give way to the replacement.</summary>
+internal readonly record struct JsonSplice(int Start, int End, ReadOnlyMemory<byte> Replacement);

@@ -1,0 +1,50 @@
+namespace OrleansGateway.Protocols.Metering;
+
+/// <summary>
+/// What a request used, in tokens by kind. The kinds are disjoint: each token is counted in exactly one of them,
+/// so that a cost is the sum of kind times price.
+/// </summary>
+public readonly record struct TokenUsage
+{
+    /// <summary>Text input tokens that were neither read from nor written to a cache.</summary>
+    public long UncachedInput { get; init; }
+
+    /// <summary>Input tokens read from the provider's prompt cache.</summary>
+    public long CacheRead { get; init; }
+
+    /// <summary>Input tokens written to the cache for five minutes, or with no lifetime told.</summary>
+    public long CacheWrite5m { get; init; }
+
+    /// <summary>Input tokens written to the cache for an hour.</summary>
+    public long CacheWrite1h { get; init; }
+
+    /// <summary>Uncached audio input tokens.</summary>
+    public long AudioInput { get; init; }
+
+    /// <summary>Uncached image input tokens.</summary>
+    public long ImageInput { get; init; }
+
+    /// <summary>Visible text output tokens: without reasoning, audio and images.</summary>
+    public long Output { get; init; }
+
+    /// <summary>Output tokens spent on reasoning, shown or not.</summary>
+    public long Reasoning { get; init; }
+
+    /// <summary>Audio output tokens.</summary>
+    public long AudioOutput { get; init; }
+
+    /// <summary>Image output tokens.</summary>
+    public long ImageOutput { get; init; }
+
+    /// <summary>True when the provider did not report (all of) it and the text was counted instead.</summary>
+    public bool IsEstimated { get; init; }
+
+    /// <summary>True when the provider's numbers contradicted each other or were negative and were put right.</summary>
+    public bool IsInconsistent { get; init; }
+
+    /// <summary>All input tokens.</summary>
+    public long TotalInput => UncachedInput + CacheRead + CacheWrite5m + CacheWrite1h + AudioInput + ImageInput;
+
+    /// <summary>All output tokens.</summary>
+    public long TotalOutput => Output + Reasoning + AudioOutput + ImageOutput;
+}

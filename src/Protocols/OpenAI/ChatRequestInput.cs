@@ -1,0 +1,297 @@
+using System.Text.Json;
+
+namespace OrleansGateway.Protocols.OpenAI;
+
+public sealed partial class ChatRequest
+{
+    /// <summary>The part of the scan that sizes the prompt.</summary>
+    private ref partial struct Scanner
+    {
+        private bool ReadMessages()
+        {
+            if (_reader.TokenType != JsonTokenType.StartArray)
+            {
+                return _reader.TokenType == JsonTokenType.Null
+                    ? Missing("messages")
+                    : Fail($"Invalid type for 'messages': expected an array of objects, but got {Found()} instead.", "messages", "invalid_type");
+            }
+
+            while (_reader.Read() && _reader.TokenType != JsonTokenType.EndArray)
+            {
+                if (!ReadMessage())
+                {
+                    return false;
+                }
+
+                _request.MessageCount++;
+            }
+
+            return _request.MessageCount > 0
+                || Fail("Invalid 'messages': empty array. Expected an array with minimum length 1.", "messages", "empty_array");
+        }
+
+        private bool ReadMessage()
+        {
+            var path = _request.MessageCount;
+            if (_reader.TokenType != JsonTokenType.StartObject)
+            {
+                return Fail(
+                    $"Invalid type for 'messages[{path}]': expected an object, but got {Found()} instead.", $"messages[{path}]", "invalid_type");
+            }
+
+            var hasRole = false;
+            while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
+            {
+                CountName(withStructure: false);
+                var isRole = _reader.ValueTextEquals("role"u8);
+                var isContent = _reader.ValueTextEquals("content"u8);
+                var isAudio = _reader.ValueTextEquals("audio"u8);
+                _reader.Read();
+                if (isRole && _reader.TokenType != JsonTokenType.String)
+                {
+                    return Fail(
+                        $"Invalid type for 'messages[{path}].role': expected a string, but got {Found()} instead.",
+                        $"messages[{path}].role",
+                        "invalid_type");
+                }
+
+                hasRole |= isRole;
+
+                // An earlier answer's audio is named by its id: the provider keeps it.
+                _request.HasUnsizedInput |= isAudio && _reader.TokenType != JsonTokenType.Null;
+                if (isContent && _reader.TokenType == JsonTokenType.StartArray)
+                {
+                    ReadParts();
+                }
+                else
+                {
+                    CountValue(withStructure: false);
+                }
+            }
+
+            return hasRole || Missing($"messages[{path}].role");
+        }
+
+        private void ReadParts()
+        {
+            while (_reader.Read() && _reader.TokenType != JsonTokenType.EndArray)
+            {
+                if (_reader.TokenType == JsonTokenType.StartObject)
+                {
+                    ReadPart();
+                }
+                else
+                {
+                    CountValue(withStructure: false);
+                }
+            }
+        }
+
+        private void ReadPart()
+        {
+            while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
+            {
+                CountName(withStructure: false);
+                var isType = _reader.ValueTextEquals("type"u8);
+                var isImage = _reader.ValueTextEquals("image_url"u8);
+                var isAudio = _reader.ValueTextEquals("input_audio"u8);
+                var isFile = _reader.ValueTextEquals("file"u8);
+                _reader.Read();
+                if (isType)
+                {
+                    _request.HasUnsizedInput |= !IsKnownPartType();
+                }
+
+                if (isImage || isAudio || isFile)
+                {
+                    ReadMedia(isImage, isAudio);
+                }
+                else
+                {
+                    CountValue(withStructure: false);
+                }
+            }
+        }
+
+        private readonly bool IsKnownPartType() =>
+            _reader.TokenType == JsonTokenType.String
+            && (_reader.ValueTextEquals("text"u8) || _reader.ValueTextEquals("image_url"u8) || _reader.ValueTextEquals("refusal"u8)
+                || _reader.ValueTextEquals("input_audio"u8) || _reader.ValueTextEquals("file"u8));
+
+        /// <summary>A picture, audio clip or file: an object, or just its address or data as some providers allow.</summary>
+        private void ReadMedia(bool isImage, bool isAudio)
+        {
+            if (isImage)
+            {
+                _request.ImageCount++;
+            }
+            else if (isAudio)
+            {
+                _request.AudioCount++;
+            }
+            else
+            {
+                _request.FileCount++;
+            }
+
+            if (_reader.TokenType == JsonTokenType.String)
+            {
+                CountPayload(isImage, isAudio);
+                return;
+            }
+
+            if (_reader.TokenType != JsonTokenType.StartObject)
+            {
+                CountValue(withStructure: false);
+                return;
+            }
+
+            while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
+            {
+                CountName(withStructure: false);
+                var isPayload = _reader.ValueTextEquals(isImage ? "url"u8 : isAudio ? "data"u8 : "file_data"u8);
+                var isDetail = _reader.ValueTextEquals("detail"u8);
+                var isStored = _reader.ValueTextEquals("file_id"u8);
+                _reader.Read();
+                _request.HasUnsizedInput |= isStored && _reader.TokenType != JsonTokenType.Null;
+                _request.LowDetailImageCount +=
+                    isImage && isDetail && _reader.TokenType == JsonTokenType.String && _reader.ValueTextEquals("low"u8) ? 1 : 0;
+                if (isPayload && _reader.TokenType == JsonTokenType.String)
+                {
+                    CountPayload(isImage, isAudio);
+                }
+                else
+                {
+                    CountValue(withStructure: false);
+                }
+            }
+        }
+
+        private void CountPayload(bool isImage, bool isAudio)
+        {
+            var value = _reader.ValueSpan;
+            var isDataUrl = value.StartsWith("data:"u8);
+            var head = value[..Math.Min(value.Length, 64)];
+
+            // Base64 has no colon; an escape other than of a slash may hide one.
+            var isAddress = !isDataUrl && (head.Contains((byte)':') || head.IndexOf("\\u"u8) >= 0);
+            var payload = isDataUrl ? value[(value.IndexOf((byte)',') + 1)..] : value;
+            var bytes = payload.Length / 4L * 3;
+            if (isImage && isDataUrl)
+            {
+                _request.ImageBytes += bytes;
+            }
+            else if (isImage)
+            {
+                _request.RemoteImageCount++;
+                CountText();
+            }
+            else if (isAddress)
+            {
+                _request.HasUnsizedInput = true;
+                CountText();
+            }
+            else if (isAudio)
+            {
+                _request.AudioBytes += bytes;
+            }
+            else
+            {
+                _request.FileBytes += bytes;
+            }
+        }
+
+        private void ReadTools(bool areFunctions)
+        {
+            if (_reader.TokenType != JsonTokenType.StartArray)
+            {
+                CountValue(withStructure: true);
+                return;
+            }
+
+            while (_reader.Read() && _reader.TokenType != JsonTokenType.EndArray)
+            {
+                _request.ToolCount++;
+                if (_reader.TokenType != JsonTokenType.StartObject)
+                {
+                    CountValue(withStructure: true);
+                    continue;
+                }
+
+                while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
+                {
+                    CountName(withStructure: true);
+                    var isType = _reader.ValueTextEquals("type"u8);
+                    _reader.Read();
+                    _request.HasHostedTools |= isType && !areFunctions && _reader.TokenType == JsonTokenType.String
+                        && !_reader.ValueTextEquals("function"u8) && !_reader.ValueTextEquals("custom"u8);
+                    CountValue(withStructure: true);
+                }
+            }
+        }
+
+        private void ReadModalities()
+        {
+            var depth = _reader.CurrentDepth;
+            do
+            {
+                if (_reader.TokenType == JsonTokenType.String)
+                {
+                    _request.HasAudioOutput |= _reader.ValueTextEquals("audio"u8);
+                    _request.HasImageOutput |= _reader.ValueTextEquals("image"u8);
+                }
+            }
+            while (!IsLast(depth) && _reader.Read());
+        }
+
+        private void ReadPrediction()
+        {
+            var before = _text.Bytes;
+            CountValue(withStructure: true);
+            _request.PredictionBytes = _text.Bytes - before;
+        }
+
+        private readonly string? ShortString() =>
+            _reader.TokenType == JsonTokenType.String && _reader.ValueSpan.Length <= 64 ? _reader.GetString() : null;
+
+        /// <summary>
+        /// Counts a value as text. With structure its punctuation counts too: schemas are shown to the model as JSON,
+        /// messages are not.
+        /// </summary>
+        private void CountValue(bool withStructure)
+        {
+            var depth = _reader.CurrentDepth;
+            do
+            {
+                switch (_reader.TokenType)
+                {
+                    case JsonTokenType.PropertyName: CountName(withStructure); break;
+                    case JsonTokenType.String: CountText(); break;
+                    default: _structureBytes += _reader.ValueSpan.Length; break;
+                }
+
+                _structureBytes += withStructure ? 3 : 0;
+            }
+            while (!IsLast(depth) && _reader.Read());
+        }
+
+        private void CountName(bool withStructure)
+        {
+            if (withStructure)
+            {
+                CountText();
+            }
+            else
+            {
+                // Counted for the bound, not for the estimate: templates do not show a message's field names.
+                _structureBytes += _reader.ValueSpan.Length;
+            }
+        }
+
+        private void CountText() => _text.AddJson(_reader.ValueSpan);
+
+        private readonly bool IsLast(int depth) =>
+            _reader.CurrentDepth == depth
+            && _reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray or JsonTokenType.PropertyName);
+    }
+}

@@ -1,0 +1,350 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+using OrleansGateway.Protocols.Json;
+
+namespace OrleansGateway.Protocols.OpenAI;
+
+public sealed partial class ChatRequest
+{
+    private const int MaxModelBytes = 256;
+
+    private JsonMember _modelMember;
+    private JsonMember _streamOptionsMember;
+    private JsonMember _includeUsageMember;
+    private bool _streamOptionsIsObject;
+    private bool _streamOptionsIsEmpty;
+    private JsonMember _maxTokensMember;
+    private JsonMember _maxCompletionTokensMember;
+    private int _rootStart;
+
+    /// <summary>One pass over the body. Methods that read a value start on its first token and end on its last.</summary>
+    private ref partial struct Scanner
+    {
+        private static readonly byte[][] Names =
+        [
+            "model"u8.ToArray(), "messages"u8.ToArray(), "stream"u8.ToArray(), "stream_options"u8.ToArray(), "n"u8.ToArray(),
+            "max_tokens"u8.ToArray(), "max_completion_tokens"u8.ToArray(), "tools"u8.ToArray(), "functions"u8.ToArray(),
+            "modalities"u8.ToArray(), "audio"u8.ToArray(), "prediction"u8.ToArray(), "reasoning_effort"u8.ToArray(),
+            "service_tier"u8.ToArray(), "web_search_options"u8.ToArray(), "enable_search"u8.ToArray(),
+        ];
+
+        private readonly ChatRequest _request;
+        private readonly int _maxChoices;
+        private Utf8JsonReader _reader;
+        private OpenAIError? _error;
+        private int _seen;
+        private HashSet<string>? _others;
+        private int _nameStart;
+        private Metering.TokenEstimate _text;
+        private long _structureBytes;
+
+        public Scanner(ChatRequest request, int maxChoices)
+        {
+            _request = request;
+            _maxChoices = maxChoices;
+            _reader = new(request.Body.Span, new JsonReaderOptions { MaxDepth = MaxDepth });
+        }
+
+        public OpenAIError? Run()
+        {
+            if (!Utf8.IsValid(_request.Body.Span))
+            {
+                return OpenAIError.BadRequest("The body of your request is not valid UTF-8.");
+            }
+
+            try
+            {
+                return ReadRoot() ? CheckWhole() : _error;
+            }
+            catch (JsonException e)
+            {
+                var inside = _reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray ? 1 : 0;
+                return _reader.CurrentDepth + inside >= MaxDepth
+                    ? OpenAIError.BadRequest($"The JSON body of your request is nested deeper than {MaxDepth} levels.")
+                    : OpenAIError.BadRequest(
+                        $"We could not parse the JSON body of your request: it is malformed or cut off at line {e.LineNumber + 1}, "
+                        + $"byte {e.BytePositionInLine + 1} of that line ({_request.Body.Length} bytes received).");
+            }
+            catch (InvalidOperationException)
+            {
+                // The reader's answer to a name or value that escapes one half of a surrogate pair.
+                return OpenAIError.BadRequest(
+                    $"We could not parse the JSON body of your request: a string near byte {_reader.TokenStartIndex} is not valid Unicode.");
+            }
+        }
+
+        private bool ReadRoot()
+        {
+            _reader.Read();
+            if (_reader.TokenType != JsonTokenType.StartObject)
+            {
+                return Fail($"Invalid body: expected a JSON object, but got {Found()} instead.", null, "invalid_type");
+            }
+
+            _request._rootStart = (int)_reader.BytesConsumed;
+            while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
+            {
+                _nameStart = (int)_reader.TokenStartIndex;
+                var known = FindName();
+                if (_error is not null || !ReadMember(known))
+                {
+                    return false;
+                }
+            }
+
+            return !_reader.Read();
+        }
+
+        /// <summary>The index of the known name, or -1. Refuses a name seen before, and one that only differs in case.</summary>
+        private int FindName()
+        {
+            ReadOnlySpan<byte> name = _reader.ValueIsEscaped ? Encoding.UTF8.GetBytes(_reader.GetString()!) : _reader.ValueSpan;
+            for (var i = 0; i < Names.Length; i++)
+            {
+                if (name.SequenceEqual(Names[i]))
+                {
+                    if ((_seen & (1 << i)) != 0)
+                    {
+                        Fail($"Duplicate parameter: '{Encoding.ASCII.GetString(name)}'.", Encoding.ASCII.GetString(name), "duplicate_parameter");
+                    }
+
+                    _seen |= 1 << i;
+                    return i;
+                }
+            }
+
+            FindOtherName(Encoding.UTF8.GetString(name));
+            return -1;
+        }
+
+        private void FindOtherName(string name)
+        {
+            // Go's decoder, behind many providers, matches names by Unicode case folding: it would read such a
+            // member as the known one and bill what was never bounded here.
+            var folded = name.Replace('\u017F', 's').Replace('\u212A', 'k');
+            foreach (var known in Names)
+            {
+                if (known.Length == folded.Length && Encoding.ASCII.GetString(known).Equals(folded, StringComparison.OrdinalIgnoreCase))
+                {
+                    Fail($"Unknown parameter: '{name}'. Did you mean '{Encoding.ASCII.GetString(known)}'?", name, "unknown_parameter");
+                    return;
+                }
+            }
+
+            _others ??= new(StringComparer.Ordinal);
+            if (!_others.Add(name))
+            {
+                var shown = name.Length <= 64 ? name : name[..64];
+                Fail($"Duplicate parameter: '{shown}'.", shown, "duplicate_parameter");
+            }
+        }
+
+        private bool ReadMember(int known)
+        {
+            _reader.Read();
+            switch (known)
+            {
+                case 0: return ReadModel();
+                case 1: return ReadMessages();
+                case 2: return ReadStream();
+                case 3: return ReadStreamOptions();
+                case 4: return ReadChoices();
+                case 5: return ReadOutputLimit("max_tokens", OutputLimitField.MaxTokens, out _request._maxTokensMember);
+                case 6: return ReadOutputLimit("max_completion_tokens", OutputLimitField.MaxCompletionTokens, out _request._maxCompletionTokensMember);
+                case 7 or 8: ReadTools(known == 8); return true;
+                case 9: ReadModalities(); return true;
+                case 10: _request.HasAudioOutput |= _reader.TokenType != JsonTokenType.Null; break;
+                case 11: ReadPrediction(); return true;
+                case 12: _request.ReasoningEffort = ShortString(); break;
+                case 13: _request.ServiceTier = ShortString(); break;
+                case 14: _request.HasHostedTools |= _reader.TokenType != JsonTokenType.Null; break;
+                case 15: _request.HasHostedTools |= _reader.TokenType is not (JsonTokenType.Null or JsonTokenType.False); break;
+                default: break;
+            }
+
+            CountValue(withStructure: true);
+            return true;
+        }
+
+        private bool ReadModel()
+        {
+            if (_reader.TokenType != JsonTokenType.String)
+            {
+                return _reader.TokenType == JsonTokenType.Null
+                    ? Missing("model")
+                    : Fail($"Invalid type for 'model': expected a string, but got {Found()} instead.", "model", "invalid_type");
+            }
+
+            if (_reader.ValueSpan.Length > MaxModelBytes)
+            {
+                return Fail($"Invalid 'model': string too long. Expected at most {MaxModelBytes} bytes.", "model", "string_above_max_length");
+            }
+
+            _request.Model = _reader.GetString()!;
+            _request._modelMember = Member();
+            return _request.Model.Length > 0 || Missing("model");
+        }
+
+        private bool ReadStream()
+        {
+            _request.Stream = _reader.TokenType == JsonTokenType.True;
+            return _reader.TokenType is JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null
+                || Fail($"Invalid type for 'stream': expected a boolean, but got {Found()} instead.", "stream", "invalid_type");
+        }
+
+        private bool ReadStreamOptions()
+        {
+            if (_reader.TokenType == JsonTokenType.Null)
+            {
+                _request._streamOptionsMember = Member();
+                return true;
+            }
+
+            if (_reader.TokenType != JsonTokenType.StartObject)
+            {
+                return Fail($"Invalid type for 'stream_options': expected an object, but got {Found()} instead.", "stream_options", "invalid_type");
+            }
+
+            var (nameStart, valueStart) = (_nameStart, (int)_reader.TokenStartIndex);
+            var seen = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+            while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var name = _reader.GetString()!;
+                if (!seen.Add(name))
+                {
+                    return Fail("Duplicate parameter in 'stream_options'.", "stream_options", "duplicate_parameter");
+                }
+
+                _nameStart = (int)_reader.TokenStartIndex;
+                _reader.Read();
+                if (name == "include_usage" && !ReadIncludeUsage())
+                {
+                    return false;
+                }
+
+                _reader.Skip();
+            }
+
+            _request._streamOptionsIsObject = true;
+            _request._streamOptionsIsEmpty = seen.Count == 0;
+            _request._streamOptionsMember = new(nameStart, valueStart, (int)_reader.BytesConsumed);
+            return true;
+        }
+
+        private bool ReadIncludeUsage()
+        {
+            _request.IncludeUsage = _reader.TokenType == JsonTokenType.True;
+            _request._includeUsageMember = Member();
+            return _reader.TokenType is JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null
+                || Fail(
+                    $"Invalid type for 'stream_options.include_usage': expected a boolean, but got {Found()} instead.",
+                    "stream_options.include_usage",
+                    "invalid_type");
+        }
+
+        private bool ReadChoices()
+        {
+            if (_reader.TokenType == JsonTokenType.Null)
+            {
+                return true;
+            }
+
+            if (!ReadPositive("n", _maxChoices, out var choices))
+            {
+                return false;
+            }
+
+            _request.Choices = choices;
+            return true;
+        }
+
+        private bool ReadOutputLimit(string name, OutputLimitField field, out JsonMember member)
+        {
+            member = Member();
+            if (_reader.TokenType == JsonTokenType.Null)
+            {
+                return true;
+            }
+
+            if (!ReadPositive(name, int.MaxValue, out var limit))
+            {
+                return false;
+            }
+
+            if (_request.MaxOutputTokens is not null)
+            {
+                return Fail(
+                    "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+                    "max_tokens",
+                    "invalid_parameter_combination");
+            }
+
+            (_request.MaxOutputTokens, _request.OutputLimitField) = (limit, field);
+            return true;
+        }
+
+        private bool ReadPositive(string name, int most, out int value)
+        {
+            value = 0;
+            if (_reader.TokenType != JsonTokenType.Number)
+            {
+                return Fail($"Invalid type for '{name}': expected an integer, but got {Found()} instead.", name, "invalid_type");
+            }
+
+            if (_reader.ValueSpan.ContainsAny((byte)'.', (byte)'e', (byte)'E'))
+            {
+                return Fail($"Invalid type for '{name}': expected an integer, but got a decimal number instead.", name, "invalid_type");
+            }
+
+            if (_reader.TryGetInt32(out value) && value >= 1 && value <= most)
+            {
+                return true;
+            }
+
+            return _reader.ValueSpan[0] == '-' || (value < 1 && _reader.ValueSpan.Length == 1)
+                ? Fail($"Invalid '{name}': integer below minimum value. Expected a value >= 1.", name, "integer_below_min_value")
+                : Fail($"Invalid '{name}': integer above maximum value. Expected a value <= {most}.", name, "integer_above_max_value");
+        }
+
+        private OpenAIError? CheckWhole()
+        {
+            if (_request.Model.Length == 0)
+            {
+                Missing("model");
+            }
+            else if ((_seen & 2) == 0)
+            {
+                Missing("messages");
+            }
+            else if (_request._streamOptionsIsObject && !_request.Stream)
+            {
+                Fail("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options", null);
+            }
+
+            _request.TextBytes = _text.Bytes + _structureBytes;
+            _request.EstimatedInputTokens = _text.Tokens + (4L * _request.MessageCount);
+            return _error;
+        }
+
+        private readonly JsonMember Member() => new(_nameStart, (int)_reader.TokenStartIndex, (int)_reader.BytesConsumed);
+
+        private bool Missing(string name) => Fail($"Missing required parameter: '{name}'.", name, "missing_required_parameter");
+
+        private bool Fail(string message, string? param, string? code)
+        {
+            _error ??= OpenAIError.BadRequest(message, param, code);
+            return false;
+        }
+
+        private readonly string Found() => _reader.TokenType switch
+        {
+            JsonTokenType.StartObject => "an object",
+            JsonTokenType.StartArray => "an array",
+            JsonTokenType.String => "a string",
+            JsonTokenType.Number => "a number",
+            JsonTokenType.True or JsonTokenType.False => "a boolean",
+            _ => "null",
+        };
+    }
+}

@@ -1,0 +1,67 @@
+using System.Buffers;
+using OrleansGateway.Protocols.Metering;
+
+namespace OrleansGateway.Protocols.OpenAI;
+
+/// <summary>A Chat Completions response that was not streamed, and what it tells.</summary>
+public readonly struct ChatResponse
+{
+    private readonly ChatMembers _members;
+    private readonly ChatOutput _output;
+    private readonly int _usageStart;
+    private readonly int _usageEnd;
+
+    private ChatResponse(in ChatScanner scan)
+    {
+        Kind = scan.Kind;
+        Reported = scan.HasUsage ? scan.Tokens : null;
+        HasMalformedUsage = scan.HasMalformedUsage;
+        HasOutput = scan.HasOutput;
+        FinishReason = scan.FinishReason;
+        ChoiceCount = scan.ChoiceCount;
+        _members = new(scan.Model, scan.Usage, scan.SensitiveFinish);
+        _output = new() { Text = scan.Text, Reasoning = scan.Reasoning, AudioBytes = scan.AudioBytes };
+        (_usageStart, _usageEnd) = (scan.UsageJson.ValueStart, scan.UsageJson.ValueEnd);
+    }
+
+    private ChatResponse(ChatPayloadKind kind) => Kind = kind;
+
+    /// <summary>Choices for a completion; Error or Malformed for a failed provider; Other for JSON of another kind.</summary>
+    public ChatPayloadKind Kind { get; }
+
+    /// <summary>The usage that the provider reported, null when it reported none.</summary>
+    public TokenUsage? Reported { get; }
+
+    /// <summary>Whether there is a usage that could not be read.</summary>
+    public bool HasMalformedUsage { get; }
+
+    /// <summary>Whether there is any output.</summary>
+    public bool HasOutput { get; }
+
+    /// <summary>The reason with which its last choice ended.</summary>
+    public FinishReason FinishReason { get; }
+
+    /// <summary>Number of choices.</summary>
+    public int ChoiceCount { get; }
+
+    /// <summary>Bytes of text (UTF-8) of the output, reasoning included.</summary>
+    public long OutputBytes => _output.Text.Bytes + _output.Reasoning.Bytes;
+
+    /// <summary>Reads a whole body. Blank lines before it are allowed: DeepSeek sends them while it works.</summary>
+    public static ChatResponse Read(ReadOnlySpan<byte> body)
+    {
+        var scan = new ChatScanner(body);
+        return scan.TryScan() ? new(scan) : new(ChatPayloadKind.Malformed);
+    }
+
+    /// <summary>What the request has used: as reported, a zero included, else counted from the text.</summary>
+    /// <param name="estimatedInputTokens">The input, for want of a report.</param>
+    public TokenUsage Usage(long estimatedInputTokens) => Reported ?? _output.Estimate(estimatedInputTokens);
+
+    /// <summary>The body's usage object as it stands; empty when none was read.</summary>
+    public ReadOnlySpan<byte> UsageJson(ReadOnlySpan<byte> body) => body[_usageStart.._usageEnd];
+
+    /// <summary>Writes the body to the client, untouched but for the edits. Not for errors.</summary>
+    public void WriteTo(IBufferWriter<byte> writer, ReadOnlySpan<byte> body, in ChatEdits edits) =>
+        _members.Splices(body, edits).Write(body, writer);
+}

@@ -1,0 +1,271 @@
+using System.Buffers;
+using OrleansGateway.Protocols.Metering;
+
+namespace OrleansGateway.Protocols.OpenAI;
+
+/// <summary>
+/// Meters one Chat Completions stream, fed the data of each event in order. Reading a chunk of text allocates nothing.
+/// </summary>
+/// <param name="choices">How many choices the request asked for.</param>
+public sealed class ChatStreamMeter(int choices)
+{
+    private static readonly SearchValues<byte> EndsPlainText = SearchValues.Create(
+        Enumerable.Range(0, 0x20).Append('"').Append('\\').Select(value => (byte)value).ToArray());
+
+    private ChatOutput _output;
+    private UInt128 _ended;
+    private bool _outputSinceUsage;
+    private byte[] _usageJson = [];
+    private int _usageJsonLength;
+    private ChatTemplate _template;
+    private ChatStreamHead _head;
+
+    /// <summary>The usage that the provider reported last, null when it reported none.</summary>
+    public TokenUsage? Reported { get; private set; }
+
+    /// <summary>Whether a usage came that could not be read.</summary>
+    public bool HasMalformedUsage { get; private set; }
+
+    /// <summary>Whether any output has come.</summary>
+    public bool HasOutput { get; private set; }
+
+    /// <summary>Bytes of text (UTF-8) that came as output, reasoning included.</summary>
+    public long OutputBytes => _output.Text.Bytes + _output.Reasoning.Bytes;
+
+    /// <summary>Output tokens so far by the text that came: what a running hold has to cover.</summary>
+    public long EstimatedOutputTokens => _output.Estimate(0).TotalOutput;
+
+    /// <summary>Whether all choices have ended.</summary>
+    public bool AllChoicesEnded => UInt128.PopCount(_ended) >= (UInt128)choices;
+
+    /// <summary>The id for chunks of our own when the stream ends before its first chunk.</summary>
+    public string FallbackId { get; init; } = "chatcmpl-0";
+
+    /// <summary>The time for such chunks, in Unix seconds.</summary>
+    public long FallbackCreatedSeconds { get; init; }
+
+    /// <summary>
+    /// What the request has used: the provider's last report, a zero included. Where none came, or output came after it
+    /// (then it was not the final one), the text is counted.
+    /// </summary>
+    /// <param name="estimatedInputTokens">The input, for want of a report.</param>
+    public TokenUsage Usage(long estimatedInputTokens)
+    {
+        if (Reported is not { } reported)
+        {
+            return _output.Estimate(estimatedInputTokens);
+        }
+
+        var counted = _output.Estimate(0);
+        return !_outputSinceUsage || counted.TotalOutput <= reported.TotalOutput
+            ? reported
+            : reported with
+            {
+                Output = counted.Output,
+                Reasoning = counted.Reasoning,
+                AudioOutput = counted.AudioOutput,
+                ImageOutput = 0,
+                IsEstimated = true,
+            };
+    }
+
+    /// <summary>Meters one payload and says what it is. Nothing is metered of a malformed one.</summary>
+    public ChatChunk Read(ReadOnlySpan<byte> payload)
+    {
+        if (_template.TryMatch(payload, out var text, out var members))
+        {
+            return ReadPlainText(text, members);
+        }
+
+        if (payload.Trim(" \n"u8).IsEmpty)
+        {
+            return new ChatChunk { Kind = ChatPayloadKind.Empty };
+        }
+
+        if (payload.Trim(" \n"u8).SequenceEqual("[DONE]"u8))
+        {
+            return new ChatChunk { Kind = ChatPayloadKind.Done };
+        }
+
+        var scan = new ChatScanner(payload);
+        return scan.TryScan() ? Take(payload, scan) : new ChatChunk { Kind = ChatPayloadKind.Malformed };
+    }
+
+    /// <summary>
+    /// Writes the chunk that tells the usage, with no choices: before <c>[DONE]</c>, for a client that asked for it. The
+    /// provider's own object if it reported one, else <paramref name="usage"/>.
+    /// </summary>
+    /// <param name="writer">The client's stream.</param>
+    /// <param name="modelJson">The public model name as a JSON string; empty takes the provider's.</param>
+    /// <param name="usage">What was charged for.</param>
+    /// <param name="costNanos">The charge in nanos (10⁻⁹ USD) to show as <c>usage.cost</c>; null shows none.</param>
+    public void WriteUsageEvent(IBufferWriter<byte> writer, ReadOnlyMemory<byte> modelJson, in TokenUsage usage, long? costNanos)
+    {
+        WriteHead(writer, modelJson);
+        writer.Write("[],\"usage\":"u8);
+        WriteUsage(writer, usage, costNanos);
+        writer.Write("}\n\n"u8);
+    }
+
+    /// <summary>
+    /// Ends each open choice the way the protocol ends one that hit its length limit. Usage and <c>[DONE]</c> follow.
+    /// </summary>
+    /// <param name="writer">The client's stream.</param>
+    /// <param name="modelJson">The public model name as a JSON string; empty takes the provider's.</param>
+    /// <param name="withNullUsage">Whether the stream's chunks carry <c>usage: null</c>.</param>
+    public void WriteLengthEnd(IBufferWriter<byte> writer, ReadOnlyMemory<byte> modelJson, bool withNullUsage)
+    {
+        for (var index = 0; index < choices; index++)
+        {
+            if ((_ended & (UInt128.One << index)) != 0)
+            {
+                continue;
+            }
+
+            WriteHead(writer, modelJson);
+            writer.Write("[{\"index\":"u8);
+            ChatStreamHead.WriteNumber(writer, index);
+            writer.Write(",\"delta\":{},\"logprobs\":null,\"finish_reason\":\"length\"}]"u8);
+            writer.Write(withNullUsage ? ",\"usage\":null}\n\n"u8 : "}\n\n"u8);
+        }
+    }
+
+    private void WriteUsage(IBufferWriter<byte> writer, in TokenUsage usage, long? costNanos)
+    {
+        if (Reported is null || usage.IsEstimated)
+        {
+            ChatUsageJson.Write(writer, usage, costNanos);
+        }
+        else
+        {
+            // A line break between the provider's members would end the event's data line.
+            var json = _usageJson.AsSpan(0, _usageJsonLength);
+            json.Replace((byte)'\n', (byte)' ');
+            ChatUsageJson.Write(writer, json, costNanos);
+        }
+    }
+
+    private void WriteHead(IBufferWriter<byte> writer, ReadOnlyMemory<byte> modelJson) =>
+        _head.Write(writer, modelJson, FallbackId, FallbackCreatedSeconds);
+
+    private ChatChunk ReadPlainText(ReadOnlySpan<byte> text, ChatMembers members)
+    {
+        if (_template.IsReasoning)
+        {
+            _output.Reasoning.AddJson(text);
+        }
+        else
+        {
+            _output.Text.AddJson(text);
+        }
+
+        HasOutput = true;
+        _outputSinceUsage = true;
+        return new ChatChunk { Kind = ChatPayloadKind.Choices, HasOutput = true, Members = members };
+    }
+
+    private ChatChunk Take(ReadOnlySpan<byte> payload, in ChatScanner scan)
+    {
+        _output.Text.Add(scan.Text);
+        _output.Reasoning.Add(scan.Reasoning);
+        _output.AudioBytes += scan.AudioBytes;
+        HasOutput |= scan.HasOutput;
+        HasMalformedUsage |= scan.HasMalformedUsage;
+        _outputSinceUsage = !scan.HasUsage && (_outputSinceUsage || scan.HasOutput);
+        if (scan.HasUsage)
+        {
+            Reported = scan.Tokens;
+            KeepUsageJson(scan.UsageJson.Value(payload));
+        }
+
+        if (!_head.IsPresent && scan.Id.IsPresent)
+        {
+            _head = new(payload, scan.Id, scan.Created, scan.Model);
+        }
+
+        var wasOpen = !AllChoicesEnded;
+        _ended |= scan.Ended;
+        var members = new ChatMembers(scan.Model, scan.Usage, scan.SensitiveFinish);
+        if (scan.IsPlainText)
+        {
+            _template.Keep(payload, scan, members);
+        }
+
+        return new ChatChunk
+        {
+            Kind = scan.Kind,
+            HasUsage = scan.HasUsage,
+            HasOutput = scan.HasOutput,
+            FinishReason = scan.FinishReason,
+            EndsLastChoice = wasOpen && AllChoicesEnded,
+            Members = members,
+        };
+    }
+
+    private void KeepUsageJson(ReadOnlySpan<byte> json)
+    {
+        if (_usageJson.Length < json.Length)
+        {
+            _usageJson = new byte[json.Length * 2];
+        }
+
+        json.CopyTo(_usageJson);
+        _usageJsonLength = json.Length;
+    }
+
+    /// <summary>
+    /// The last chunk of plain text without its text. A payload that only differs in its text, and whose text has
+    /// nothing that JSON treats specially, is a chunk of the same structure: it need not be parsed.
+    /// </summary>
+    private struct ChatTemplate
+    {
+        private const int MaxBytes = 1024;
+
+        private byte[]? _bytes;
+        private int _prefix;
+        private int _length;
+        private int _textEnd;
+        private ChatMembers _members;
+
+        public bool IsReasoning { get; private set; }
+
+        public void Keep(ReadOnlySpan<byte> payload, in ChatScanner scan, ChatMembers members)
+        {
+            var length = payload.Length - (scan.OutputEnd - scan.OutputStart);
+            if (length > MaxBytes)
+            {
+                return;
+            }
+
+            _bytes ??= new byte[MaxBytes];
+            payload[..scan.OutputStart].CopyTo(_bytes);
+            payload[scan.OutputEnd..].CopyTo(_bytes.AsSpan(scan.OutputStart));
+            (_prefix, _textEnd, _length) = (scan.OutputStart, scan.OutputEnd, length);
+            _members = members;
+            IsReasoning = scan.OutputIsReasoning;
+        }
+
+        public readonly bool TryMatch(ReadOnlySpan<byte> payload, out ReadOnlySpan<byte> text, out ChatMembers members)
+        {
+            text = default;
+            members = default;
+            var textLength = payload.Length - _length;
+            if (_length == 0 || textLength <= 0
+                || !payload.StartsWith(_bytes.AsSpan(0, _prefix))
+                || !payload.EndsWith(_bytes.AsSpan(_prefix, _length - _prefix)))
+            {
+                return false;
+            }
+
+            text = payload.Slice(_prefix, textLength);
+            if (text.ContainsAny(EndsPlainText))
+            {
+                return false;
+            }
+
+            var by = _prefix + textLength - _textEnd;
+            members = new(_members.Model.Shift(_textEnd, by), _members.Usage.Shift(_textEnd, by), default);
+            return true;
+        }
+    }
+}

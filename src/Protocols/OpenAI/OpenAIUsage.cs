@@ -1,0 +1,263 @@
+using System.Text.Json;
+using OrleansGateway.Protocols.Metering;
+
+namespace OrleansGateway.Protocols.OpenAI;
+
+/// <summary>
+/// Reads the <c>usage</c> object of OpenAI's Chat Completions and of the providers that speak it: DeepSeek, Zhipu GLM,
+/// Alibaba DashScope, Moonshot.
+/// </summary>
+/// <remarks>
+/// Cached, written, audio and picture tokens are subsets of <c>prompt_tokens</c>; reasoning, audio and picture tokens
+/// of <c>completion_tokens</c>. Providers have several names for one number: the largest counts, they are never added.
+/// </remarks>
+public static class OpenAIUsage
+{
+    /// <summary>Reads a usage object.</summary>
+    /// <param name="json">The object, from brace to brace.</param>
+    /// <param name="usage">The tokens, when true is returned.</param>
+    /// <returns>False when the object lacks the totals or has something other than whole numbers for them.</returns>
+    public static bool TryRead(ReadOnlySpan<byte> json, out TokenUsage usage)
+    {
+        var reader = new Utf8JsonReader(json);
+        usage = default;
+        try
+        {
+            return reader.Read() && TryRead(ref reader, out usage);
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Reads the value that the reader stands on, to its end.</summary>
+    internal static bool TryRead(ref Utf8JsonReader reader, out TokenUsage usage)
+    {
+        usage = default;
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            reader.Skip();
+            return false;
+        }
+
+        var counts = default(Counts);
+        counts.ReadObject(ref reader, Part.Usage);
+        return counts.TryNormalise(out usage);
+    }
+
+    private enum Part
+    {
+        Usage,
+        Prompt,
+        Completion,
+        CacheCreation,
+    }
+
+    /// <summary>The numbers as the provider wrote them.</summary>
+    private struct Counts
+    {
+        private long? _prompt;
+        private long? _completion;
+        private long? _total;
+        private long _read;
+        private long _written;
+        private long _written5m;
+        private long _written1h;
+        private long _audioIn;
+        private long _imageIn;
+        private long _reasoning;
+        private long _audioOut;
+        private long _imageOut;
+        private bool _malformed;
+        private bool _inconsistent;
+
+        public void ReadObject(ref Utf8JsonReader reader, Part part)
+        {
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var name = reader.ValueSpan;
+                reader.Read();
+                if (reader.TokenType == JsonTokenType.StartObject)
+                {
+                    ReadDetails(ref reader, part, name);
+                }
+                else
+                {
+                    ReadNumber(ref reader, part, name);
+                    reader.Skip();
+                }
+            }
+        }
+
+        private void ReadDetails(ref Utf8JsonReader reader, Part part, ReadOnlySpan<byte> name)
+        {
+            if (part == Part.Usage && (name.SequenceEqual("prompt_tokens_details"u8) || name.SequenceEqual("input_tokens_details"u8)))
+            {
+                ReadObject(ref reader, Part.Prompt);
+            }
+            else if (part == Part.Usage && (name.SequenceEqual("completion_tokens_details"u8) || name.SequenceEqual("output_tokens_details"u8)))
+            {
+                ReadObject(ref reader, Part.Completion);
+            }
+            else if (part is Part.Usage or Part.Prompt && name.SequenceEqual("cache_creation"u8))
+            {
+                ReadObject(ref reader, Part.CacheCreation);
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+
+        private void ReadNumber(ref Utf8JsonReader reader, Part part, ReadOnlySpan<byte> name)
+        {
+            switch (part)
+            {
+                case Part.Usage when name.SequenceEqual("prompt_tokens"u8): _prompt = Total(ref reader); break;
+                case Part.Usage when name.SequenceEqual("completion_tokens"u8): _completion = Total(ref reader); break;
+                case Part.Usage when name.SequenceEqual("total_tokens"u8): _total = Total(ref reader); break;
+                case Part.Usage when name.SequenceEqual("prompt_cache_hit_tokens"u8) || name.SequenceEqual("cache_read_input_tokens"u8):
+                case Part.Usage or Part.Prompt when name.SequenceEqual("cached_tokens"u8):
+                    Largest(ref _read, ref reader);
+                    break;
+                case Part.Usage or Part.Prompt
+                    when name.SequenceEqual("cache_creation_input_tokens"u8) || name.SequenceEqual("cache_write_tokens"u8):
+                    Largest(ref _written, ref reader);
+                    break;
+                case Part.CacheCreation when name.SequenceEqual("ephemeral_5m_input_tokens"u8): Largest(ref _written5m, ref reader); break;
+                case Part.CacheCreation when name.SequenceEqual("ephemeral_1h_input_tokens"u8): Largest(ref _written1h, ref reader); break;
+                case Part.Prompt when name.SequenceEqual("audio_tokens"u8): Largest(ref _audioIn, ref reader); break;
+                case Part.Prompt when name.SequenceEqual("image_tokens"u8): Largest(ref _imageIn, ref reader); break;
+                case Part.Completion or Part.Usage when name.SequenceEqual("reasoning_tokens"u8): Largest(ref _reasoning, ref reader); break;
+                case Part.Completion when name.SequenceEqual("audio_tokens"u8): Largest(ref _audioOut, ref reader); break;
+                case Part.Completion when name.SequenceEqual("image_tokens"u8): Largest(ref _imageOut, ref reader); break;
+                default: break;
+            }
+        }
+
+        private long? Total(ref Utf8JsonReader reader)
+        {
+            if (reader.TokenType == JsonTokenType.Null)
+            {
+                return null;
+            }
+
+            if (!TryGetWhole(ref reader, out var value))
+            {
+                _malformed = true;
+                return null;
+            }
+
+            return NotNegative(value);
+        }
+
+        private void Largest(ref long part, ref Utf8JsonReader reader)
+        {
+            if (TryGetWhole(ref reader, out var value))
+            {
+                part = Math.Max(part, NotNegative(value));
+            }
+            else
+            {
+                _inconsistent |= reader.TokenType != JsonTokenType.Null;
+            }
+        }
+
+        private long NotNegative(long value)
+        {
+            _inconsistent |= value < 0;
+            return Math.Max(0, value);
+        }
+
+        public bool TryNormalise(out TokenUsage usage)
+        {
+            usage = default;
+            var prompt = _prompt ?? (_total - _completion);
+            var completion = _completion ?? (_total - _prompt);
+            if (_malformed || prompt is null || completion is null)
+            {
+                return false;
+            }
+
+            var input = NotNegative(prompt.Value);
+            var output = NotNegative(completion.Value);
+            var hiddenReasoning = HiddenReasoning(input, output);
+
+            var inputLeft = input;
+            var read = Take(ref inputLeft, _read);
+            var written1h = Take(ref inputLeft, _written1h);
+            var written5m = Take(ref inputLeft, Math.Max(_written5m, _written - written1h));
+            var audioIn = Take(ref inputLeft, _audioIn);
+            var imageIn = Take(ref inputLeft, _imageIn);
+
+            var outputLeft = output;
+            var reasoning = hiddenReasoning > 0 ? hiddenReasoning : Take(ref outputLeft, _reasoning);
+            var audioOut = Take(ref outputLeft, _audioOut);
+            var imageOut = Take(ref outputLeft, _imageOut);
+            usage = new TokenUsage
+            {
+                UncachedInput = inputLeft,
+                CacheRead = read,
+                CacheWrite5m = written5m,
+                CacheWrite1h = written1h,
+                AudioInput = audioIn,
+                ImageInput = imageIn,
+                Output = outputLeft,
+                Reasoning = reasoning,
+                AudioOutput = audioOut,
+                ImageOutput = imageOut,
+                IsInconsistent = _inconsistent,
+            };
+            return true;
+        }
+
+        /// <summary>
+        /// Some providers leave reasoning out of <c>completion_tokens</c> and only count it in <c>total_tokens</c>
+        /// (xAI lists it, Gemini's OpenAI layer does not): it is billed all the same.
+        /// </summary>
+        private long HiddenReasoning(long input, long output)
+        {
+            var beyond = _total is null ? 0 : _total.Value - input - output;
+            if (beyond <= 0)
+            {
+                _inconsistent |= beyond < 0;
+                return 0;
+            }
+
+            _inconsistent |= beyond != _reasoning;
+            return _reasoning == 0 || beyond == _reasoning ? beyond : 0;
+        }
+
+        /// <summary>Takes a part out of what its total has left; the total is trusted where the parts exceed it.</summary>
+        private long Take(ref long left, long part)
+        {
+            var taken = Math.Clamp(part, 0, left);
+            _inconsistent |= taken < part;
+            left -= taken;
+            return taken;
+        }
+
+        private static bool TryGetWhole(ref Utf8JsonReader reader, out long value)
+        {
+            value = 0;
+            if (reader.TokenType != JsonTokenType.Number)
+            {
+                return false;
+            }
+
+            if (reader.TryGetInt64(out value))
+            {
+                return value <= MaxTokens;
+            }
+
+            // 12.0 and 1.2e1 are whole numbers too.
+            var isWhole = reader.TryGetDouble(out var number) && Math.Abs(number) <= MaxTokens && number == Math.Floor(number);
+            value = isWhole ? (long)number : 0;
+            return isWhole;
+        }
+
+        // Far beyond any context window, and small enough for sums and prices.
+        private const long MaxTokens = 1_000_000_000_000;
+    }
+}

@@ -1,0 +1,55 @@
+namespace OrleansGateway.Protocols.OpenAI;
+
+/// <summary>Why a provider refused or failed, and so what its channel does next.</summary>
+public enum UpstreamFailure
+{
+    /// <summary>The request is wrong: no other channel would take it.</summary>
+    BadRequest,
+
+    /// <summary>The provider's filter refused the content. Not repeated.</summary>
+    ContentFiltered,
+
+    /// <summary>The request is too large. Not repeated.</summary>
+    TooLarge,
+
+    /// <summary>The channel does not have the model: another may.</summary>
+    ModelMissing,
+
+    /// <summary>The channel's key may not do this, or something before the provider refused: another channel may.</summary>
+    Forbidden,
+
+    /// <summary>The channel's key is not valid: the channel rests long.</summary>
+    Auth,
+
+    /// <summary>The channel's account has no money or plan left: the channel rests long.</summary>
+    OutOfFunds,
+
+    /// <summary>Too many requests: worth another channel, or a repeat after a while.</summary>
+    RateLimited,
+
+    /// <summary>The provider is overloaded: worth another channel.</summary>
+    Overloaded,
+
+    /// <summary>The provider failed: worth another channel.</summary>
+    ServerError,
+}
+
+/// <summary>A provider's error: what it means for the channel, and what the client is told.</summary>
+/// <param name="Failure">What it means.</param>
+/// <param name="Public">The error for the client, without the provider's key, account or address.</param>
+public readonly record struct UpstreamError(UpstreamFailure Failure, OpenAIError Public)
+{
+    /// <summary>Whether another channel may be tried, before the first byte.</summary>
+    public bool IsRetryable => Failure is not (UpstreamFailure.BadRequest or UpstreamFailure.ContentFiltered or UpstreamFailure.TooLarge);
+
+    /// <summary>Reads an error response, or an error event of a stream.</summary>
+    /// <param name="status">The provider's HTTP status; 200 for an event of a stream.</param>
+    /// <param name="body">The body or the event's data; may be anything.</param>
+    /// <param name="secrets">What must not show in any case: the channel's key, host, organisation.</param>
+    public static UpstreamError Read(int status, ReadOnlySpan<byte> body, params ReadOnlySpan<string> secrets)
+    {
+        var details = UpstreamErrorDetails.Read(body);
+        var failure = UpstreamErrorRules.Classify(status, details);
+        return new(failure, UpstreamErrorRules.Publish(failure, status, details, secrets));
+    }
+}

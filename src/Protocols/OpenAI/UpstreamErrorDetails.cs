@@ -1,0 +1,80 @@
+using System.Text.Json;
+
+namespace OrleansGateway.Protocols.OpenAI;
+
+/// <summary>The fields of a provider's error, each empty when absent.</summary>
+internal sealed class UpstreamErrorDetails
+{
+    private const int MaxBytes = 64 * 1024;
+
+    public string Message { get; private set; } = "";
+
+    public string Type { get; private set; } = "";
+
+    public string Param { get; private set; } = "";
+
+    public string Code { get; private set; } = "";
+
+    /// <summary>
+    /// Understands <c>{"error":{…}}</c>, <c>{"error":"…"}</c>, <c>{"code","message"}</c>, <c>{"detail":"…"}</c> and a list
+    /// of one of these; anything else has no details.
+    /// </summary>
+    public static UpstreamErrorDetails Read(ReadOnlySpan<byte> body)
+    {
+        var details = new UpstreamErrorDetails();
+        if (body.Length > MaxBytes)
+        {
+            return details;
+        }
+
+        var reader = new Utf8JsonReader(body);
+        try
+        {
+            if (reader.Read() && reader.TokenType == JsonTokenType.StartArray)
+            {
+                reader.Read();
+            }
+
+            if (reader.TokenType == JsonTokenType.StartObject)
+            {
+                details.ReadObject(ref reader, isError: false);
+            }
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // What was understood before the break still counts.
+        }
+
+        return details;
+    }
+
+    private void ReadObject(ref Utf8JsonReader reader, bool isError)
+    {
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var name = reader.GetString();
+            reader.Read();
+            if (name == "error" && !isError && reader.TokenType == JsonTokenType.StartObject)
+            {
+                ReadObject(ref reader, isError: true);
+                continue;
+            }
+
+            var value = reader.TokenType switch
+            {
+                JsonTokenType.String => reader.GetString()!,
+                JsonTokenType.Number => System.Text.Encoding.UTF8.GetString(reader.ValueSpan),
+                _ => "",
+            };
+            reader.Skip();
+            switch (name)
+            {
+                case "message" or "detail" or "error" when Message.Length == 0: Message = value; break;
+                case "type" when Type.Length == 0: Type = value; break;
+                case "param" when Param.Length == 0: Param = value; break;
+                case "code" when isError || Code.Length == 0: Code = value; break;
+                default: break;
+            }
+        }
+    }
+}
