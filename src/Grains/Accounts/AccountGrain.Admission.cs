@@ -1,0 +1,277 @@
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Ledger;
+
+namespace OrleansGateway.Grains.Accounts;
+
+public sealed partial class AccountGrain
+{
+    private const int MostPartOfAvailable = 8;
+
+    /// <summary>Idempotency keys of admissions that are being looked up or written down.</summary>
+    private readonly HashSet<string> _startingKeys = new(StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    public async Task<AdmitAnswer> AdmitAsync(AdmitRequest request)
+    {
+        if (IsStale(request.Epoch))
+        {
+            return Refuse(AdmitOutcome.Retry);
+        }
+
+        Invariant.Holds(request.LeastNanos >= 0 && request.LeastNanos <= request.MostNanos && request.EstimatedTokens >= 0);
+        await LoadAsync(CancellationToken.None);
+        return await InTurnAsync(request.HoldId, () => AdmitInTurnAsync(request));
+    }
+
+    private Task<AdmitAnswer> AdmitInTurnAsync(AdmitRequest request)
+    {
+        if (_isOver || _isGivingBack)
+        {
+            return Task.FromResult(Refuse(AdmitOutcome.Retry));
+        }
+
+        if (_row is null)
+        {
+            return Task.FromResult(Refuse(AdmitOutcome.UnknownKey));
+        }
+
+        if (_closed.TryGet(request.HoldId, out _))
+        {
+            return Task.FromResult(Refuse(AdmitOutcome.HoldClosed));
+        }
+
+        if (_holds.TryGetValue(request.HoldId, out var hold))
+        {
+            return DecideAsync(0, _ => HasAuthority ? Admitted(hold) : null);
+        }
+
+        return request.IdempotencyKey is null
+            ? DecideAsync(PreferredAmount(request), hasAsked => Decide(request, hasAsked))
+            : AdmitOnceAsync(request, request.IdempotencyKey);
+    }
+
+    /// <summary>Looks now, and, where that does not decide it, again after each flight.</summary>
+    private Task<AdmitAnswer> DecideAsync(long amount, Func<bool, AdmitAnswer?> decide)
+    {
+        if (decide(false) is { } answer)
+        {
+            return Task.FromResult(answer);
+        }
+
+        if (_pending.Count + _waiters.Count >= _options.WaitingOperationsMax)
+        {
+            return Task.FromResult(Refuse(AdmitOutcome.Unavailable));
+        }
+
+        return WaitAsync(amount, () => decide(true), isOver => Refuse(isOver ? AdmitOutcome.Retry : AdmitOutcome.Unavailable));
+    }
+
+    /// <summary>
+    /// The answer by what is known now; null if the ledger has to be asked first. <paramref name="hasAsked"/>: a statement
+    /// that was sent after the request arrived has been answered, so that a lack of money is certain.
+    /// </summary>
+    private AdmitAnswer? Decide(AdmitRequest request, bool hasAsked)
+    {
+        if (!_sole.IsHeld)
+        {
+            return Refuse(AdmitOutcome.Unavailable);
+        }
+
+        if (!HasAuthority)
+        {
+            return null;
+        }
+
+        var utcNow = _time.GetUtcNow();
+        if (!_keys.TryGetValue(request.KeyId, out var key))
+        {
+            return Refuse(AdmitOutcome.UnknownKey);
+        }
+
+        var rule = CheckRules(request, key, utcNow);
+        if (rule != AdmitOutcome.Admitted)
+        {
+            return Refuse(rule);
+        }
+
+        if (key.IsOverCap(request.LeastNanos, utcNow))
+        {
+            return Refuse(AdmitOutcome.SpendCapReached, key) with { Scope = LimitScope.Key };
+        }
+
+        if (CheckLimits(request, key) is { } limited)
+        {
+            return limited;
+        }
+
+        var amount = PreferredAmount(request);
+        if (key.IsOverCap(amount, utcNow) || (hasAsked && amount > SlackNow))
+        {
+            amount = request.LeastNanos;
+        }
+
+        if (amount <= SlackNow)
+        {
+            return Admitted(Hold(request, key, amount));
+        }
+
+        // Money that is there is worth another flight, which extends the reserve.
+        return hasAsked && _funds.Available < request.LeastNanos ? RefuseForMoney(request, key) : null;
+    }
+
+    /// <summary>The most, while that is a small part of what is available; a poor account begins with the least.</summary>
+    private long PreferredAmount(AdmitRequest request) =>
+        request.MostNanos <= _funds.Available / MostPartOfAvailable ? request.MostNanos : request.LeastNanos;
+
+    private AdmitOutcome CheckRules(AdmitRequest request, Key key, DateTimeOffset utcNow)
+    {
+        var rule = key.Check(request, utcNow);
+        if (rule is AdmitOutcome.UnknownKey or AdmitOutcome.KeyDisabled or AdmitOutcome.KeyExpired)
+        {
+            return rule;
+        }
+
+        return _row!.Status switch
+        {
+            AccountStatus.Suspended => AdmitOutcome.AccountSuspended,
+            AccountStatus.Closed => AdmitOutcome.AccountClosed,
+            _ => rule,
+        };
+    }
+
+    private AdmitAnswer? CheckLimits(AdmitRequest request, Key key)
+    {
+        var now = Now;
+        var scope = LimitScope.Key;
+        var outcome = key.Limits.Check(request.EstimatedTokens, now, out var retryAfter);
+        if (outcome == AdmitOutcome.Admitted)
+        {
+            scope = LimitScope.Account;
+            outcome = _limits.Check(request.EstimatedTokens, now, out retryAfter);
+        }
+
+        return outcome == AdmitOutcome.Admitted
+            ? null
+            : Refuse(outcome, key) with { Scope = scope, RetryAfterMs = CeilingMs(retryAfter) };
+    }
+
+    private AdmitAnswer RefuseForMoney(AdmitRequest request, Key key)
+    {
+        var quarantined = _funds.Quarantined - _funds.Inherited;
+        var answer = Refuse(AdmitOutcome.InsufficientFunds, key) with { AvailableNanos = _funds.Available };
+        return _quarantineEnd is { } end && _funds.Available + quarantined >= request.LeastNanos
+            ? answer with { Outcome = AdmitOutcome.FundsInQuarantine, RetryAfterMs = Math.Max(1, CeilingMs(end - Now)) }
+            : answer;
+    }
+
+    private Hold Hold(AdmitRequest request, Key key, long amount)
+    {
+        var hold = new Hold(request.HoldId, key)
+        {
+            PriceId = request.PriceId,
+            Model = request.Model,
+            Endpoint = request.Endpoint,
+            ClientAddress = request.ClientAddress,
+            EstimatedTokens = request.EstimatedTokens,
+            MayBeIdempotent = request.IdempotencyKey is not null,
+        };
+        key.Limits.Take(request.EstimatedTokens, Now);
+        _limits.Take(request.EstimatedTokens, Now);
+        Open(hold);
+        GrowOwn(hold, amount);
+        return hold;
+    }
+
+    private AdmitAnswer Admitted(Hold hold)
+    {
+        hold.StartLease(Now, _options.Lease);
+        return new AdmitAnswer
+        {
+            Outcome = AdmitOutcome.Admitted,
+            Epoch = Epoch,
+            TotalNanos = hold.Total,
+            Rates = Standing(hold.Key),
+            ShowCost = hold.Key?.Settings.ShowCost ?? false,
+        };
+    }
+
+    private AdmitAnswer Refuse(AdmitOutcome outcome, Key? key = null) =>
+        new() { Outcome = outcome, Epoch = Epoch, Rates = Standing(key) };
+
+    private RateStanding Standing(Key? key) =>
+        key is null ? default : _limits.Tighten(key.Limits.Tighten(default, Now), Now);
+
+    /// <summary>Admits a request that carries an idempotency key: written down before it is answered.</summary>
+    private async Task<AdmitAnswer> AdmitOnceAsync(AdmitRequest request, string idempotencyKey)
+    {
+        if (!_startingKeys.Add(idempotencyKey))
+        {
+            return Refuse(AdmitOutcome.IdempotencyRunning) with { RetryAfterMs = 1000 };
+        }
+
+        try
+        {
+            var earlier = await _ledger.FindIdempotencyAsync(_id, idempotencyKey, CancellationToken.None);
+            if (_isOver)
+            {
+                return Refuse(AdmitOutcome.Retry);
+            }
+
+            if (earlier is not null && RefuseRepeat(request, earlier) is { } refusal)
+            {
+                // An answer by an epoch that does not stand any more could tell of a state that is past.
+                return await DecideAsync(0, _ => HasAuthority ? refusal : null);
+            }
+
+            var answer = await DecideAsync(PreferredAmount(request), hasAsked => Decide(request, hasAsked));
+            if (!answer.IsAdmitted)
+            {
+                return answer;
+            }
+
+            var started = new IdempotencyRow(
+                idempotencyKey, request.BodyHash, request.HoldId, IdempotencyState.Running, 0, _time.GetUtcNow());
+            var change = Enqueue(new Change(departure => departure.Write(started), static () => { }));
+            return await change.Done ? answer : Refuse(AdmitOutcome.Retry);
+        }
+        finally
+        {
+            _startingKeys.Remove(idempotencyKey);
+        }
+    }
+
+    private AdmitAnswer? RefuseRepeat(AdmitRequest request, IdempotencyRow earlier)
+    {
+        var age = _time.GetUtcNow() - earlier.At;
+        if (earlier.HoldId == request.HoldId || age > _options.IdempotencyMemory)
+        {
+            return null;
+        }
+
+        // Whoever does not hold the key must not learn what it did.
+        if (!_keys.TryGetValue(request.KeyId, out var key) || key.Settings.Hash != request.KeyHash)
+        {
+            return Refuse(AdmitOutcome.UnknownKey);
+        }
+
+        if (earlier.BodyHash != request.BodyHash)
+        {
+            return Refuse(AdmitOutcome.IdempotencyBodyDiffers);
+        }
+
+        var isRunning = earlier.State == IdempotencyState.Running
+            && (_holds.ContainsKey(earlier.HoldId) || age <= _options.TicketAgeMax);
+        return (earlier.State, isRunning) switch
+        {
+            (IdempotencyState.Completed, _) => Refuse(AdmitOutcome.IdempotencyCompleted) with
+            {
+                EarlierRequestId = earlier.HoldId,
+                EarlierChargeNanos = earlier.Charge,
+            },
+            (_, true) => Refuse(AdmitOutcome.IdempotencyRunning) with { EarlierRequestId = earlier.HoldId, RetryAfterMs = 1000 },
+            _ => null,
+        };
+    }
+
+    private static long CeilingMs(TimeSpan span) => (long)Math.Ceiling(span.TotalMilliseconds);
+}

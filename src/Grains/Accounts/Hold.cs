@@ -1,0 +1,63 @@
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Pricing;
+
+namespace OrleansGateway.Grains.Accounts;
+
+/// <summary>The most that one running request may cost, as this activation backs it.</summary>
+internal sealed class Hold(string id, Key? key)
+{
+    public string Id { get; } = id;
+
+    /// <summary>Null only for a key that the account does not have.</summary>
+    public Key? Key { get; } = key;
+
+    public required string PriceId { get; init; }
+    public required string Model { get; init; }
+    public required string Endpoint { get; init; }
+    public required string ClientAddress { get; init; }
+    public string Channel { get; set; } = "";
+
+    /// <summary>Backed by this epoch's reserve, nanos.</summary>
+    public long Own { get; set; }
+
+    /// <summary>Backed by quarantine, nanos.</summary>
+    public long Inherited { get; set; }
+
+    public long Total => Own + Inherited;
+
+    /// <summary>Tokens that the limits counted at admission; 0 for one that was presented.</summary>
+    public long EstimatedTokens { get; init; }
+
+    /// <summary>Whether an idempotency row may name this hold.</summary>
+    public bool MayBeIdempotent { get; init; }
+
+    /// <summary>On the activation's clock.</summary>
+    public TimeSpan LeaseEnd { get; private set; }
+
+    public bool IsRenewed { get; private set; }
+
+    /// <summary>Whether the end of its lease is being confirmed.</summary>
+    public bool IsLeaseWatched { get; set; }
+
+    /// <summary>Cost so far, nanos, as last reported.</summary>
+    public long Progress { get; private set; }
+
+    public Usage ProgressUsage { get; private set; }
+
+    /// <summary>On its way into the ledger; null while open.</summary>
+    public CloseHold? Closing { get; set; }
+
+    public void StartLease(TimeSpan now, TimeSpan lease) => LeaseEnd = now + lease;
+
+    public void Renew(RenewItem item, TimeSpan now, TimeSpan lease)
+    {
+        IsRenewed = true;
+        Channel = item.Ticket.Channel;
+        StartLease(now, lease);
+        if (item.ProgressNanos >= Progress)
+        {
+            Progress = item.ProgressNanos;
+            ProgressUsage = item.Usage;
+        }
+    }
+}

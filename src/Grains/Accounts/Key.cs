@@ -1,0 +1,161 @@
+using System.Collections.Immutable;
+using System.Net;
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Ledger;
+
+namespace OrleansGateway.Grains.Accounts;
+
+/// <summary>A key in memory: its settings, what it has spent and holds.</summary>
+internal sealed class Key
+{
+    private readonly record struct Window(long Spent, long? Cap);
+
+    private ImmutableArray<IPNetwork> _networks;
+
+    public Key(KeyRow row, TimeSpan now)
+    {
+        Spend = row.Spend;
+        Settings = row.Settings;
+        Set(row.Settings, now);
+    }
+
+    public KeySettings Settings { get; private set; }
+
+    public KeySpend Spend { get; set; }
+
+    public Limits Limits { get; } = new();
+
+    /// <summary>Σ of the totals of the key's open holds, nanos.</summary>
+    public long Held { get; set; }
+
+    public void Set(KeySettings settings, TimeSpan now)
+    {
+        Settings = settings;
+        Limits.Set(settings.Limits, now);
+        _networks = [.. settings.Addresses.Select(static a => TryParseNetwork(a, out var network) ? network : default)];
+    }
+
+    /// <summary>Which of the key's own rules refuses; <see cref="AdmitOutcome.Admitted"/> if none does.</summary>
+    public AdmitOutcome Check(AdmitRequest request, DateTimeOffset utcNow)
+    {
+        if (Settings.Hash != request.KeyHash)
+        {
+            return AdmitOutcome.UnknownKey;
+        }
+
+        if (Settings.Status != KeyStatus.Active)
+        {
+            return AdmitOutcome.KeyDisabled;
+        }
+
+        if (Settings.ExpiresAt <= utcNow)
+        {
+            return AdmitOutcome.KeyExpired;
+        }
+
+        if (!Settings.Models.IsEmpty && !Settings.Models.Contains(request.Model, StringComparer.Ordinal))
+        {
+            return AdmitOutcome.ModelNotAllowed;
+        }
+
+        return IsAllowed(request.ClientAddress) ? AdmitOutcome.Admitted : AdmitOutcome.AddressNotAllowed;
+    }
+
+    /// <summary>Whether what is spent, held and would be held passes one of the caps.</summary>
+    public bool IsOverCap(long amount, DateTimeOffset utcNow)
+    {
+        var caps = Settings.Caps;
+        var spend = SpendWindows.Roll(Spend, utcNow);
+        return IsOver(new Window(spend.TotalNanos, caps.TotalNanos), amount)
+            || IsOver(new Window(spend.DayNanos, caps.DayNanos), amount)
+            || IsOver(new Window(spend.WeekNanos, caps.WeekNanos), amount)
+            || IsOver(new Window(spend.MonthNanos, caps.MonthNanos), amount);
+    }
+
+    /// <summary>Why settings are not valid; null if they are.</summary>
+    public static string? Validate(KeySettings settings)
+    {
+        foreach (var address in settings.Addresses)
+        {
+            if (!TryParseNetwork(address, out _))
+            {
+                return $"'{address}' is neither an address nor a network such as 10.1.0.0/16 (the bits after the prefix are zero)";
+            }
+        }
+
+        var caps = settings.Caps;
+        if (caps.TotalNanos < 0 || caps.DayNanos < 0 || caps.WeekNanos < 0 || caps.MonthNanos < 0)
+        {
+            return "a spend cap is not negative";
+        }
+
+        return Limits.AreValid(settings.Limits) ? null : $"a limit is from 1 to {Limits.LimitMax}";
+    }
+
+    private static bool TryParseNetwork(string text, out IPNetwork network)
+    {
+        if (IPAddress.TryParse(text, out var address))
+        {
+            network = new IPNetwork(address, address.GetAddressBytes().Length * 8);
+            return true;
+        }
+
+        return IPNetwork.TryParse(text, out network);
+    }
+
+    private bool IsAllowed(string clientAddress)
+    {
+        if (_networks.IsEmpty)
+        {
+            return true;
+        }
+
+        if (!IPAddress.TryParse(clientAddress, out var address))
+        {
+            return false;
+        }
+
+        address = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+        return _networks.Any(n => n.Contains(address));
+    }
+
+    private bool IsOver(Window window, long amount) =>
+        window.Cap is { } cap && (Int128)window.Spent + Held + amount > cap;
+}
+
+/// <summary>The day, the week from Monday and the month, UTC, in which a settlement falls.</summary>
+internal static class SpendWindows
+{
+    /// <summary>The same spend, with windows that are over begun anew.</summary>
+    public static KeySpend Roll(KeySpend spend, DateTimeOffset utcNow)
+    {
+        var day = DateOnly.FromDateTime(utcNow.UtcDateTime);
+        if (spend.Day == day)
+        {
+            return spend;
+        }
+
+        var week = day.AddDays(-(((int)day.DayOfWeek + 6) % 7));
+        var month = new DateOnly(day.Year, day.Month, 1);
+        return new KeySpend(
+            spend.TotalNanos,
+            day,
+            0,
+            week,
+            spend.Week == week ? spend.WeekNanos : 0,
+            month,
+            spend.Month == month ? spend.MonthNanos : 0);
+    }
+
+    public static KeySpend Add(KeySpend spend, long charge, DateTimeOffset utcNow)
+    {
+        var rolled = Roll(spend, utcNow);
+        return rolled with
+        {
+            TotalNanos = rolled.TotalNanos + charge,
+            DayNanos = rolled.DayNanos + charge,
+            WeekNanos = rolled.WeekNanos + charge,
+            MonthNanos = rolled.MonthNanos + charge,
+        };
+    }
+}
