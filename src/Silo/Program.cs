@@ -1,12 +1,28 @@
-if (args.Length > 0)
+using OrleansGateway.Edge;
+using OrleansGateway.Silo.Cli;
+using OrleansGateway.Silo.Hosting;
+
+if (args is [not "serve", ..])
 {
-    Console.WriteLine(args is ["account", "list", ..] ? "id\nfirst" : "placeholder");
-    return;
+    return await OperatorCommandLine.RunAsync(args);
 }
 
-var builder = WebApplication.CreateBuilder(args);
-builder.Configuration.AddKeyPerFile(Path.GetFullPath(".data/settings"), optional: true);
-builder.WebHost.UseUrls(builder.Configuration["Gateway:Urls"]!, builder.Configuration["Gateway:OperatorUrls"]!);
-var app = builder.Build();
-app.MapGet("/health/ready", () => "ok");
-app.Run();
+return await StartUp.GuardAsync(async () =>
+{
+    var builder = GatewayBuilder.Create([.. args.Skip(1)]);
+
+    // They start in this order and stop in the reverse one, the clients' web server first.
+    builder.Services.AddTelemetry();
+    builder.Services.AddLedger(builder.Configuration);
+    builder.Services.AddAccounts();
+    builder.Services.AddCatalog();
+    builder.Services.AddOperatorApi();
+    builder.Services.AddEdge(builder.Configuration);
+
+    await using var app = builder.Build();
+    app.MapHealth(app.Services);
+    app.MapEdge();
+
+    await app.Services.CheckAsync();
+    await app.RunAsync();
+});
