@@ -88,22 +88,19 @@ internal sealed partial class Activation
     private async Task BeginAsync()
     {
         using var timeout = new CancellationTokenSource(Runtime.Options.ActivationTimeout, Runtime.Time);
+        bool isEnding;
         lock (_lock)
         {
             _activating = timeout;
+            isEnding = _state != State.Activating;
         }
 
         try
         {
-            _grain = _class.Construct(ActivationServices);
-            await _grain.OnActivateAsync(timeout.Token).WaitAsync(timeout.Token);
-            lock (_lock)
+            if (!isEnding)
             {
-                // Unless the grain or the process's stop ended it meanwhile.
-                if (_state == State.Activating)
-                {
-                    _state = State.Valid;
-                }
+                _grain = _class.Construct(ActivationServices);
+                await _grain.OnActivateAsync(timeout.Token).WaitAsync(timeout.Token);
             }
         }
         catch (Exception exception)
@@ -116,6 +113,10 @@ internal sealed partial class Activation
         {
             _activating = null;
             _changing = false;
+            if (_state == State.Activating)
+            {
+                _state = State.Valid;
+            }
         }
 
         Signal();

@@ -11,20 +11,7 @@ internal sealed class ActivationScheduler(Activation activation, TaskScheduler t
 
     public override int MaximumConcurrencyLevel => 1;
 
-    /// <summary>Starts a turn. Like a message, it carries nothing of its sender's execution context.</summary>
-    public void StartTurn(Action<object?> action, object state)
-    {
-        if (ExecutionContext.IsFlowSuppressed())
-        {
-            Start(action, state, this);
-            return;
-        }
-
-        using (ExecutionContext.SuppressFlow())
-        {
-            Start(action, state, this);
-        }
-    }
+    public void StartTurn(Action<object?> action, object state) => NewTask(action, state).Start(this);
 
     protected override void QueueTask(Task task)
     {
@@ -54,22 +41,21 @@ internal sealed class ActivationScheduler(Activation activation, TaskScheduler t
         }
     }
 
-    private static void Start(Action<object?> action, object state, TaskScheduler scheduler) =>
-        new Task(action, state, CancellationToken.None, TaskCreationOptions.DenyChildAttach).Start(scheduler);
-
-    private void StartDrain()
+    /// <summary>Makes a task that, like a message, carries nothing of its maker's execution context.</summary>
+    private static Task NewTask(Action<object?> action, object state)
     {
         if (ExecutionContext.IsFlowSuppressed())
         {
-            Start(DrainAction, this, target);
-            return;
+            return new(action, state, CancellationToken.None, TaskCreationOptions.DenyChildAttach);
         }
 
         using (ExecutionContext.SuppressFlow())
         {
-            Start(DrainAction, this, target);
+            return new(action, state, CancellationToken.None, TaskCreationOptions.DenyChildAttach);
         }
     }
+
+    private void StartDrain() => NewTask(DrainAction, this).Start(target);
 
     private void Drain()
     {

@@ -13,7 +13,9 @@ internal sealed class GrainTimer : Request, IGrainTimer
     private TimeSpan _dueTime;
     private TimeSpan _period;
     private bool _changed;
-    private bool _firing;
+
+    // 1 from when it fires to the end of the tick.
+    private int _firing;
 
     public GrainTimer(Activation activation, Func<CancellationToken, Task> callback, GrainTimerCreationOptions options)
     {
@@ -39,7 +41,7 @@ internal sealed class GrainTimer : Request, IGrainTimer
             _activation.Runtime.Log.TimerFailed(exception, _activation);
         }
 
-        _firing = false;
+        Volatile.Write(ref _firing, 0);
         if (!_disposed.IsCancellationRequested)
         {
             _timer.Change(_changed ? _dueTime : _period, Timeout.InfiniteTimeSpan);
@@ -60,7 +62,7 @@ internal sealed class GrainTimer : Request, IGrainTimer
         _period = period;
 
         // While a tick waits or runs, the new times hold from its end.
-        if (!_firing && !_disposed.IsCancellationRequested)
+        if (Volatile.Read(ref _firing) == 0 && !_disposed.IsCancellationRequested)
         {
             _timer.Change(dueTime, Timeout.InfiniteTimeSpan);
         }
@@ -96,7 +98,10 @@ internal sealed class GrainTimer : Request, IGrainTimer
 
     private void Fire()
     {
-        _firing = true;
-        _activation.TryReceive(this);
+        // Change may set the timer again in the moment it fires; the tick is queued once all the same.
+        if (Interlocked.Exchange(ref _firing, 1) == 0)
+        {
+            _activation.TryReceive(this);
+        }
     }
 }

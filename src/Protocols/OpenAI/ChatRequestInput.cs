@@ -58,7 +58,8 @@ public sealed partial class ChatRequest
                 hasRole |= isRole;
 
                 // An earlier answer's audio is named by its id: the provider keeps it.
-                _request.HasUnsizedInput |= isAudio && _reader.TokenType != JsonTokenType.Null;
+                _request.HasUnsizedInput |= (isAudio && _reader.TokenType != JsonTokenType.Null)
+                    || (isContent && _reader.TokenType == JsonTokenType.StartObject);
                 if (isContent && _reader.TokenType == JsonTokenType.StartArray)
                 {
                     ReadParts();
@@ -89,6 +90,7 @@ public sealed partial class ChatRequest
 
         private void ReadPart()
         {
+            var hasType = false;
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
                 CountName(withStructure: false);
@@ -97,11 +99,8 @@ public sealed partial class ChatRequest
                 var isAudio = _reader.ValueTextEquals("input_audio"u8);
                 var isFile = _reader.ValueTextEquals("file"u8);
                 _reader.Read();
-                if (isType)
-                {
-                    _request.HasUnsizedInput |= !IsKnownPartType();
-                }
-
+                hasType |= isType;
+                _request.HasUnsizedInput |= isType && !IsKnownPartType();
                 if (isImage || isAudio || isFile)
                 {
                     ReadMedia(isImage, isAudio);
@@ -111,6 +110,8 @@ public sealed partial class ChatRequest
                     CountValue(withStructure: false);
                 }
             }
+
+            _request.HasUnsizedInput |= !hasType;
         }
 
         private readonly bool IsKnownPartType() =>

@@ -48,7 +48,7 @@ internal ref struct ChatScanner
     public readonly ChatPayloadKind Kind =>
         HasError || HasFailed ? ChatPayloadKind.Error
         : ChoiceCount > 0 ? ChatPayloadKind.Choices
-        : HasChoices && HasUsage ? ChatPayloadKind.UsageOnly
+        : HasUsage ? ChatPayloadKind.UsageOnly
         : ChatPayloadKind.Other;
 
     private Utf8JsonReader _reader;

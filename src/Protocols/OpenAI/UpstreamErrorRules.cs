@@ -35,13 +35,14 @@ internal static class UpstreamErrorRules
 
     private static UpstreamFailure? ByText(int status, UpstreamErrorDetails details)
     {
-        // Anthropic's and Google's compatible endpoints answer 400 to these.
-        if (status == 400 && details.Message.Contains("credit balance is too low", StringComparison.OrdinalIgnoreCase))
+        // Anthropic's and Google's compatible endpoints answer 400 to these. Only a message's start is the provider's own:
+        // further on it may quote the client, who must not be able to put a channel to rest.
+        if (status == 400 && details.Message.StartsWith("Your credit balance is too low", StringComparison.OrdinalIgnoreCase))
         {
             return UpstreamFailure.OutOfFunds;
         }
 
-        return status == 400 && details.Message.Contains("API key not valid", StringComparison.OrdinalIgnoreCase)
+        return status == 400 && details.Message.StartsWith("API key not valid", StringComparison.OrdinalIgnoreCase)
             ? UpstreamFailure.Auth
             : null;
     }

@@ -65,6 +65,21 @@ public sealed class LimitTests : ConformanceTests
     }
 
     [Fact]
+    public async Task Stop_BeforeAnActivationBegan_DoesNotBeginIt()
+    {
+        var scheduler = new SeededScheduler(0);
+        await using var host = new GrainHost(options => options.Scheduler = scheduler);
+        var call = host.GrainFactory.GetGrain<ILifeGrain>("a").TouchAsync();
+        var stop = host.StopAsync();
+
+        scheduler.RunUntilIdle();
+        await stop;
+
+        await Assert.ThrowsAsync<SiloUnavailableException>(() => call);
+        Assert.DoesNotContain("constructed", host.Probe.Notes);
+    }
+
+    [Fact]
     public async Task Call_ThatWaitsAtTheStop_IsRefused()
     {
         var grain = Grain<IWorkGrain>();

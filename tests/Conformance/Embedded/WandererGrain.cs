@@ -57,7 +57,15 @@ public sealed class WandererGrain(Probe probe, TimeProvider time) : Grain, IWand
         }
 
         using var source = new CancellationTokenSource(TimeSpan.FromMilliseconds(2), time);
-        await Task.WhenAny(Task.Delay(Timeout.InfiniteTimeSpan, time, source.Token), Task.Delay(TimeSpan.FromMilliseconds(number % 4), time));
+        try
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(number % 4), time, source.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            Note("was cancelled");
+        }
+
         if (number % 7 == 0)
         {
             DeactivateOnIdle();

@@ -1,0 +1,58 @@
+using Npgsql;
+
+namespace OrleansGateway.Ledger.Postgres;
+
+/// <summary>Connections to the ledger's database, set up so that commits are durable and dead clients leave no locks.</summary>
+public static class LedgerDataSource
+{
+    /// <summary>
+    /// What every session runs with. Commits wait for the disk. A session whose client is gone ends, with its locks, within
+    /// 10 s (5 + 2 × 2, and 9 for unanswered data). Waits are bounded; who waited asks again. The few statements are planned
+    /// once a session. Times of day are UTC's.
+    /// </summary>
+    private const string SessionSettings =
+        "-c synchronous_commit=on"
+        + " -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=2 -c tcp_user_timeout=9000"
+        + " -c lock_timeout=4000 -c statement_timeout=10000 -c idle_in_transaction_session_timeout=10000"
+        + " -c plan_cache_mode=force_generic_plan -c jit=off -c TimeZone=UTC";
+
+    /// <summary>How long a statement may take before its answer counts as lost, seconds.</summary>
+    private const int CommandTimeoutSeconds = 5;
+
+    /// <summary>A pool of sessions for the ledger.</summary>
+    /// <param name="connectionString">An Npgsql connection string; what it says of the above is overridden.</param>
+    public static NpgsqlDataSource Create(string connectionString) =>
+        NpgsqlDataSource.Create(Settings(connectionString));
+
+    /// <summary>A connection string for a session that is never pooled: what it holds ends with it.</summary>
+    internal static string Dedicated(string connectionString)
+    {
+        var settings = Settings(connectionString);
+        settings.Pooling = false;
+        settings.Timeout = 3;
+        return settings.ConnectionString;
+    }
+
+    private static NpgsqlConnectionStringBuilder Settings(string connectionString)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            CommandTimeout = CommandTimeoutSeconds,
+            CancellationTimeout = 1000,
+            Enlist = false,
+            // Nothing sets session state, so a returned session needs no reset.
+            NoResetOnClose = true,
+            // A refused row's values must not reach logs.
+            IncludeErrorDetail = false,
+        };
+        if (settings.Host?.StartsWith('/') != true) // a Unix socket needs no keep-alives and refuses them
+        {
+            settings.TcpKeepAlive = true;
+            settings.TcpKeepAliveTime = 5;
+            settings.TcpKeepAliveInterval = 2;
+        }
+
+        settings.Options = string.IsNullOrEmpty(settings.Options) ? SessionSettings : $"{settings.Options} {SessionSettings}";
+        return settings;
+    }
+}

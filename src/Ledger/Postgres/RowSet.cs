@@ -1,0 +1,81 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace OrleansGateway.Ledger.Postgres;
+
+/// <summary>Rows that a statement takes as one array a column: a CTE over <c>unnest</c>, whose rows count from 1 in <c>n</c>.</summary>
+/// <param name="name">The CTE's name.</param>
+/// <param name="columns">What is sent of each row.</param>
+internal sealed class RowSet<TRow>(string name, params Column<TRow>[] columns)
+{
+    /// <summary>The CTE's text; its parameters are the next ones.</summary>
+    public string Sql(ref int parameters)
+    {
+        var first = parameters;
+        parameters += columns.Length;
+        var arrays = columns.Select((column, i) => $"${first + i + 1}::{column.SqlType}[]");
+        var names = columns.Select(column => column.Name);
+        return $"{name} AS (SELECT * FROM unnest({string.Join(", ", arrays)}) WITH ORDINALITY AS t({string.Join(", ", names)}, ordinal))";
+    }
+
+    /// <summary>Adds the CTE's parameters.</summary>
+    public void Bind(NpgsqlParameterCollection parameters, TRow[] rows)
+    {
+        foreach (var column in columns)
+        {
+            parameters.Add(column.Bind(rows));
+        }
+    }
+}
+
+/// <summary>One column of a <see cref="RowSet{TRow}"/>.</summary>
+internal abstract class Column<TRow>(string name, string sqlType)
+{
+    public string Name => name;
+    public string SqlType => sqlType;
+
+    public abstract NpgsqlParameter Bind(TRow[] rows);
+
+    public static Column<TRow> Bigint(string name, Func<TRow, long> field) =>
+        new Column<TRow, long>(name, "bigint", NpgsqlDbType.Bigint, field);
+
+    public static Column<TRow> OptionalBigint(string name, Func<TRow, long?> field) =>
+        new Column<TRow, long?>(name, "bigint", NpgsqlDbType.Bigint, field);
+
+    public static Column<TRow> Text(string name, Func<TRow, string?> field) =>
+        new Column<TRow, string?>(name, "text", NpgsqlDbType.Text, field);
+
+    public static Column<TRow> Bytes(string name, Func<TRow, byte[]> field) =>
+        new Column<TRow, byte[]>(name, "bytea", NpgsqlDbType.Bytea, field);
+
+    public static Column<TRow> Boolean(string name, Func<TRow, bool> field) =>
+        new Column<TRow, bool>(name, "boolean", NpgsqlDbType.Boolean, field);
+
+    public static Column<TRow> Date(string name, Func<TRow, DateOnly> field) =>
+        new Column<TRow, DateOnly>(name, "date", NpgsqlDbType.Date, field);
+
+    public static Column<TRow> Time(string name, Func<TRow, DateTimeOffset> field) =>
+        new Column<TRow, DateTime>(name, "timestamptz", NpgsqlDbType.TimestampTz, row => field(row).UtcDateTime);
+
+    public static Column<TRow> OptionalTime(string name, Func<TRow, DateTimeOffset?> field) =>
+        new Column<TRow, DateTime?>(name, "timestamptz", NpgsqlDbType.TimestampTz, row => field(row)?.UtcDateTime);
+}
+
+internal sealed class Column<TRow, T>(string name, string sqlType, NpgsqlDbType type, Func<TRow, T> field)
+    : Column<TRow>(name, sqlType)
+{
+    public override NpgsqlParameter Bind(TRow[] rows)
+    {
+        var values = new T[rows.Length];
+        for (var i = 0; i < rows.Length; i++)
+        {
+            values[i] = field(rows[i]);
+        }
+
+        return new NpgsqlParameter<T[]> { TypedValue = values, NpgsqlDbType = NpgsqlDbType.Array | type };
+    }
+}
+
+/// <summary>A row that belongs to one batch of a flight.</summary>
+/// <param name="N">The batch's place, from 1.</param>
+internal readonly record struct Part<T>(int N, T Row);

@@ -1,0 +1,86 @@
+using System.Buffers;
+using System.Text;
+using OrleansGateway.Protocols.Json;
+using OrleansGateway.Protocols.Metering;
+using OrleansGateway.Protocols.OpenAI;
+using Xunit;
+
+namespace OrleansGateway.Tests.Unit.Protocols.OpenAI;
+
+public sealed class ChatResponseTests
+{
+    private const string Body = """
+        {"id":"c","object":"chat.completion","created":1,"model":"up","choices":[{"index":0,"message":{"role":"assistant",
+         "content":"abcdefgh","reasoning_content":"abcd","tool_calls":null},"finish_reason":"stop"}],
+         "usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}, "x":1.0}
+        """;
+
+    private static ChatResponse Read(string body) => ChatResponse.Read(Encoding.UTF8.GetBytes(body));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("\n\n \r\n\n")]
+    public void Read_Completion_TellsUsageAndEnd(string before)
+    {
+        var response = Read(before + Body);
+
+        Assert.Equal((ChatPayloadKind.Choices, FinishReason.Stop, 1, true), (response.Kind, response.FinishReason, response.ChoiceCount, response.HasOutput));
+        Assert.Equal(new TokenUsage { UncachedInput = 9, Output = 4 }, response.Usage(77));
+        Assert.Equal(12, response.OutputBytes);
+    }
+
+    [Fact]
+    public void Usage_NotReported_IsCounted()
+    {
+        var response = Read("""{"choices":[{"message":{"content":"abcdefgh"}},{"message":{"reasoning_content":"abcd"}}]}""");
+
+        Assert.Equal(new TokenUsage { UncachedInput = 5, Output = 2, Reasoning = 1, IsEstimated = true }, response.Usage(5));
+    }
+
+    [Fact]
+    public void Usage_ExplicitZero_IsHonoured()
+    {
+        var response = Read("""{"choices":[{"message":{"content":"abcd"}}],"usage":{"prompt_tokens":0,"completion_tokens":0}}""");
+
+        Assert.Equal(default(TokenUsage), response.Usage(5));
+    }
+
+    [Theory]
+    [InlineData("", ChatPayloadKind.Malformed)]
+    [InlineData("<html>", ChatPayloadKind.Malformed)]
+    [InlineData("""{"choices":[{"message":{"content":"cut""", ChatPayloadKind.Malformed)]
+    [InlineData("""{"error":{"message":"no"}}""", ChatPayloadKind.Error)]
+    [InlineData("""{"object":"list"}""", ChatPayloadKind.Other)]
+    public void Read_SomethingElse_IsClassified(string body, ChatPayloadKind expected)
+    {
+        Assert.Equal(expected, Read(body).Kind);
+    }
+
+    [Fact]
+    public void WriteTo_ModelAndPricedUsage_AreTheOnlyEdits()
+    {
+        var body = Encoding.UTF8.GetBytes(Body);
+        var response = ChatResponse.Read(body);
+        var usage = new ArrayBufferWriter<byte>();
+        ChatUsageJson.Write(usage, response.UsageJson(body), 42);
+        var writer = new ArrayBufferWriter<byte>();
+
+        response.WriteTo(
+            writer, body, new() { ModelJson = JsonBytes.Quote("pub"), Usage = UsageEdit.Replace, UsageJson = usage.WrittenMemory });
+
+        Assert.Equal(
+            Body.Replace("\"up\"", "\"pub\"", StringComparison.Ordinal)
+                .Replace("\"total_tokens\":13}", "\"total_tokens\":13,\"cost\":0.000000042}", StringComparison.Ordinal),
+            Encoding.UTF8.GetString(writer.WrittenSpan));
+    }
+
+    [Fact]
+    public void WriteTo_NoEdits_IsTheBody()
+    {
+        var writer = new ArrayBufferWriter<byte>();
+
+        Read(Body).WriteTo(writer, Encoding.UTF8.GetBytes(Body), default);
+
+        Assert.Equal(Body, Encoding.UTF8.GetString(writer.WrittenSpan));
+    }
+}

@@ -1,0 +1,199 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json.Nodes;
+using OrleansGateway.Protocols.OpenAI;
+using Xunit;
+
+namespace OrleansGateway.Tests.Unit.Protocols.OpenAI;
+
+public sealed class UpstreamErrorTests
+{
+    private static UpstreamError Read(int status, string body, params string[] secrets) =>
+        UpstreamError.Read(status, Encoding.UTF8.GetBytes(body), secrets);
+
+    private static string Error(string code, string message = "m", string type = "t") =>
+        $$$"""{"error":{"message":"{{{message}}}","type":"{{{type}}}","param":null,"code":"{{{code}}}"}}""";
+
+    [Theory]
+    [InlineData(400, UpstreamFailure.BadRequest, 400)]
+    [InlineData(422, UpstreamFailure.BadRequest, 422)]
+    [InlineData(401, UpstreamFailure.Auth, 502)]
+    [InlineData(402, UpstreamFailure.OutOfFunds, 503)]
+    [InlineData(403, UpstreamFailure.Forbidden, 502)]
+    [InlineData(404, UpstreamFailure.ModelMissing, 404)]
+    [InlineData(408, UpstreamFailure.ServerError, 502)]
+    [InlineData(413, UpstreamFailure.TooLarge, 413)]
+    [InlineData(429, UpstreamFailure.RateLimited, 429)]
+    [InlineData(500, UpstreamFailure.ServerError, 502)]
+    [InlineData(503, UpstreamFailure.Overloaded, 503)]
+    [InlineData(529, UpstreamFailure.Overloaded, 503)]
+    [InlineData(302, UpstreamFailure.ServerError, 502)]
+    [InlineData(200, UpstreamFailure.ServerError, 502)]
+    public void Read_StatusAlone_IsClassified(int status, UpstreamFailure failure, int publicStatus)
+    {
+        foreach (var body in new[] { "", "<html>gone</html>", "{}", "{\"error\":{}}", "[", "\"x\"" })
+        {
+            var error = Read(status, body);
+
+            Assert.Equal((failure, publicStatus), (error.Failure, error.Public.Status));
+            Assert.NotEmpty(error.Public.Message);
+        }
+    }
+
+    [Theory]
+    [InlineData(429, "insufficient_quota", UpstreamFailure.OutOfFunds)]
+    [InlineData(429, "rate_limit_exceeded", UpstreamFailure.RateLimited)]
+    [InlineData(429, "1113", UpstreamFailure.OutOfFunds)]
+    [InlineData(429, "1302", UpstreamFailure.RateLimited)]
+    [InlineData(429, "1303", UpstreamFailure.RateLimited)]
+    [InlineData(429, "1305", UpstreamFailure.Overloaded)]
+    [InlineData(429, "1310", UpstreamFailure.OutOfFunds)]
+    [InlineData(400, "1211", UpstreamFailure.ModelMissing)]
+    [InlineData(400, "1261", UpstreamFailure.BadRequest)]
+    [InlineData(400, "1301", UpstreamFailure.ContentFiltered)]
+    [InlineData(401, "1002", UpstreamFailure.Auth)]
+    [InlineData(400, "Arrearage", UpstreamFailure.OutOfFunds)]
+    [InlineData(403, "AccessDenied", UpstreamFailure.Forbidden)]
+    [InlineData(401, "InvalidApiKey", UpstreamFailure.Auth)]
+    [InlineData(429, "Throttling.RateQuota", UpstreamFailure.RateLimited)]
+    [InlineData(429, "Throttling.AllocationQuota", UpstreamFailure.RateLimited)]
+    [InlineData(400, "data_inspection_failed", UpstreamFailure.ContentFiltered)]
+    [InlineData(404, "ModelNotFound", UpstreamFailure.ModelMissing)]
+    [InlineData(400, "context_length_exceeded", UpstreamFailure.BadRequest)]
+    [InlineData(503, "slow_down", UpstreamFailure.Overloaded)]
+    [InlineData(200, "1302", UpstreamFailure.RateLimited)]
+    [InlineData(200, "server_error", UpstreamFailure.ServerError)]
+    public void Read_Code_DecidesOverTheStatus(int status, string code, UpstreamFailure failure)
+    {
+        Assert.Equal(failure, Read(status, Error(code)).Failure);
+        Assert.Equal(failure, Read(status, $$"""{"code":"{{code}}","message":"m","request_id":"r"}""").Failure);
+        Assert.Equal(failure, Read(status, $$"""[{{Error(code)}}]""").Failure);
+    }
+
+    [Theory]
+    [InlineData("Your credit balance is too low to access the API.", UpstreamFailure.OutOfFunds)]
+    [InlineData("API key not valid. Please pass a valid API key.", UpstreamFailure.Auth)]
+    [InlineData("Invalid value: 'API key not valid, your credit balance is too low'.", UpstreamFailure.BadRequest)]
+    public void Read_BadRequestInWords_IsTheChannelsFaultOnlyWhereTheProviderSpeaks(string message, UpstreamFailure failure)
+    {
+        Assert.Equal(failure, Read(400, Error("invalid_request", message)).Failure);
+    }
+
+    [Theory]
+    [InlineData(UpstreamFailure.BadRequest, false)]
+    [InlineData(UpstreamFailure.ContentFiltered, false)]
+    [InlineData(UpstreamFailure.TooLarge, false)]
+    [InlineData(UpstreamFailure.ModelMissing, true)]
+    [InlineData(UpstreamFailure.Forbidden, true)]
+    [InlineData(UpstreamFailure.Auth, true)]
+    [InlineData(UpstreamFailure.OutOfFunds, true)]
+    [InlineData(UpstreamFailure.RateLimited, true)]
+    [InlineData(UpstreamFailure.Overloaded, true)]
+    [InlineData(UpstreamFailure.ServerError, true)]
+    public void IsRetryable_IsForWhatAnotherChannelMayDo(UpstreamFailure failure, bool expected)
+    {
+        Assert.Equal(expected, new UpstreamError(failure, default).IsRetryable);
+    }
+
+    [Fact]
+    public void Read_BadRequest_PassesTheProvidersWordsOn()
+    {
+        var error = Read(400, """{"error":{"message":"Unsupported value: 'temperature'.","type":"invalid_request_error","param":"temperature","code":"unsupported_value"}}""");
+
+        Assert.Equal(
+            new OpenAIError(400, "Unsupported value: 'temperature'.", "invalid_request_error", "temperature", "unsupported_value"), error.Public);
+    }
+
+    [Theory]
+    [InlineData("""{"detail":"bad field"}""", "bad field")]
+    [InlineData("""{"error":"bad field"}""", "bad field")]
+    [InlineData("""{"error":{"message":"bad field","code":1210}}""", "bad field")]
+    public void Read_OtherShapes_AreUnderstood(string body, string message)
+    {
+        Assert.Equal(message, Read(400, body).Public.Message);
+    }
+
+    [Theory]
+    [InlineData("Wrong key sk-proj-abcDEF123_-x*** given", "sk-proj")]
+    [InlineData("Header Authorization: Bearer abc.def-ghi", "abc.def")]
+    [InlineData("Key AIzaSyA1234567890abcdef", "AIza")]
+    [InlineData("Key 0123456789abcdef0123456789abcdef.AbCdEfGh1234", "0123456789abcdef")]
+    [InlineData("in organization org-AbCdEf123456 on tokens", "AbCdEf")]
+    [InlineData("project proj_9x8y7z6w5v", "9x8y7z")]
+    [InlineData("see https://platform.example.com/account/limits?x=1.", "example")]
+    [InlineData("see https://10.1.2.3:8080/x", "10.1.2.3")]
+    [InlineData("connect 10.1.2.3:8080 failed", "10.1.2.3")]
+    [InlineData("host api.deepseek.com:443 is down", "deepseek")]
+    [InlineData("ask admin@corp.example", "corp")]
+    [InlineData("token eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9abc", "eyJ")]
+    [InlineData("workspace ws-4kq9a8b7c6", "4kq9")]
+    [InlineData("the secret is my-own-host-name here", "my-own")]
+    public void Read_PrivateThings_AreScrubbed(string message, string secret)
+    {
+        var shown = Read(400, Error("x", message), "my-own-host-name").Public.Message;
+
+        Assert.DoesNotContain(secret, shown, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("[redacted]", shown, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Invalid value for 'messages[3].content': expected a string, but got an object instead.")]
+    [InlineData("This model's maximum context length is 128000 tokens. However, your messages resulted in 130012 tokens.")]
+    [InlineData("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead, e.g. key-value pairs.")]
+    [InlineData("模型不支持该参数 messages.0.content")]
+    public void Read_HarmlessWords_StayAsTheyAre(string message)
+    {
+        Assert.Equal(message, Read(400, Error("x", message)).Public.Message);
+    }
+
+    [Fact]
+    public void Read_LongMessageWithControls_IsBoundedToOneLine()
+    {
+        var shown = Read(400, Error("x", "a\\r\\n\\u0000b " + string.Concat(Enumerable.Repeat("word ", 5000)))).Public.Message;
+
+        Assert.InRange(shown.Length, 100, 1100);
+        Assert.StartsWith("a b ", shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_PrivateCodeOrParam_IsLeftOut()
+    {
+        var error = Read(400, """{"error":{"message":"m","param":"see sk-12345678","code":"org-abc12345"}}""").Public;
+
+        Assert.Equal((null, null), (error.Param, error.Code));
+    }
+
+    [Fact]
+    public void Read_FailureOfTheChannel_TellsNothingOfTheProvider()
+    {
+        foreach (var (status, code) in new[] { (401, "invalid_api_key"), (402, ""), (403, ""), (429, "insufficient_quota"), (500, ""), (503, "") })
+        {
+            Assert.DoesNotContain("SECRET", Read(status, Error(code, "SECRET words")).Public.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Write_Error_HasAllFourFields()
+    {
+        var writer = new ArrayBufferWriter<byte>();
+
+        OpenAIErrors.Write(writer, new OpenAIError(404, "No \"model\" <ü>", "invalid_request_error", "model"));
+
+        Assert.Equal(
+            """{"error":{"message":"No \"model\" <ü>","type":"invalid_request_error","param":"model","code":null}}""",
+            Encoding.UTF8.GetString(writer.WrittenSpan));
+    }
+
+    [Fact]
+    public void WriteEvent_Error_IsOneEvent()
+    {
+        var writer = new ArrayBufferWriter<byte>();
+
+        OpenAIErrors.WriteEvent(writer, new OpenAIError(502, "a\nb", "server_error"));
+
+        var text = Encoding.UTF8.GetString(writer.WrittenSpan);
+        Assert.Equal("data: ", text[..6]);
+        Assert.Equal(text.Length - 2, text.IndexOf('\n', StringComparison.Ordinal));
+        Assert.Equal("a\nb", (string?)JsonNode.Parse(text[6..])!["error"]!["message"]);
+    }
+}
