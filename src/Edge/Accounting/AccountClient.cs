@@ -1,0 +1,101 @@
+using Microsoft.Extensions.Logging;
+using Orleans;
+using OrleansGateway.Grains.Contracts.Accounts;
+
+namespace OrleansGateway.Edge.Accounting;
+
+/// <summary>An admission's answer and, when it was admitted, the hold, which must then be settled whatever happens.</summary>
+internal readonly record struct Admission(AdmitAnswer Answer, HoldSession? Hold);
+
+/// <summary>The edge's side of the account protocol: admits requests, keeps their holds and settles them.</summary>
+internal sealed partial class AccountClient
+{
+    private readonly ILogger<AccountClient> _logger;
+    private readonly GrainCalls _calls;
+    private readonly Accounts _accounts;
+    private readonly Renewals _renewals;
+    private readonly OpenHolds _openHolds;
+    private readonly Settlements _settlements;
+
+    public AccountClient(IGrainFactory grains, TimeProvider time, AccountingOptions options, ILoggerFactory loggers)
+    {
+        _logger = loggers.CreateLogger<AccountClient>();
+        _calls = new GrainCalls(time, options, _logger);
+        _accounts = new Accounts(grains, options.AccountsMax);
+        _renewals = new Renewals(_calls);
+        _openHolds = new OpenHolds(options.OpenHoldsMax);
+        _settlements = new Settlements(_calls, _renewals, _openHolds, loggers.CreateLogger<Settlements>());
+    }
+
+    /// <summary>Holds that are open or waiting for their settlement.</summary>
+    public int OpenHolds => _openHolds.Count;
+
+    public Account Find(string accountId) => _accounts.Get(accountId);
+
+    /// <summary>
+    /// Asks for a hold. Repeated while the grain gives no answer that counts; then <see cref="AdmitOutcome.Unavailable"/>.
+    /// A hold whose answer never came is let go by the grain, since it is never renewed.
+    /// </summary>
+    public async ValueTask<Admission> AdmitAsync(Account account, AdmitRequest request, IHoldOwner owner)
+    {
+        if (!_openHolds.TryEnter())
+        {
+            return new Admission(Unavailable(account), null);
+        }
+
+        var startedAt = _calls.Time.GetTimestamp();
+        for (var attempt = 1; ; attempt++)
+        {
+            var answer = await _calls.AnswerAsync(account.Grain.AdmitAsync(request), "Admit", request.HoldId);
+            account.Saw(answer?.Epoch ?? 0);
+            if (answer is { IsAdmitted: true })
+            {
+                var hold = new HoldSession(account, request, answer.TotalNanos, startedAt, owner, _calls, _renewals);
+                _renewals.Add(hold);
+                return new Admission(answer, hold);
+            }
+
+            var isFinal = answer is not null and not { Outcome: AdmitOutcome.Retry };
+            if (isFinal || _calls.Time.GetElapsedTime(startedAt) >= _calls.Options.AdmitLimit)
+            {
+                _openHolds.Leave();
+                return new Admission(isFinal ? answer! : Unavailable(account), null);
+            }
+
+            await _calls.PauseAsync(attempt);
+            request = request with { Epoch = account.Epoch };
+        }
+    }
+
+    /// <inheritdoc cref="Settlements.SettleAsync"/>
+    public Task<Settled> SettleAsync(HoldSession hold, RequestEnd end) => _settlements.SettleAsync(hold, end);
+
+    /// <summary>Renews holds until it is cancelled. Started once, on the scheduler that is to run it.</summary>
+    public Task RunAsync(CancellationToken cancellationToken) => _renewals.RunAsync(cancellationToken);
+
+    /// <summary>Admits nothing more and waits for what is open; what is left then is logged, since nobody settles it any more.</summary>
+    public async Task StopAsync(TimeSpan wait)
+    {
+        try
+        {
+            await _openHolds.StopAsync().WaitAsync(wait, _calls.Time);
+        }
+        catch (TimeoutException)
+        {
+            foreach (var (holdId, costNanos) in _openHolds.Unsettled())
+            {
+                LogUnsettled(_logger, holdId, costNanos);
+            }
+        }
+    }
+
+    private AdmitAnswer Unavailable(Account account) => new()
+    {
+        Outcome = AdmitOutcome.Unavailable,
+        Epoch = account.Epoch,
+        RetryAfterMs = (long)_calls.Options.AttemptTimeout.TotalMilliseconds,
+    };
+
+    [LoggerMessage(1020, LogLevel.Error, "Stopped before {HoldId} over {Nanos} nanos was settled")]
+    private static partial void LogUnsettled(ILogger logger, string holdId, long nanos);
+}

@@ -1,0 +1,39 @@
+using Orleans;
+using OrleansGateway.Grains.Contracts.Accounts;
+
+namespace OrleansGateway.Edge.Accounting;
+
+/// <summary>
+/// The accounts that were used lately, in two generations: when the younger one is full the older one is forgotten,
+/// so that the bound costs no bookkeeping on use.
+/// </summary>
+internal sealed class Accounts(IGrainFactory grains, int accountsMax)
+{
+    private readonly Lock _lock = new();
+    private Dictionary<string, Account> _young = new(StringComparer.Ordinal);
+    private Dictionary<string, Account> _old = new(StringComparer.Ordinal);
+
+    public Account Get(string id)
+    {
+        lock (_lock)
+        {
+            if (_young.TryGetValue(id, out var account))
+            {
+                return account;
+            }
+
+            if (!_old.TryGetValue(id, out account))
+            {
+                account = new Account(id, grains.GetGrain<IAccountGrain>(id));
+            }
+
+            if (_young.Count == accountsMax)
+            {
+                (_old, _young) = (_young, new(StringComparer.Ordinal));
+            }
+
+            _young.Add(id, account);
+            return account;
+        }
+    }
+}

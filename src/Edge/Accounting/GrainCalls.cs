@@ -1,0 +1,39 @@
+using Microsoft.Extensions.Logging;
+
+namespace OrleansGateway.Edge.Accounting;
+
+/// <summary>How every message to a grain is tried: one attempt waits a bounded time, pauses between attempts grow.</summary>
+internal sealed partial class GrainCalls(TimeProvider time, AccountingOptions options, ILogger logger)
+{
+    public TimeProvider Time => time;
+
+    public AccountingOptions Options => options;
+
+    /// <summary>The answer, or null if none came in time: the message may or may not have arrived.</summary>
+    public async Task<T?> AnswerAsync<T>(Task<T> call, string message, string holdId)
+        where T : class
+    {
+        try
+        {
+            return await call.WaitAsync(options.AttemptTimeout, time);
+        }
+        catch (Exception exception)
+        {
+            // Whatever kept the answer away (a stopping silo, a failed activation, the time-out), the message is repeated.
+            LogUnanswered(logger, message, holdId, exception.GetType().Name);
+            return null;
+        }
+    }
+
+    /// <summary>Waits before attempt <paramref name="attempt"/>, the first repeat being 1.</summary>
+    public Task PauseAsync(int attempt)
+    {
+        var pause = options.RepeatFirst * Math.Pow(2, Math.Min(attempt - 1, 30));
+        return Task.Delay(pause < options.RepeatMax ? pause : options.RepeatMax, time);
+    }
+
+    public long ElapsedMs(long since) => (long)time.GetElapsedTime(since).TotalMilliseconds;
+
+    [LoggerMessage(1000, LogLevel.Warning, "No answer to {Message} of {HoldId}: {Reason}")]
+    private static partial void LogUnanswered(ILogger logger, string message, string holdId, string reason);
+}

@@ -1,0 +1,116 @@
+using Microsoft.Extensions.Logging;
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Pricing;
+
+namespace OrleansGateway.Edge.Accounting;
+
+/// <summary>How a request ended and what it cost: what its settlement says.</summary>
+/// <param name="CostNanos">At the price that was frozen at admission.</param>
+/// <param name="FirstByteMs">From the request's arrival to the provider's first byte, ms; -1 if none came.</param>
+/// <param name="DurationMs">From the request's arrival to the end of the provider's answer, ms.</param>
+/// <param name="ClientGotOutput">Whether any of the answer went to the client; if not, a settlement that is not committed in time is paid back.</param>
+internal readonly record struct RequestEnd(
+    long CostNanos, Usage Usage, RequestStatus Status, long FirstByteMs, long DurationMs, bool ClientGotOutput);
+
+/// <summary>What became of a settlement by the time that the response could wait for.</summary>
+/// <param name="IsCommitted">Whether the response may be completed; otherwise it must be cut.</param>
+/// <param name="ChargedNanos">The charge; 0 when it is not known yet.</param>
+internal readonly record struct Settled(bool IsCommitted, long ChargedNanos);
+
+/// <summary>Settles holds: an attempt is repeated until it is answered, long after the response has been given up.</summary>
+internal sealed partial class Settlements(GrainCalls calls, Renewals renewals, OpenHolds openHolds, ILogger<Settlements> logger)
+{
+    /// <summary>Closes a hold. Never fails: what is not answered in time goes on in the background.</summary>
+    public async Task<Settled> SettleAsync(HoldSession hold, RequestEnd end)
+    {
+        // From here on the hold is renewed no longer: the settlement itself presents it where it is unknown.
+        hold.Settling();
+        renewals.Remove(hold);
+        openHolds.Settling(hold, end.CostNanos);
+        var first = await AttemptAsync(hold, end);
+        if (first is { Outcome: SettleOutcome.Committed })
+        {
+            openHolds.Close(hold);
+            return new Settled(true, first.ChargedNanos);
+        }
+
+        var settling = FinishAsync(hold, end, first);
+        try
+        {
+            return await settling.WaitAsync(calls.Options.SettleWait - calls.Options.AttemptTimeout, calls.Time);
+        }
+        catch (TimeoutException)
+        {
+            if (!hold.TryDecideResponse())
+            {
+                return await settling;
+            }
+
+            LogGoesOn(logger, hold.HoldId, end.CostNanos);
+            return new Settled(false, 0);
+        }
+    }
+
+    /// <summary>Repeats the settlement until it is answered, and pays it back if the response was given up and the client got nothing.</summary>
+    private async Task<Settled> FinishAsync(HoldSession hold, RequestEnd end, SettleAnswer? answer)
+    {
+        for (var attempt = 1; answer is null or { Outcome: SettleOutcome.Retry }; attempt++)
+        {
+            await calls.PauseAsync(attempt);
+            answer = await AttemptAsync(hold, end);
+        }
+
+        var isCommitted = answer.Outcome == SettleOutcome.Committed && hold.TryDecideResponse();
+        if (!isCommitted && !end.ClientGotOutput && answer.ChargedNanos > 0)
+        {
+            _ = CompensateAsync(hold, answer.ChargedNanos);
+        }
+        else
+        {
+            openHolds.Close(hold);
+        }
+
+        return new Settled(isCommitted, answer.ChargedNanos);
+    }
+
+    private async Task<SettleAnswer?> AttemptAsync(HoldSession hold, RequestEnd end)
+    {
+        var request = new SettleRequest
+        {
+            Epoch = hold.Account.Epoch,
+            Ticket = hold.Ticket(),
+            CostNanos = end.CostNanos,
+            Usage = end.Usage,
+            Status = end.Status,
+            FirstByteMs = end.FirstByteMs,
+            DurationMs = end.DurationMs,
+        };
+        var answer = await calls.AnswerAsync(hold.Account.Grain.SettleAsync(request), "Settle", hold.HoldId);
+        hold.Account.Saw(answer?.Epoch ?? 0);
+        return answer;
+    }
+
+    private async Task CompensateAsync(HoldSession hold, long nanos)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var request = new MoveRequest(hold.Account.Epoch, EntryKind.Compensation, hold.HoldId, nanos);
+            var answer = await calls.AnswerAsync(hold.Account.Grain.MoveAsync(request), "Compensation", hold.HoldId);
+            hold.Account.Saw(answer?.Epoch ?? 0);
+            if (answer is not null and not { Outcome: MoveOutcome.Retry })
+            {
+                LogCompensated(logger, hold.HoldId, nanos, answer.Outcome);
+                openHolds.Close(hold);
+                return;
+            }
+
+            await calls.PauseAsync(attempt);
+        }
+    }
+
+    [LoggerMessage(1010, LogLevel.Error, "Settlement of {HoldId} over {Nanos} nanos is not answered; its response is cut and it goes on")]
+    private static partial void LogGoesOn(ILogger logger, string holdId, long nanos);
+
+    [LoggerMessage(1011, LogLevel.Warning, "Paid back {Nanos} nanos of {HoldId}, of which the client got nothing: {Outcome}")]
+    private static partial void LogCompensated(ILogger logger, string holdId, long nanos, MoveOutcome outcome);
+}

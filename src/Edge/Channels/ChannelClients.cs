@@ -1,0 +1,50 @@
+using System.Collections.Concurrent;
+using System.Net;
+using OrleansGateway.Grains.Contracts.Catalog;
+
+namespace OrleansGateway.Edge.Channels;
+
+/// <summary>
+/// The connections to providers: one pool for each host and connect limit. Nothing is followed, stored or unpacked on the way.
+/// </summary>
+internal sealed class ChannelClients : IDisposable
+{
+    private readonly ConcurrentDictionary<(string Host, int ConnectMs), HttpMessageInvoker> _invokers = new();
+
+    public HttpMessageInvoker For(Channel channel)
+    {
+        var key = (channel.Provider.BaseUrl!.GetLeftPart(UriPartial.Authority), channel.Times.ConnectMs);
+        return _invokers.TryGetValue(key, out var invoker) ? invoker : _invokers.GetOrAdd(key, static key => Make(key.ConnectMs));
+    }
+
+    public void Dispose()
+    {
+        foreach (var invoker in _invokers.Values)
+        {
+            invoker.Dispose();
+        }
+    }
+
+    private static HttpMessageInvoker Make(int connectMs) => new(new SocketsHttpHandler
+    {
+        UseCookies = false,
+        UseProxy = false,
+        AllowAutoRedirect = false,
+        AutomaticDecompression = DecompressionMethods.None,
+        ActivityHeadersPropagator = null,
+        ConnectTimeout = TimeSpan.FromMilliseconds(connectMs),
+        EnableMultipleHttp2Connections = true,
+        MaxConnectionsPerServer = int.MaxValue,
+
+        // A provider that moves to another address is found again.
+        PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+        PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
+        KeepAlivePingDelay = TimeSpan.FromSeconds(30),
+        KeepAlivePingTimeout = TimeSpan.FromSeconds(15),
+        KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+
+        // An answer that is given up is not read to its end to save the connection.
+        MaxResponseDrainSize = 0,
+        ResponseDrainTimeout = TimeSpan.Zero,
+    });
+}

@@ -1,0 +1,88 @@
+using System.Globalization;
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Grains.Contracts;
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Protocols.OpenAI;
+
+namespace OrleansGateway.Edge.Chat;
+
+/// <summary>What a client is told when its account's grain does not admit a request, and what it can do about it.</summary>
+internal static class AdmitRefusals
+{
+    private const string Invalid = "invalid_request_error";
+    private const long RetrySoonMs = 1000;
+
+    public static Refusal Of(AdmitAnswer answer, CostBound bound) => answer.Outcome switch
+    {
+        AdmitOutcome.UnknownKey => new(KeyReader.InvalidKey),
+        AdmitOutcome.KeyDisabled => Forbidden("This API key is disabled. Enable it or use another one.", "key_disabled"),
+        AdmitOutcome.KeyExpired => Forbidden("This API key has expired. Use another one.", "key_expired"),
+        AdmitOutcome.AccountSuspended => Forbidden("This account is suspended. Contact the gateway's operator.", "account_suspended"),
+        AdmitOutcome.AccountClosed => Forbidden("This account is closed.", "account_closed"),
+        AdmitOutcome.ModelNotAllowed => Forbidden($"This API key may not use the model '{bound.Model.Id}'.", "model_not_allowed"),
+        AdmitOutcome.AddressNotAllowed => Forbidden("This API key may not be used from this address.", "address_not_allowed"),
+        AdmitOutcome.SpendCapReached => NoMoney(
+            $"The request may cost up to {Usd(bound.LeastNanos)}, which with what this API key has spent and holds is above one of its spending caps. "
+            + "Raise the cap, wait for its next period, or lower max_completion_tokens."),
+        AdmitOutcome.InsufficientFunds => NoMoney(
+            $"The request may cost up to {Usd(bound.LeastNanos)}, but only {Usd(answer.AvailableNanos)} of the account's balance is free. "
+            + "Top up, wait for running requests to end, or lower max_completion_tokens."),
+        AdmitOutcome.RequestRateLimited => Limited(answer, "requests a minute"),
+        AdmitOutcome.TokenRateLimited => Limited(answer, "tokens a minute"),
+        AdmitOutcome.ConcurrencyLimited => Limited(answer, "requests at a time"),
+        AdmitOutcome.FundsInQuarantine => Unavailable(
+            answer, $"Part of the account's balance is set aside for requests that were interrupted; {Usd(answer.AvailableNanos)} is free now."),
+        AdmitOutcome.IdempotencyRunning => new(
+            new OpenAIError(409, "A request with this Idempotency-Key is still running. Try again later.", Invalid, null, "idempotency_key_in_use"),
+            Math.Max(answer.RetryAfterMs, RetrySoonMs)),
+        AdmitOutcome.IdempotencyCompleted => new(
+            new OpenAIError(
+                409,
+                $"A request with this Idempotency-Key is complete: {answer.EarlierRequestId}, charged {Usd(answer.EarlierChargeNanos)}. "
+                + "Its answer is not kept. Use another key to run the request again.",
+                Invalid,
+                null,
+                "idempotency_key_completed"),
+            ShouldRetry: false),
+        AdmitOutcome.IdempotencyBodyDiffers => new(
+            new OpenAIError(422, "This Idempotency-Key was used with another request body. Use another key.", Invalid, null, "idempotency_key_reused")),
+        _ => Unavailable(answer, "The account cannot be charged at the moment."),
+    };
+
+    /// <summary>The answer could not be settled in time, so the client does not get it.</summary>
+    public static Refusal NotSettled { get; } = new(
+        new OpenAIError(503, "The request could not be charged, so its answer is withheld; it is paid back if it was charged. Try again.", "server_error", null, "settlement_failed"),
+        RetrySoonMs);
+
+    private static Refusal Forbidden(string message, string code) => new(new OpenAIError(403, message, Invalid, null, code));
+
+    private static Refusal NoMoney(string message) =>
+        new(new OpenAIError(429, message, "insufficient_quota", null, "insufficient_quota"), ShouldRetry: false);
+
+    private static Refusal Limited(AdmitAnswer answer, string what)
+    {
+        var whose = answer.Scope == LimitScope.Account ? "account" : "API key";
+        var when = answer.RetryAfterMs > 0
+            ? $"Try again in {RateHeaders.Duration(answer.RetryAfterMs)}."
+            : answer.Outcome == AdmitOutcome.ConcurrencyLimited ? "Wait for a running request to end." : "The request is larger than the limit allows at all.";
+        return new Refusal(
+            new OpenAIError(429, $"The {whose}'s limit of {what} is reached. {when}", "rate_limit_error", null, "rate_limit_exceeded"),
+            answer.RetryAfterMs > 0 ? answer.RetryAfterMs : RetrySoonMs,
+            answer.RetryAfterMs > 0 || answer.Outcome == AdmitOutcome.ConcurrencyLimited ? null : false);
+    }
+
+    private static Refusal Unavailable(AdmitAnswer answer, string message)
+    {
+        var retryMs = Math.Max(answer.RetryAfterMs, RetrySoonMs);
+        return new Refusal(
+            new OpenAIError(
+                503,
+                string.Create(CultureInfo.InvariantCulture, $"{message} Try again in {(retryMs + 999) / 1000} s."),
+                "server_error",
+                null,
+                "service_unavailable"),
+            retryMs);
+    }
+
+    private static string Usd(long nanos) => "$" + Money.FormatUsd(nanos);
+}

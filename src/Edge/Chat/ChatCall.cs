@@ -1,0 +1,256 @@
+using Microsoft.AspNetCore.Http;
+using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Grains.Contracts.Keys;
+using OrleansGateway.Protocols.OpenAI;
+
+namespace OrleansGateway.Edge.Chat;
+
+/// <summary>Why a running request is stopped from outside; the first reason counts.</summary>
+internal enum StopReason
+{
+    None,
+    ClientGone,
+    /// <summary>The client left what was sent to it unread for too long.</summary>
+    ClientStalled,
+    /// <summary>The hold was closed by its lease.</summary>
+    HoldLost,
+    /// <summary>The request's whole time is over.</summary>
+    TotalTime,
+    /// <summary>The gateway stops and has waited long enough.</summary>
+    GatewayStopping,
+}
+
+/// <summary>What a request waits for, and so what its limit's end means.</summary>
+internal enum Waiting { Nothing, Provider, Client }
+
+/// <summary>One relayed request from its arrival to its last byte, and what may stop it on the way.</summary>
+internal sealed class ChatCall : IHoldOwner, IWatched, IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Watchdog _watchdog;
+    private readonly CancellationTokenRegistration _aborted;
+    private CancellationTokenSource _attempt = new();
+    private bool _attemptTimedOut;
+    private StopReason _stop;
+    private Waiting _waiting;
+    private ClientGonePolicy _onClientGone;
+    private bool _isClientGone;
+    private bool _isSettled;
+
+    public ChatCall(HttpContext context, string requestId, Watchdog watchdog, TimeProvider time)
+    {
+        Context = context;
+        RequestId = requestId;
+        Time = time;
+        StartedAt = time.GetTimestamp();
+        _watchdog = watchdog;
+        Watch = watchdog.Start(this, ChannelTimes.MaxTotalMs);
+        _aborted = context.RequestAborted.UnsafeRegister(static call => ((ChatCall)call!).ClientGone(), this);
+    }
+
+    public HttpContext Context { get; }
+
+    public string RequestId { get; }
+
+    public TimeProvider Time { get; }
+
+    public long StartedAt { get; }
+
+    public PooledBytes Body { get; } = new();
+
+    public Watch Watch { get; }
+
+    /// <summary>Writes signs of life to the client while the provider is silent; set while a stream runs.</summary>
+    public ClientStream? Stream { get; set; }
+
+    public ApiKey Key { get; set; }
+    public string ClientAddress { get; set; } = "";
+    public string? IdempotencyKey { get; set; }
+    public ChatRequest Request { get; set; } = null!;
+    public CatalogSnapshot Catalog { get; set; } = null!;
+    public CostBound Bound { get; set; } = null!;
+    public AdmitAnswer Admitted { get; set; } = null!;
+    public HoldSession? Hold { get; set; }
+    public Route? Route { get; set; }
+
+    /// <summary>From the arrival to the provider's first byte, ms; -1 until it comes.</summary>
+    public long FirstByteMs { get; set; } = -1;
+
+    /// <summary>Whether the client has got any of the answer.</summary>
+    public bool ClientGotOutput { get; set; }
+
+    public long ElapsedMs => (long)Time.GetElapsedTime(StartedAt).TotalMilliseconds;
+
+    public StopReason Stopped
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _stop;
+            }
+        }
+    }
+
+    /// <summary>Whether the client hung up, whatever becomes of the provider's answer.</summary>
+    public bool IsClientGone => Volatile.Read(ref _isClientGone);
+
+    /// <summary>Whether the attempt that is over ran into its limit.</summary>
+    public bool AttemptTimedOut
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _attemptTimedOut;
+            }
+        }
+    }
+
+    /// <summary>Begins an attempt with a channel.</summary>
+    /// <returns>What ends it from outside: its limit, the client, the account or the total time.</returns>
+    public CancellationToken BeginAttempt(Route route)
+    {
+        Route = route;
+        Watch.LimitTotal(Math.Max(0, route.Channel.Times.TotalMs - ElapsedMs));
+        lock (_lock)
+        {
+            _onClientGone = route.Channel.OnClientGone;
+            if (_attemptTimedOut)
+            {
+                _attempt.Dispose();
+                _attempt = new CancellationTokenSource();
+                _attemptTimedOut = false;
+            }
+
+            if (_stop != StopReason.None)
+            {
+                _attempt.Cancel();
+            }
+
+            return _attempt.Token;
+        }
+    }
+
+    /// <summary>Says what is waited for from now on, and for how long at most.</summary>
+    public void WaitFor(Waiting waiting, long ms)
+    {
+        _waiting = waiting;
+        Watch.Limit(ms);
+    }
+
+    public void WaitForNothing()
+    {
+        _waiting = Waiting.Nothing;
+        Watch.NoLimit();
+    }
+
+    /// <summary>Says that the provider's part is over: nothing stops the request any more.</summary>
+    public void Settling()
+    {
+        WaitForNothing();
+        Watch.NoKeepAlive();
+        lock (_lock)
+        {
+            _isSettled = true;
+        }
+    }
+
+    public void Stop(StopReason reason)
+    {
+        CancellationTokenSource attempt;
+        lock (_lock)
+        {
+            if (_stop != StopReason.None || _isSettled)
+            {
+                return;
+            }
+
+            _stop = reason;
+            attempt = _attempt;
+        }
+
+        Cancel(attempt);
+    }
+
+    public void HoldLost() => Stop(StopReason.HoldLost);
+
+    void IWatched.KeepAlive() => Stream?.KeepAlive();
+
+    void IWatched.TimedOut(bool isTotal)
+    {
+        if (_waiting == Waiting.Client)
+        {
+            Stop(isTotal ? StopReason.TotalTime : StopReason.ClientStalled);
+            Context.Abort();
+        }
+        else if (isTotal)
+        {
+            Stop(StopReason.TotalTime);
+        }
+        else if (_waiting == Waiting.Provider)
+        {
+            TimeOutAttempt();
+        }
+    }
+
+    public void Dispose()
+    {
+        _watchdog.End(Watch);
+        _aborted.Dispose();
+        _attempt.Dispose();
+        Body.Dispose();
+    }
+
+    private static void Cancel(CancellationTokenSource attempt)
+    {
+        try
+        {
+            attempt.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The request ended at the same moment.
+        }
+    }
+
+    private void TimeOutAttempt()
+    {
+        CancellationTokenSource attempt;
+        lock (_lock)
+        {
+            if (_attemptTimedOut || _isSettled)
+            {
+                return;
+            }
+
+            _attemptTimedOut = true;
+            attempt = _attempt;
+        }
+
+        Cancel(attempt);
+    }
+
+    private void ClientGone()
+    {
+        ClientGonePolicy policy;
+        lock (_lock)
+        {
+            _isClientGone = true;
+            policy = _onClientGone;
+        }
+
+        if (policy.IsDrain)
+        {
+            // The provider charges anyway: it may finish, within bounds.
+            Watch.LimitTotal(policy.MaxMs);
+        }
+        else
+        {
+            Stop(StopReason.ClientGone);
+        }
+    }
+}

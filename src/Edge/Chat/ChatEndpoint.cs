@@ -1,0 +1,304 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Channels;
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Edge.Idempotency;
+using OrleansGateway.Grains.Contracts;
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Keys;
+using OrleansGateway.Grains.Contracts.Pricing;
+using OrleansGateway.Protocols.OpenAI;
+
+namespace OrleansGateway.Edge.Chat;
+
+/// <summary><c>POST /v1/chat/completions</c>, in the eight steps that the README names.</summary>
+internal sealed partial class ChatEndpoint(
+    ICatalogSource catalog,
+    SigningSecret secret,
+    AccountClient accounts,
+    ChannelChoice choice,
+    ChannelFailures failures,
+    Forwarder forwarder,
+    AnswerCache answers,
+    Watchdog watchdog,
+    ClientAddress clientAddress,
+    EdgeMetrics metrics,
+    TimeProvider time,
+    IOptions<EdgeOptions> edgeOptions,
+    ILogger<ChatEndpoint> logger)
+{
+    public const string Path = "/v1/chat/completions";
+
+    private const int IdempotencyKeyLengthMax = 255;
+
+    private readonly EdgeOptions _options = edgeOptions.Value;
+    private readonly OutputMeans _means = new();
+
+    public async Task HandleAsync(HttpContext context, string requestId)
+    {
+        metrics.Started();
+        using var call = new ChatCall(context, requestId, watchdog, time);
+        var result = new ChatResult(StatusCodes.Status500InternalServerError, "Failed", default, 0);
+        try
+        {
+            result = await RelayAsync(call);
+        }
+        finally
+        {
+            metrics.Ended(result.Status, result.Outcome, call.FirstByteMs, call.ElapsedMs);
+            Log(call, result);
+        }
+    }
+
+    private async Task<ChatResult> RelayAsync(ChatCall call)
+    {
+        // 1 Authenticate: the key's form and MAC. Whether it is in force, only the account's grain knows.
+        if (!KeyReader.TryRead(call.Context, secret, out var key))
+        {
+            return await RefuseAsync(call, new Refusal(KeyReader.InvalidKey));
+        }
+
+        call.Key = key;
+        call.ClientAddress = clientAddress.Of(call.Context);
+
+        // 2 Bound the cost.
+        if (await ReadAsync(call) is { } invalid)
+        {
+            return await RefuseAsync(call, new Refusal(invalid));
+        }
+
+        // 3 Admit: one call for key, limits and money.
+        if (await AdmitAsync(call) is { } refused)
+        {
+            return refused;
+        }
+
+        ChatResult? result = null;
+        try
+        {
+            return (result = await ServeAsync(call)).Value;
+        }
+        finally
+        {
+            if (result is null)
+            {
+                // A bug must not leave a hold behind: nothing is charged for it.
+                await SettleAsync(call, default, new Relayed(RelayEnd.Stopped));
+            }
+        }
+    }
+
+    /// <summary>Step 2: reads the request and what it can cost.</summary>
+    private async ValueTask<OpenAIError?> ReadAsync(ChatCall call)
+    {
+        var idempotency = call.Context.Request.Headers["Idempotency-Key"];
+        if (idempotency.Count > 0)
+        {
+            call.IdempotencyKey = idempotency.ToString();
+            if (call.IdempotencyKey.Length is 0 or > IdempotencyKeyLengthMax)
+            {
+                return OpenAIError.BadRequest($"Idempotency-Key must have 1 to {IdempotencyKeyLengthMax} characters.", null, "invalid_idempotency_key");
+            }
+        }
+
+        if (await RequestBody.ReadAsync(call.Context, call.Body, _options.MaxBodyBytes) is { } unread)
+        {
+            return unread;
+        }
+
+        if (!ChatRequest.TryRead(call.Body.Memory, ChatRequest.MaxChoicesLimit, out var request, out var error))
+        {
+            return error;
+        }
+
+        call.Request = request;
+        call.Catalog = catalog.Current;
+        var model = call.Catalog.FindModel(request.Model);
+        var price = model is null ? null : call.Catalog.PriceFor(model, time.GetUtcNow());
+        if (model is null || price is null)
+        {
+            return ModelErrors.NotFound(request.Model);
+        }
+
+        call.Bound = CostBound.Of(request, model, price, _options.FirstSliceTokens);
+        return ModelErrors.BeyondModel(request, model);
+    }
+
+    /// <summary>Step 3: takes a hold.</summary>
+    /// <returns>Null when the request is admitted, else how it ended.</returns>
+    private async ValueTask<ChatResult?> AdmitAsync(ChatCall call)
+    {
+        var account = accounts.Find(call.Key.AccountId);
+        var admission = await accounts.AdmitAsync(account, AdmitRequest(call, account), call);
+        if (admission.Answer.Outcome == AdmitOutcome.InsufficientFunds && _options.LowerCapToBalance
+            && call.Bound.LoweredTo(admission.Answer.AvailableNanos) is { } lowered)
+        {
+            call.Bound = lowered;
+            admission = await accounts.AdmitAsync(account, AdmitRequest(call, account), call);
+        }
+
+        call.Admitted = admission.Answer;
+        call.Hold = admission.Hold;
+        if (admission.Hold is not null)
+        {
+            return null;
+        }
+
+        RateHeaders.Write(call.Context.Response.Headers, admission.Answer.Rates);
+        return admission.Answer.Outcome == AdmitOutcome.IdempotencyCompleted
+            && answers.Find(admission.Answer.EarlierRequestId ?? "") is { } kept
+            ? await RepeatAsync(call, kept)
+            : await RefuseAsync(call, AdmitRefusals.Of(admission.Answer, call.Bound));
+    }
+
+    private AdmitRequest AdmitRequest(ChatCall call, Account account) => new()
+    {
+        Epoch = account.Epoch,
+        HoldId = call.RequestId,
+        KeyId = call.Key.KeyId,
+        KeyHash = call.Key.SecretHash,
+        Model = call.Bound.Model.Id,
+        PriceId = call.Bound.Price.Id,
+        MostNanos = call.Bound.MostNanos,
+        LeastNanos = call.Bound.LeastNanos,
+        EstimatedTokens = call.Request.EstimatedInputTokens
+            + (call.Request.Choices * Math.Min(call.Bound.OutputTokensMax, _means.Of(call.Bound.Model.Id))),
+        ClientAddress = call.ClientAddress,
+        Endpoint = Path,
+        IdempotencyKey = call.IdempotencyKey,
+        BodyHash = call.IdempotencyKey is null ? default : Sha256Hash.Of(call.Body.Span),
+    };
+
+    /// <summary>Steps 4 to 8, once or, before the first byte, on several channels.</summary>
+    private async ValueTask<ChatResult> ServeAsync(ChatCall call)
+    {
+        call.Stream = call.Request.Stream ? new ClientStream(call, _options.KeepAliveMs, _options.WriteTimeoutMs) : null;
+        var routes = call.Catalog.RoutesTo(call.Bound.Model);
+        var (tried, last) = (0UL, default(Relayed));
+        for (var attempt = 0; attempt < _options.MaxAttempts; attempt++)
+        {
+            // 4 Choose a channel.
+            if (choice.Next(routes, ref tried, out var retryAfterMs) is not { } route)
+            {
+                last = attempt == 0 ? Relayed.NoChannel(retryAfterMs) : last;
+                break;
+            }
+
+            var token = call.BeginAttempt(route);
+            call.Hold!.ServedBy(route.Channel.Name);
+
+            // 5 Forward.
+            (var answer, last) = await forwarder.SendAsync(call, route, token);
+            if (answer is not null)
+            {
+                using (answer)
+                using (IRelay relay = call.Stream is null ? new WholeRelay(call, _options) : new StreamRelay(call, call.Stream, _options))
+                {
+                    // 6 Stream and meter.
+                    last = await relay.RunAsync(answer, token);
+                    if (!MayMoveOn(call, last))
+                    {
+                        return await FinishAsync(call, relay, last);
+                    }
+                }
+            }
+
+            failures.Note(route.Channel, last);
+            if (!MayMoveOn(call, last))
+            {
+                break;
+            }
+        }
+
+        // Nothing came of it: settled at zero, which alone closes its hold.
+        await SettleAsync(call, default, last);
+        return await RefuseAsync(call, Endings.RefusalOf(call, last));
+    }
+
+    /// <summary>Whether another channel may serve the request: its failure is the channel's, and the client has seen nothing yet.</summary>
+    private static bool MayMoveOn(ChatCall call, in Relayed last) =>
+        last.End == RelayEnd.ProviderFailed && last.Failure.IsRetryable
+        && call.Stopped == StopReason.None && !call.IsClientGone && call.Stream is not { HasStarted: true };
+
+    /// <summary>Steps 7 and 8 of a request that a provider has answered, in full or in part.</summary>
+    private async ValueTask<ChatResult> FinishAsync(ChatCall call, IRelay relay, Relayed end)
+    {
+        // 7 Settle: the end of the response waits for it.
+        failures.Note(call.Route!.Channel, end);
+        var usage = Endings.ChargedUsage(call, end, relay.Metered);
+        var settled = await SettleAsync(call, usage, end);
+        _means.Add(call.Bound.Model.Id, usage.TotalOutput);
+
+        // 8 The last byte.
+        var result = new ChatResult(StatusCodes.Status200OK, Endings.StatusOf(call, end).ToString(), usage, settled.ChargedNanos);
+        if (call.IsClientGone)
+        {
+            return result with { Status = StatusCodes.Status499ClientClosedRequest };
+        }
+
+        if (settled.IsCommitted && end.End is RelayEnd.Completed or RelayEnd.Exhausted)
+        {
+            await relay.CompleteAsync(end.End == RelayEnd.Exhausted, settled.ChargedNanos, answers);
+            return result;
+        }
+
+        var refusal = settled.IsCommitted ? Endings.RefusalOf(call, end) : AdmitRefusals.NotSettled;
+        await relay.CutAsync(refusal);
+        return result with { Status = refusal.Error.Status, Outcome = settled.IsCommitted ? result.Outcome : "NotSettled" };
+    }
+
+    /// <summary>Step 7.</summary>
+    private Task<Settled> SettleAsync(ChatCall call, Usage usage, Relayed end)
+    {
+        call.Settling();
+        var isFree = usage == default;
+        return accounts.SettleAsync(call.Hold!, new RequestEnd(
+            isFree ? 0 : PriceArithmetic.Charge(call.Bound.Price, usage),
+            usage,
+            Endings.StatusOf(call, end),
+            call.FirstByteMs,
+            call.ElapsedMs,
+            call.ClientGotOutput));
+    }
+
+    private static async ValueTask<ChatResult> RefuseAsync(ChatCall call, Refusal refusal)
+    {
+        if (!call.IsClientGone)
+        {
+            await ErrorReply.WriteAsync(call.Context, refusal);
+        }
+
+        return new ChatResult(refusal.Error.Status, refusal.Error.Code ?? refusal.Error.Type, default, 0);
+    }
+
+    private static async ValueTask<ChatResult> RepeatAsync(ChatCall call, KeptAnswer kept)
+    {
+        await WholeRelay.SendAsync(call.Context.Response, kept.Body, kept.CostNanos);
+        return new ChatResult(StatusCodes.Status200OK, "Repeated", default, 0);
+    }
+
+    private void Log(ChatCall call, in ChatResult result)
+    {
+        if (logger.IsEnabled(LogLevel.Information))
+        {
+            LogRequest(
+                logger, call.RequestId, call.Key.AccountId, call.Key.KeyId, call.Bound?.Model.Id, call.Route?.Channel.Name, result.Status,
+                result.Outcome, result.Usage.TotalInput, result.Usage.TotalOutput, Money.FormatUsd(result.ChargedNanos),
+                call.FirstByteMs, call.ElapsedMs);
+        }
+    }
+
+    [LoggerMessage(
+        1100,
+        LogLevel.Information,
+        "{RequestId} account={Account} key={Key} model={Model} channel={Channel} status={Status} outcome={Outcome} input={Input} "
+        + "output={Output} usd={Usd} ttfb_ms={FirstByteMs} ms={DurationMs}")]
+    private static partial void LogRequest(
+        ILogger logger, string requestId, string? account, string? key, string? model, string? channel, int status, string outcome,
+        long input, long output, string usd, long firstByteMs, long durationMs);
+
+    /// <summary>How a request ended, for the log and the metrics.</summary>
+    private readonly record struct ChatResult(int Status, string Outcome, Usage Usage, long ChargedNanos);
+}

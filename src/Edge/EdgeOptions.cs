@@ -1,0 +1,91 @@
+using System.Net;
+using Microsoft.Extensions.Options;
+
+namespace OrleansGateway.Edge;
+
+/// <summary>How the relay behaves; the configuration's section <c>Edge</c>. Times are in ms, sizes in bytes.</summary>
+public sealed class EdgeOptions
+{
+    /// <summary>The configuration's section.</summary>
+    public const string Section = "Edge";
+
+    /// <summary>The largest request body; a larger one is answered with 413.</summary>
+    public int MaxBodyBytes { get; set; } = 32 * 1024 * 1024;
+
+    /// <summary>The largest answer of a provider that is not streamed.</summary>
+    public int MaxAnswerBytes { get; set; } = 32 * 1024 * 1024;
+
+    /// <summary>The most requests that run, or wait for their settlement, at once; past it clients are told to come back.</summary>
+    public int MaxRunningRequests { get; set; } = 20_000;
+
+    /// <summary>The most channels that one request is tried on.</summary>
+    public int MaxAttempts { get; set; } = 3;
+
+    /// <summary>How long a client may leave what was sent to it unread.</summary>
+    public int WriteTimeoutMs { get; set; } = 60_000;
+
+    /// <summary>After how long a silence of the provider a comment keeps the client's connection alive.</summary>
+    public int KeepAliveMs { get; set; } = 15_000;
+
+    /// <summary>How long a stream that ended its last choice may take to tell its usage.</summary>
+    public int UsageTimeoutMs { get; set; } = 10_000;
+
+    /// <summary>How long a channel rests that could not be reached, timed out or failed.</summary>
+    public int RestMs { get; set; } = 15_000;
+
+    /// <summary>How long a channel rests that has refused our key or ran out of funds.</summary>
+    public int LongRestMs { get; set; } = 300_000;
+
+    /// <summary>Output tokens of each choice that are held at first when a stream's full bound is not.</summary>
+    public int FirstSliceTokens { get; set; } = 256;
+
+    /// <summary>Lowers a request's output limit to what the account can pay instead of refusing it.</summary>
+    public bool LowerCapToBalance { get; set; }
+
+    /// <summary>Addresses or networks (CIDR) of the proxies whose <c>X-Forwarded-For</c> is believed; none by default.</summary>
+    public IList<string> TrustedProxies { get; } = [];
+
+    /// <summary>Memory for answers that a repeated Idempotency-Key gets again; 0 keeps none.</summary>
+    public long IdempotencyCacheBytes { get; set; } = 64L * 1024 * 1024;
+
+    /// <summary>How long a stop waits for running requests and their settlements.</summary>
+    public int StopWaitMs { get; set; } = 30_000;
+}
+
+/// <summary>Checks <see cref="EdgeOptions"/> at start, all of them at once.</summary>
+internal sealed class EdgeOptionsValidator : IValidateOptions<EdgeOptions>
+{
+    public ValidateOptionsResult Validate(string? name, EdgeOptions options)
+    {
+        var errors = new List<string>();
+        Range(nameof(options.MaxBodyBytes), options.MaxBodyBytes, 1024, 1024 * 1024 * 1024);
+        Range(nameof(options.MaxAnswerBytes), options.MaxAnswerBytes, 1024, 1024 * 1024 * 1024);
+        Range(nameof(options.MaxRunningRequests), options.MaxRunningRequests, 1, 1_000_000);
+        Range(nameof(options.MaxAttempts), options.MaxAttempts, 1, 10);
+        Range(nameof(options.WriteTimeoutMs), options.WriteTimeoutMs, 100, 3_600_000);
+        Range(nameof(options.KeepAliveMs), options.KeepAliveMs, 100, 3_600_000);
+        Range(nameof(options.UsageTimeoutMs), options.UsageTimeoutMs, 100, 600_000);
+        Range(nameof(options.RestMs), options.RestMs, 0, 3_600_000);
+        Range(nameof(options.LongRestMs), options.LongRestMs, 0, 86_400_000);
+        Range(nameof(options.FirstSliceTokens), options.FirstSliceTokens, 1, 1_000_000);
+        Range(nameof(options.IdempotencyCacheBytes), options.IdempotencyCacheBytes, 0, 16L * 1024 * 1024 * 1024);
+        Range(nameof(options.StopWaitMs), options.StopWaitMs, 0, 600_000);
+        foreach (var proxy in options.TrustedProxies)
+        {
+            if (!IPNetwork.TryParse(proxy, out _) && !IPAddress.TryParse(proxy, out _))
+            {
+                errors.Add($"{EdgeOptions.Section}:{nameof(options.TrustedProxies)}: '{proxy}' is neither an address nor a network such as 10.0.0.0/8.");
+            }
+        }
+
+        return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
+
+        void Range(string setting, long value, long least, long most)
+        {
+            if (value < least || value > most)
+            {
+                errors.Add($"{EdgeOptions.Section}:{setting} is {value}; it must be from {least} to {most}.");
+            }
+        }
+    }
+}

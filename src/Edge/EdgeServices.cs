@@ -1,0 +1,84 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans;
+using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Channels;
+using OrleansGateway.Edge.Chat;
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Edge.Idempotency;
+using OrleansGateway.Edge.Models;
+using OrleansGateway.Grains.Contracts.Keys;
+
+namespace OrleansGateway.Edge;
+
+/// <summary>The relay's services.</summary>
+public static class EdgeServices
+{
+    /// <summary>
+    /// Adds the relay. The host provides <see cref="IGrainFactory"/>, <see cref="ICatalogSource"/> and <see cref="SigningSecret"/>.
+    /// </summary>
+    public static IServiceCollection AddEdge(this IServiceCollection services, IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        services.AddOptions<EdgeOptions>().Bind(configuration.GetSection(EdgeOptions.Section)).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<EdgeOptions>, EdgeOptionsValidator>();
+        services.AddRouting();
+        services.AddMetrics();
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton(RandomSource.Secure);
+        services.AddSingleton(provider => new AccountClient(
+            provider.GetRequiredService<IGrainFactory>(),
+            provider.GetRequiredService<TimeProvider>(),
+            new AccountingOptions { OpenHoldsMax = Options(provider).MaxRunningRequests },
+            provider.GetRequiredService<ILoggerFactory>()));
+        services.AddSingleton<EdgeMetrics>();
+        services.AddSingleton<Watchdog>();
+        services.AddSingleton(provider => new ClientAddress(Options(provider).TrustedProxies));
+        services.AddSingleton(provider => new AnswerCache(Options(provider).IdempotencyCacheBytes, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<ChannelClients>();
+        services.AddSingleton<ChannelHealth>();
+        services.AddSingleton<ChannelChoice>();
+        services.AddSingleton<ChannelFailures>();
+        services.AddSingleton<Forwarder>();
+        services.AddSingleton<ChatEndpoint>();
+        services.AddSingleton<ModelsEndpoint>();
+        services.AddHostedService<AccountingService>();
+        services.Configure<KestrelServerOptions>(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+
+            // How long a client may leave an answer unread is the relay's own limit; a slow reader is not a dead one.
+            kestrel.Limits.MinResponseDataRate = null;
+        });
+        return services;
+    }
+
+    private static EdgeOptions Options(IServiceProvider provider) => provider.GetRequiredService<IOptions<EdgeOptions>>().Value;
+
+    /// <summary>Runs the renewals, and at a stop waits for what is open.</summary>
+    private sealed class AccountingService(AccountClient accounts, IOptions<EdgeOptions> options) : IHostedService, IDisposable
+    {
+        private readonly CancellationTokenSource _stopping = new();
+        private Task _renewals = Task.CompletedTask;
+
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            _renewals = accounts.RunAsync(_stopping.Token);
+            return Task.CompletedTask;
+        }
+
+        public async Task StopAsync(CancellationToken cancellationToken)
+        {
+            await accounts.StopAsync(TimeSpan.FromMilliseconds(options.Value.StopWaitMs));
+            await _stopping.CancelAsync();
+            await _renewals;
+        }
+
+        public void Dispose() => _stopping.Dispose();
+    }
+}

@@ -1,0 +1,50 @@
+using System.Buffers;
+
+namespace OrleansGateway.Edge.Http;
+
+/// <summary>A growing buffer of pooled memory.</summary>
+internal sealed class PooledBytes(int capacity = 4096) : IBufferWriter<byte>, IDisposable
+{
+    private byte[] _bytes = ArrayPool<byte>.Shared.Rent(capacity);
+
+    public int Length { get; private set; }
+
+    public ReadOnlyMemory<byte> Memory => _bytes.AsMemory(0, Length);
+
+    public ReadOnlySpan<byte> Span => _bytes.AsSpan(0, Length);
+
+    public void Advance(int count) => Length += count;
+
+    public Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        EnsureFree(Math.Max(sizeHint, 1));
+        return _bytes.AsMemory(Length);
+    }
+
+    public Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
+
+    public void Clear() => Length = 0;
+
+    public void Dispose()
+    {
+        if (_bytes.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_bytes);
+            _bytes = [];
+            Length = 0;
+        }
+    }
+
+    private void EnsureFree(int count)
+    {
+        if (_bytes.Length - Length >= count)
+        {
+            return;
+        }
+
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(checked(Length + count), _bytes.Length < Array.MaxLength / 2 ? _bytes.Length * 2 : 0));
+        _bytes.AsSpan(0, Length).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(_bytes);
+        _bytes = larger;
+    }
+}

@@ -1,0 +1,132 @@
+namespace OrleansGateway.Edge.Http;
+
+/// <summary>What runs out of time, or has been silent for too long. Called from the watchdog's timer, never twice at once.</summary>
+internal interface IWatched
+{
+    /// <summary>The limit that was set last, or the total one, has passed. Called again at each tick until the watch ends.</summary>
+    void TimedOut(bool isTotal);
+
+    /// <summary>The time that was set for a sign of life has come.</summary>
+    void KeepAlive();
+}
+
+/// <summary>The limits of one running request, in ms of the watchdog's coarse clock. Setting one costs a write to memory.</summary>
+internal sealed class Watch(Watchdog watchdog, IWatched watched, long totalAtMs)
+{
+    private long _limitAtMs = long.MaxValue;
+    private long _totalAtMs = totalAtMs;
+    private long _keepAliveAtMs = long.MaxValue;
+
+    public LinkedListNode<Watch>? Node { get; set; }
+
+    /// <summary>Sets the limit of what is waited for next, in place of the one before.</summary>
+    public void Limit(long ms) => Volatile.Write(ref _limitAtMs, watchdog.NowMs + ms);
+
+    public void NoLimit() => Volatile.Write(ref _limitAtMs, long.MaxValue);
+
+    /// <summary>Brings the end of the request's whole time nearer.</summary>
+    public void LimitTotal(long ms) => Volatile.Write(ref _totalAtMs, Math.Min(Volatile.Read(ref _totalAtMs), watchdog.NowMs + ms));
+
+    public void KeepAliveIn(long ms) => Volatile.Write(ref _keepAliveAtMs, watchdog.NowMs + ms);
+
+    public void NoKeepAlive() => Volatile.Write(ref _keepAliveAtMs, long.MaxValue);
+
+    public bool IsDue(long nowMs) =>
+        Volatile.Read(ref _limitAtMs) <= nowMs || Volatile.Read(ref _totalAtMs) <= nowMs || Volatile.Read(ref _keepAliveAtMs) <= nowMs;
+
+    public void Tick(long nowMs)
+    {
+        if (Volatile.Read(ref _totalAtMs) <= nowMs)
+        {
+            watched.TimedOut(isTotal: true);
+        }
+        else if (Volatile.Read(ref _limitAtMs) <= nowMs)
+        {
+            watched.TimedOut(isTotal: false);
+        }
+        else if (Volatile.Read(ref _keepAliveAtMs) <= nowMs)
+        {
+            watched.KeepAlive();
+        }
+    }
+}
+
+/// <summary>One timer for the limits of all running requests: a timer for each read would cost more than the read.</summary>
+internal sealed class Watchdog : IDisposable
+{
+    /// <summary>How late a limit may be noticed, ms.</summary>
+    public const int TickMs = 100;
+
+    private readonly Lock _lock = new();
+    private readonly LinkedList<Watch> _watches = [];
+    private readonly List<Watch> _due = [];
+    private readonly TimeProvider _time;
+    private readonly long _startedAt;
+    private readonly ITimer _timer;
+    private long _nowMs;
+    private int _isTicking;
+
+    public Watchdog(TimeProvider time)
+    {
+        _time = time;
+        _startedAt = time.GetTimestamp();
+        _timer = time.CreateTimer(static state => ((Watchdog)state!).Tick(), this, TimeSpan.FromMilliseconds(TickMs), TimeSpan.FromMilliseconds(TickMs));
+    }
+
+    /// <summary>A clock that is up to a tick late and costs nothing to read, ms.</summary>
+    public long NowMs => Volatile.Read(ref _nowMs);
+
+    public Watch Start(IWatched watched, long totalMs)
+    {
+        var watch = new Watch(this, watched, NowMs + totalMs);
+        lock (_lock)
+        {
+            watch.Node = _watches.AddLast(watch);
+        }
+
+        return watch;
+    }
+
+    public void End(Watch watch)
+    {
+        lock (_lock)
+        {
+            if (watch.Node is { } node)
+            {
+                _watches.Remove(node);
+                watch.Node = null;
+            }
+        }
+    }
+
+    public void Dispose() => _timer.Dispose();
+
+    private void Tick()
+    {
+        if (Interlocked.Exchange(ref _isTicking, 1) == 1)
+        {
+            return;
+        }
+
+        var nowMs = (long)_time.GetElapsedTime(_startedAt).TotalMilliseconds;
+        Volatile.Write(ref _nowMs, nowMs);
+        lock (_lock)
+        {
+            for (var node = _watches.First; node is not null; node = node.Next)
+            {
+                if (node.Value.IsDue(nowMs))
+                {
+                    _due.Add(node.Value);
+                }
+            }
+        }
+
+        foreach (var watch in _due)
+        {
+            watch.Tick(nowMs);
+        }
+
+        _due.Clear();
+        Volatile.Write(ref _isTicking, 0);
+    }
+}

@@ -1,0 +1,52 @@
+namespace OrleansGateway.Edge.Idempotency;
+
+/// <summary>An answer that was not streamed, as it was sent.</summary>
+/// <param name="CostNanos">Its charge.</param>
+internal sealed record KeptAnswer(byte[] Body, long CostNanos, DateTimeOffset KeptAt);
+
+/// <summary>
+/// The answers that a repeated Idempotency-Key gets again, by the id of the request that made them: in memory only, bounded,
+/// the oldest forgotten first, none older than a day.
+/// </summary>
+internal sealed class AnswerCache(long bytesMax, TimeProvider time)
+{
+    private static readonly TimeSpan AgeMax = TimeSpan.FromHours(24);
+
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, KeptAnswer> _answers = new(StringComparer.Ordinal);
+    private readonly Queue<string> _order = new();
+    private long _bytes;
+
+    public void Keep(string requestId, ReadOnlySpan<byte> body, long costNanos)
+    {
+        if (body.Length > bytesMax / 8)
+        {
+            return;
+        }
+
+        var answer = new KeptAnswer(body.ToArray(), costNanos, time.GetUtcNow());
+        lock (_lock)
+        {
+            if (!_answers.TryAdd(requestId, answer))
+            {
+                return;
+            }
+
+            _order.Enqueue(requestId);
+            _bytes += body.Length;
+            while (_bytes > bytesMax || time.GetUtcNow() - _answers[_order.Peek()].KeptAt > AgeMax)
+            {
+                _answers.Remove(_order.Dequeue(), out var oldest);
+                _bytes -= oldest!.Body.Length;
+            }
+        }
+    }
+
+    public KeptAnswer? Find(string requestId)
+    {
+        lock (_lock)
+        {
+            return _answers.TryGetValue(requestId, out var answer) && time.GetUtcNow() - answer.KeptAt <= AgeMax ? answer : null;
+        }
+    }
+}

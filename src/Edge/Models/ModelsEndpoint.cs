@@ -1,0 +1,82 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using OrleansGateway.Edge.Chat;
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Grains.Contracts.Keys;
+
+namespace OrleansGateway.Edge.Models;
+
+/// <summary><c>GET /v1/models</c> and <c>/v1/models/{id}</c>: the models that a channel serves at the moment.</summary>
+internal sealed class ModelsEndpoint(ICatalogSource catalog, SigningSecret secret, TimeProvider time)
+{
+    public async Task ListAsync(HttpContext context)
+    {
+        if (!KeyReader.TryRead(context, secret, out _))
+        {
+            await ErrorReply.WriteAsync(context, new Refusal(KeyReader.InvalidKey));
+            return;
+        }
+
+        var snapshot = catalog.Current;
+        await SendAsync(context, json =>
+        {
+            json.WriteStartObject();
+            json.WriteString("object"u8, "list"u8);
+            json.WriteStartArray("data"u8);
+            foreach (var model in snapshot.Models.Where(model => IsServed(snapshot, model)))
+            {
+                Write(json, model.Id, model);
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        });
+    }
+
+    public async Task GetAsync(HttpContext context)
+    {
+        if (!KeyReader.TryRead(context, secret, out _))
+        {
+            await ErrorReply.WriteAsync(context, new Refusal(KeyReader.InvalidKey));
+            return;
+        }
+
+        var name = context.Request.RouteValues["model"] as string ?? "";
+        var snapshot = catalog.Current;
+        var model = snapshot.FindModel(name);
+        if (model is null || !IsServed(snapshot, model))
+        {
+            await ErrorReply.WriteAsync(context, new Refusal(ModelErrors.NotFound(name)));
+            return;
+        }
+
+        await SendAsync(context, json => Write(json, name, model));
+    }
+
+    private bool IsServed(CatalogSnapshot snapshot, Model model) =>
+        !snapshot.RoutesTo(model).IsEmpty && snapshot.PriceFor(model, time.GetUtcNow()) is not null;
+
+    private static void Write(Utf8JsonWriter json, string name, Model model)
+    {
+        json.WriteStartObject();
+        json.WriteString("id"u8, name);
+        json.WriteString("object"u8, "model"u8);
+        json.WriteNumber("created"u8, model.Created);
+        json.WriteString("owned_by"u8, model.OwnedBy);
+        json.WriteEndObject();
+    }
+
+    private static async Task SendAsync(HttpContext context, Action<Utf8JsonWriter> write)
+    {
+        using var body = new PooledBytes();
+        await using (var json = new Utf8JsonWriter(body))
+        {
+            write(json);
+        }
+
+        context.Response.ContentType = "application/json";
+        context.Response.ContentLength = body.Length;
+        await context.Response.BodyWriter.WriteAsync(body.Memory);
+    }
+}

@@ -1,0 +1,167 @@
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Orleans;
+using OrleansGateway.Edge;
+using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Grains.Contracts.Keys;
+using OrleansGateway.SimulatedProvider;
+
+namespace OrleansGateway.Tests.Integration.Edge;
+
+/// <summary>A relay on real sockets between a test's client, simulated providers and a fake account.</summary>
+internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
+{
+    public const string AccountId = "acct00000001";
+    public const string KeyId = "key000000001";
+    public const string ProviderKey = "sk-provider-secret-0123456789";
+
+    private readonly WebApplication _app;
+
+    private EdgeFixture(WebApplication app, IReadOnlyList<SimulatedProviderHost> providers, FakeAccount account, string key)
+    {
+        _app = app;
+        Providers = providers;
+        Account = account;
+        Key = key;
+    }
+
+    public IReadOnlyList<SimulatedProviderHost> Providers { get; }
+
+    public SimulatedProviderHost Provider => Providers[0];
+
+    public FakeAccount Account { get; }
+
+    public string Key { get; }
+
+    public HttpClient Client { get; private set; } = null!;
+
+    public CatalogSnapshot Current { get; private set; } = null!;
+
+    /// <param name="providers">How many simulated providers, one channel each, by falling priority.</param>
+    /// <param name="channel">Further fields of each channel by its index.</param>
+    /// <param name="model">Further fields of the model.</param>
+    public static async Task<EdgeFixture> StartAsync(
+        int providers = 1,
+        Action<int, JsonObject>? channel = null,
+        Action<JsonObject>? model = null,
+        IEnumerable<KeyValuePair<string, string?>>? settings = null)
+    {
+        var hosts = new List<SimulatedProviderHost>();
+        for (var i = 0; i < providers; i++)
+        {
+            hosts.Add(await SimulatedProviderHost.StartAsync(new SimulatedProviderOptions { ApiKey = ProviderKey }));
+        }
+
+        SigningSecret.TryParse(new string('s', 40), out var secret);
+        var key = ApiKey.Create(AccountId, KeyId, RandomSource.Secure, secret!, out _);
+        var account = new FakeAccount();
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Configuration.AddInMemoryCollection(settings ?? []);
+        EdgeFixture? fixture = null;
+        builder.Services.AddSingleton<IGrainFactory>(account);
+        builder.Services.AddSingleton(secret!);
+        builder.Services.AddSingleton<ICatalogSource>(_ => fixture!);
+        builder.Services.AddEdge(builder.Configuration);
+        var app = builder.Build();
+        fixture = new EdgeFixture(app, hosts, account, key) { Current = Catalog(hosts, channel, model) };
+        app.MapEdge();
+        await app.StartAsync();
+        var address = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First();
+        fixture.Client = new HttpClient { BaseAddress = new Uri(address), Timeout = TimeSpan.FromSeconds(30) };
+        fixture.Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        return fixture;
+    }
+
+    /// <summary>A request's body.</summary>
+    /// <param name="sim">What the simulated provider is told to do.</param>
+    public static JsonObject Body(bool stream = false, object? sim = null, Action<JsonObject>? change = null)
+    {
+        var body = new JsonObject
+        {
+            ["model"] = "test-model",
+            ["messages"] = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = "Say something." }),
+            ["sim"] = JsonSerializer.SerializeToNode(sim ?? new { tokens = 5 }),
+        };
+        if (stream)
+        {
+            body["stream"] = true;
+        }
+
+        change?.Invoke(body);
+        return body;
+    }
+
+    public Task<HttpResponseMessage> PostAsync(JsonObject body, Action<HttpRequestMessage>? change = null) =>
+        PostAsync(body.ToJsonString(), change);
+
+    public Task<HttpResponseMessage> PostAsync(string body, Action<HttpRequestMessage>? change = null)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        change?.Invoke(request);
+        return Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        foreach (var provider in Providers)
+        {
+            await provider.DisposeAsync();
+        }
+
+        await _app.DisposeAsync();
+    }
+
+    private static CatalogSnapshot Catalog(IReadOnlyList<SimulatedProviderHost> hosts, Action<int, JsonObject>? change, Action<JsonObject>? changeModel)
+    {
+        var model = new JsonObject
+        {
+            ["id"] = "test-model",
+            ["aliases"] = new JsonArray("test-alias"),
+            ["owned_by"] = "tests",
+            ["created"] = "2026-01-01",
+            ["context_window"] = 128_000,
+            ["max_output_tokens"] = 4096,
+            ["prices"] = new JsonArray(new JsonObject
+            {
+                ["from"] = "2026-01-01T00:00:00Z",
+                ["per_million"] = new JsonObject { ["input"] = "1", ["output"] = "10" },
+            }),
+        };
+        changeModel?.Invoke(model);
+        var catalog = new JsonObject
+        {
+            ["providers"] = new JsonArray([.. hosts.Select((host, index) => new JsonObject
+            {
+                ["name"] = $"provider-{index}", ["kind"] = "openai", ["base_url"] = $"{host.BaseAddress}v1",
+            })]),
+            ["models"] = new JsonArray(model),
+            ["channels"] = new JsonArray([.. hosts.Select((_, index) =>
+            {
+                var channel = new JsonObject
+                {
+                    ["name"] = $"channel-{index}",
+                    ["provider"] = $"provider-{index}",
+                    ["key_env"] = "TEST_KEY",
+                    ["models"] = new JsonArray("test-model"),
+                    ["priority"] = index,
+                };
+                change?.Invoke(index, channel);
+                return channel;
+            })]),
+        };
+        var result = CatalogFile.Parse(Encoding.UTF8.GetBytes(catalog.ToJsonString()), _ => ProviderKey, DateTimeOffset.UtcNow);
+        return result.Snapshot ?? throw new InvalidOperationException(string.Join('\n', result.Errors));
+    }
+}

@@ -1,0 +1,83 @@
+using System.Collections.Concurrent;
+using Orleans;
+using OrleansGateway.Grains.Contracts.Accounts;
+
+namespace OrleansGateway.Tests.Integration.Edge;
+
+/// <summary>An account that admits everything unless a test says otherwise, and remembers what it was told.</summary>
+internal sealed class FakeAccount : IAccountGrain, IGrainFactory
+{
+    private readonly ConcurrentDictionary<string, long> _held = new(StringComparer.Ordinal);
+
+    public ConcurrentQueue<AdmitRequest> Admitted { get; } = new();
+
+    public ConcurrentQueue<ExtendRequest> Extended { get; } = new();
+
+    public ConcurrentQueue<SettleRequest> Settled { get; } = new();
+
+    public ConcurrentQueue<MoveRequest> Moved { get; } = new();
+
+    public Func<AdmitRequest, Task<AdmitAnswer>> OnAdmit { get; set; } = request => Task.FromResult(Admit(request));
+
+    public Func<ExtendRequest, Task<ExtendAnswer>> OnExtend { get; set; } =
+        request => Task.FromResult(new ExtendAnswer(ExtendOutcome.Extended, 1, request.NewTotalNanos));
+
+    public Func<SettleRequest, Task<SettleAnswer>> OnSettle { get; set; } =
+        request => Task.FromResult(new SettleAnswer(SettleOutcome.Committed, 1, request.CostNanos, 0));
+
+    public static AdmitAnswer Admit(AdmitRequest request, bool most = true) => new()
+    {
+        Outcome = AdmitOutcome.Admitted,
+        Epoch = 1,
+        TotalNanos = most ? request.MostNanos : request.LeastNanos,
+    };
+
+    public TGrainInterface GetGrain<TGrainInterface>(string primaryKey, string? grainClassNamePrefix = null)
+        where TGrainInterface : IGrainWithStringKey => (TGrainInterface)(object)this;
+
+    public async Task<AdmitAnswer> AdmitAsync(AdmitRequest request)
+    {
+        var answer = await OnAdmit(request);
+        if (answer.IsAdmitted)
+        {
+            _held[request.HoldId] = answer.TotalNanos;
+            Admitted.Enqueue(request);
+        }
+
+        return answer;
+    }
+
+    public Task<ExtendAnswer> ExtendAsync(ExtendRequest request)
+    {
+        Extended.Enqueue(request);
+        return OnExtend(request);
+    }
+
+    public Task<RenewAnswer> RenewAsync(RenewRequest request) => Task.FromResult(new RenewAnswer(
+        1, [.. request.Items.Select(item => new RenewedHold(item.Ticket.HoldId, RenewOutcome.Held, item.Ticket.TotalNanos))]));
+
+    public async Task<SettleAnswer> SettleAsync(SettleRequest request)
+    {
+        var answer = await OnSettle(request);
+        if (answer.Outcome == SettleOutcome.Committed)
+        {
+            Settled.Enqueue(request);
+        }
+
+        return answer;
+    }
+
+    public Task<MoveAnswer> MoveAsync(MoveRequest request)
+    {
+        Moved.Enqueue(request);
+        return Task.FromResult(new MoveAnswer(MoveOutcome.Moved, 1, 0, 0, false));
+    }
+
+    public Task<ChangeAnswer> CreateAsync(CreateRequest request) => throw new NotSupportedException();
+
+    public Task<ChangeAnswer> SetKeyAsync(SetKeyRequest request) => throw new NotSupportedException();
+
+    public Task<ChangeAnswer> SetStatusAsync(SetStatusRequest request) => throw new NotSupportedException();
+
+    public Task<AccountView?> ShowAsync() => throw new NotSupportedException();
+}
