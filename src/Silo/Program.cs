@@ -13,10 +13,11 @@ return await StartUp.GuardAsync(async () =>
 
     // They start in this order and stop in the reverse one, the clients' web server first.
     builder.Services.AddTelemetry();
-    builder.Services.AddLedger(builder.Configuration);
+    builder.Services.AddLedger();
     builder.Services.AddAccounts();
     builder.Services.AddCatalog();
     builder.Services.AddOperatorApi();
+    builder.Services.AddSigningSecret();
     builder.Services.AddEdge(builder.Configuration);
 
     await using var app = builder.Build();

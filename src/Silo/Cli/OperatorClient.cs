@@ -3,8 +3,6 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using OrleansGateway.Silo.Configuration;
-using OrleansGateway.Silo.Hosting;
-using OrleansGateway.Silo.Operator;
 
 namespace OrleansGateway.Silo.Cli;
 

@@ -1,11 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
-using Microsoft.Extensions.Options;
 using OrleansGateway.Silo.Configuration;
 using OrleansGateway.Silo.Hosting;
-using OrleansGateway.Silo.Operator;
 using static OrleansGateway.Silo.Cli.Verbs;
 
 namespace OrleansGateway.Silo.Cli;

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -47,24 +46,15 @@ internal static class Printer
 
     private static void PrintCsv(TextWriter output, List<JsonObject> rows)
     {
-        using var csv = new CsvWriter(output, CultureInfo.InvariantCulture, leaveOpen: true);
-        foreach (var name in rows.FirstOrDefault()?.Select(field => field.Key) ?? [])
+        using var csv = CsvWriter.Create(output, new CsvWriterOptions(), leaveOpen: true);
+        if (rows.Count > 0)
         {
-            csv.WriteField(name);
+            csv.WriteRecord([.. rows[0].Select(field => field.Key)]);
         }
 
         foreach (var row in rows)
         {
-            csv.NextRecord();
-            foreach (var (_, value) in row)
-            {
-                csv.WriteField(Text(value));
-            }
-        }
-
-        if (rows.Count > 0)
-        {
-            csv.NextRecord();
+            csv.WriteRecord([.. row.Select(field => Text(field.Value))]);
         }
     }
 

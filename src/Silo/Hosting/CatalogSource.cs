@@ -1,12 +1,13 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Options;
+using OrleansGateway.Edge;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Silo.Configuration;
 
 namespace OrleansGateway.Silo.Hosting;
 
 /// <summary>The catalog in force: read at start, swapped as a whole by a reload.</summary>
-internal sealed partial class CatalogSource(IOptions<GatewayOptions> options, TimeProvider time, ILogger<CatalogSource> log)
+internal sealed partial class CatalogSource(IOptions<GatewayOptions> options, TimeProvider time, ILogger<CatalogSource> log) : ICatalogSource
 {
     private readonly Lock _reloading = new();
     private volatile CatalogSnapshot? _current;

@@ -5,7 +5,8 @@ namespace OrleansGateway.Silo.Hosting;
 
 /// <summary>Whether requests can be served, and what stands in the way if not.</summary>
 internal sealed class Readiness(
-    SoleGateway sole, CatalogSource catalog, NpgsqlDataSource ledger, IHostApplicationLifetime lifetime, TimeProvider time)
+    ISoleGateway sole, CatalogSource? catalog, NpgsqlDataSource ledger, IHostApplicationLifetime lifetime, TimeProvider time)
+    : IDisposable
 {
     /// <summary>How long an answer of the ledger counts, so that many probes make few statements.</summary>
     private static readonly TimeSpan AnswerAge = TimeSpan.FromSeconds(1);
@@ -25,12 +26,12 @@ internal sealed class Readiness(
             reasons.Add("stopping");
         }
 
-        if (!((ISoleGateway)sole).IsHeld)
+        if (!sole.IsHeld)
         {
             reasons.Add("waiting for the gateway lock: another gateway runs on this database, or it is out of reach");
         }
 
-        if (!catalog.IsLoaded)
+        if (catalog is { IsLoaded: false })
         {
             reasons.Add("no catalog is loaded");
         }
@@ -42,6 +43,8 @@ internal sealed class Readiness(
 
         return reasons;
     }
+
+    public void Dispose() => _one.Dispose();
 
     private async Task<bool> IsLedgerAnsweringAsync(CancellationToken cancellationToken)
     {
