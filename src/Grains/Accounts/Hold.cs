@@ -44,6 +44,9 @@ internal sealed class Hold(string id, Key? key)
 
     public Usage ProgressUsage { get; private set; }
 
+    /// <summary>Since the admission was asked for, ms, as last reported.</summary>
+    public long AgeMs { get; private set; }
+
     /// <summary>On its way into the ledger; null while open.</summary>
     public CloseHold? Closing { get; set; }
 
@@ -53,6 +56,7 @@ internal sealed class Hold(string id, Key? key)
     {
         IsRenewed = true;
         Channel = item.Ticket.Channel;
+        AgeMs = Math.Max(AgeMs, item.Ticket.AgeMs);
         StartLease(now, lease);
         if (item.ProgressNanos >= Progress)
         {
