@@ -68,7 +68,7 @@ public sealed class CatalogSnapshot
         return null;
     }
 
-    /// <summary>The ways to a model over channels that are on: by priority, then the heaviest first. Empty when nothing serves it.</summary>
+    /// <summary>The ways to a model over channels that are on: by priority, the heaviest first. Empty when nothing serves it.</summary>
     public ImmutableArray<Route> RoutesTo(Model model) => _routes.GetValueOrDefault(model.Id, []);
 
     /// <summary>This catalog after <paramref name="previous"/>: a price that a running request's hold may carry stays findable.</summary>

@@ -24,7 +24,7 @@ public sealed record Model
 
     public required string OwnedBy { get; init; }
 
-    /// <summary>Release, Unix seconds.</summary>
+    /// <summary>Release, Unix seconds; the first price's time where the catalog does not say.</summary>
     public required long Created { get; init; }
 
     /// <summary>The most input, tokens.</summary>

@@ -33,17 +33,16 @@ internal sealed class ModelReader(CatalogProblems problems, PriceReader prices)
         var contextWindow = fields.Integer("context_window", 1, MaxTokens);
         var (input, output) = ReadModalities(fields);
         var (image, audio, file) = ReadBounds(fields, contextWindow);
-        var created = fields.Date("created");
-        if (fields.Find("created") is null)
-        {
-            fields.Missing("created");
-        }
+        var versions = prices.Read(fields, id);
+        var created = fields.Date("created") is { } day
+            ? new DateTimeOffset(day, TimeOnly.MinValue, TimeSpan.Zero)
+            : versions.FirstOrDefault()?.From ?? default;
         var model = new Model
         {
             Id = id,
             Aliases = [.. aliases.Select(alias => alias.Text)],
             OwnedBy = fields.Text("owned_by"),
-            Created = created is { } day ? new DateTimeOffset(day, TimeOnly.MinValue, TimeSpan.Zero).ToUnixTimeSeconds() : 0,
+            Created = created.ToUnixTimeSeconds(),
             ContextWindow = contextWindow,
             MaxOutputTokens = fields.Integer("max_output_tokens", 1, MaxTokens),
             Input = input,
@@ -53,7 +52,7 @@ internal sealed class ModelReader(CatalogProblems problems, PriceReader prices)
             AudioTokens = audio,
             FileTokens = file,
             MaxChoices = (int)fields.Integer("max_n", 1, MaxChoices, 8),
-            Prices = prices.Read(fields, id),
+            Prices = versions,
         };
         fields.Finish();
         return model;

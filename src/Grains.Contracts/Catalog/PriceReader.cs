@@ -32,7 +32,9 @@ internal sealed class PriceReader(CatalogProblems problems, CatalogSnapshot? pre
         }
         else if (versions[0].From > now)
         {
-            problems.Warn(model.Find("prices")!, $"No price of '{modelId}' is in force yet: it cannot be called before {versions[0].From:u}.");
+            problems.Warn(
+                model.Find("prices")!,
+                $"No price of '{modelId}' is in force yet: it cannot be called before {versions[0].From:u}.");
         }
         return versions.ToImmutable();
     }
@@ -129,22 +131,28 @@ internal sealed class PriceReader(CatalogProblems problems, CatalogSnapshot? pre
     /// </summary>
     private void RefuseOtherRates(CatalogFields fields, PriceVersion version)
     {
-        foreach (var price in version.AllPrices)
+        for (var window = -1; window < version.Windows.Length; window++)
         {
+            var price = window < 0 ? version.Price : version.Windows[window].Price;
             if (previous?.FindKnown(price.Id) is { } known && known.From <= now && FirstDifference(known.Price, price) is { } field)
             {
-                var window = version.Windows.Select((window, index) => (window, index)).FirstOrDefault(entry => entry.window.Price == price);
-                var owner = window.window is null ? fields : new CatalogFields(fields.Items("windows")[window.index], problems);
-                var node = Locate(owner, field);
+                var owner = window < 0 ? fields : new CatalogFields(fields.Items("windows")[window], problems);
                 problems.Error(
-                    node,
-                    $"The price '{price.Id}' has been in force with another {field}. Add a version with its own time instead of changing it.");
+                    Locate(owner, field),
+                    $"The price '{price.Id}' has been in force with another {field}. Add a version with its own time instead.");
             }
         }
     }
 
-    private CatalogNode Locate(CatalogFields owner, string field) =>
-        owner.Find(field) ?? (owner.Find("per_million") is { } rates ? new CatalogFields(rates, problems).Find(field) ?? rates : owner.Node);
+    /// <summary>Where the field stands, or else what it would stand in.</summary>
+    private CatalogNode Locate(CatalogFields owner, string field)
+    {
+        var rates = owner.Find("per_million");
+        return owner.Find(field)
+            ?? (rates is null ? null : new CatalogFields(rates, problems).Find(field))
+            ?? rates
+            ?? owner.Node;
+    }
 
     /// <summary>The file's name of the first field in which two prices differ; null when they charge the same.</summary>
     private static string? FirstDifference(Price before, Price after)

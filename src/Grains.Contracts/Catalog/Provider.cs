@@ -9,7 +9,10 @@ public sealed record Provider
     public required string Name { get; init; }
     public required Dialect Dialect { get; init; }
 
-    /// <summary>Ends with a slash, so that <c>new Uri(BaseUrl, "chat/completions")</c> is right. Null: its environment variable is not set.</summary>
+    /// <summary>
+    /// Ends with a slash, so that <c>new Uri(BaseUrl, "chat/completions")</c> is right. Null: its environment variable is not
+    /// set.
+    /// </summary>
     public required Uri? BaseUrl { get; init; }
 
     public required string DisplayName { get; init; }

@@ -51,7 +51,8 @@ internal sealed class ProviderReader(CatalogProblems problems, CatalogEnvironmen
             node, Dialect.OpenAI, ("openai", Dialect.OpenAI), ("anthropic", Dialect.Anthropic), ("gemini", Dialect.Gemini));
         if (dialect != Dialect.OpenAI)
         {
-            problems.Error(node, $"The kind '{node.Text}' is not supported yet. Use the provider's OpenAI-compatible address with kind openai.");
+            problems.Error(
+                node, $"The kind '{node.Text}' is not supported yet. Use the provider's OpenAI-compatible address with kind openai.");
         }
         return dialect;
     }

@@ -7,7 +7,10 @@ internal static class Base62
 {
     private const string Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-    /// <summary>The greatest multiple of 62 that a byte can count to. A byte from here on is thrown away: it would favour the first digits.</summary>
+    /// <summary>
+    /// The greatest multiple of 62 that a byte can count to. A byte from here on is thrown away: it would favour the first
+    /// digits.
+    /// </summary>
     private const int FairBytes = 4 * 62;
 
     private static readonly SearchValues<char> Digits = SearchValues.Create(Alphabet);

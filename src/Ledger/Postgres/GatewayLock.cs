@@ -1,0 +1,129 @@
+using Npgsql;
+
+namespace OrleansGateway.Ledger.Postgres;
+
+/// <summary>
+/// The session advisory lock that makes this the only gateway on its database. It waits for the lock, watches the session
+/// that holds it, and once that is lost tries to get it back. The lock is convenience; the epoch is what keeps money safe.
+/// </summary>
+public sealed class GatewayLock : ISoleGateway
+{
+    private const long Key = 0x6F67_0003;
+
+    /// <summary>How often the lock is asked for, and its session looked at.</summary>
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    private readonly string _connectionString;
+    private readonly TimeProvider _time;
+    private readonly Lock _gate = new();
+    private TaskCompletionSource _held = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _changedAt;
+
+    /// <param name="connectionString">The ledger's database.</param>
+    /// <param name="time">Measures the intervals.</param>
+    public GatewayLock(string connectionString, TimeProvider time)
+    {
+        _connectionString = LedgerDataSource.Dedicated(connectionString);
+        _time = time;
+        _changedAt = time.GetTimestamp();
+    }
+
+    /// <summary>Raised by <see cref="RunAsync"/> after each change, with the new state. Handlers do not throw.</summary>
+    public event Action<bool>? Changed;
+
+    /// <inheritdoc/>
+    public bool IsHeld { get; private set; }
+
+    /// <summary>How long the lock has not been held: since it was lost, or since this was made. Zero while it is held.</summary>
+    public TimeSpan AwayFor
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return IsHeld ? TimeSpan.Zero : _time.GetElapsedTime(_changedAt);
+            }
+        }
+    }
+
+    /// <summary>Waits until the lock is held; <see cref="RunAsync"/> must be running.</summary>
+    public Task AcquireAsync(CancellationToken cancellationToken)
+    {
+        lock (_gate)
+        {
+            return _held.Task.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Gets the lock, keeps it, gets it back; lets go of it when cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            try
+            {
+                await using var connection = new NpgsqlConnection(_connectionString);
+                await connection.OpenAsync(cancellationToken);
+                await HoldAsync(connection, cancellationToken);
+            }
+            catch (Exception e) when (e is NpgsqlException or OperationCanceledException)
+            {
+                // The session is gone or could not be had; or we stop.
+            }
+
+            await Task.Delay(Interval, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Ends only by an exception: the session's, or cancellation.</summary>
+    private async Task HoldAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var ask = new NpgsqlCommand($"SELECT pg_try_advisory_lock({Key})", connection);
+        // The lock lives as long as its session does.
+        await using var look = new NpgsqlCommand("SELECT 1", connection);
+        try
+        {
+            while (true)
+            {
+                if (IsHeld)
+                {
+                    await look.ExecuteScalarAsync(cancellationToken);
+                }
+                else
+                {
+                    Set((bool)(await ask.ExecuteScalarAsync(cancellationToken))!);
+                }
+
+                await Task.Delay(Interval, _time, cancellationToken);
+            }
+        }
+        finally
+        {
+            Set(held: false);
+        }
+    }
+
+    private void Set(bool held)
+    {
+        lock (_gate)
+        {
+            if (held == IsHeld)
+            {
+                return;
+            }
+
+            IsHeld = held;
+            _changedAt = _time.GetTimestamp();
+            if (held)
+            {
+                _held.SetResult();
+            }
+            else
+            {
+                _held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+        }
+
+        Changed?.Invoke(held);
+    }
+}

@@ -1,0 +1,59 @@
+using System.CommandLine;
+using static OrleansGateway.Silo.Cli.Verbs;
+
+namespace OrleansGateway.Silo.Cli;
+
+/// <summary>Verbs that read: usage, the ledger, the books, the catalog.</summary>
+internal static class ReadingVerbs
+{
+    public static Command Usage(VerbRunner run)
+    {
+        Option<string?>[] filters =
+        [
+            Option("--account", "of this account alone"),
+            Option("--key", "of this key's id alone"),
+            Option("--model", "of this model alone"),
+            Option("--status", "with this status alone, such as completed"),
+            Option("--from", "from this time on, such as 2027-01-31T00:00:00Z"),
+            Option("--to", "before this time"),
+            Option("--limit", "at most so many, the newest first (default 100)"),
+        ];
+        return Verb("usage", "relayed requests: tokens, charge, times", run, filters, parsed => new OperatorCall(
+            HttpMethod.Get, "usage" + Query(parsed, filters)));
+    }
+
+    public static Command Ledger(VerbRunner run)
+    {
+        var account = AccountId();
+        Option<string?>[] filters = [Option("--before", "rows before this seq"), Option("--limit", "at most so many, the newest first (default 100)")];
+        return Verb("ledger", "an account's movements of money", run, [account, .. filters], parsed => new OperatorCall(
+            HttpMethod.Get, $"accounts/{Escape(parsed.GetValue(account)!)}/ledger" + Query(parsed, filters)));
+    }
+
+    public static Command Verify(VerbRunner run) => Verb(
+        "verify", "adds up the whole ledger and checks every account; exit code 1 if anything is off", run, [],
+        _ => new OperatorCall(HttpMethod.Get, "verify"));
+
+    public static Command Catalog(VerbRunner run, Func<string, int> check)
+    {
+        var file = new Argument<string>("file") { Description = "a catalog file" };
+        var checking = new Command("check", "tells everything that is wrong with a catalog file") { file };
+        checking.SetAction(parsed => check(parsed.GetValue(file)!));
+        return new Command("catalog", "providers, channels, models, prices")
+        {
+            checking,
+            Verb("models", "the running gateway's models that can be called", run, [], _ => new OperatorCall(HttpMethod.Get, "models")),
+            Verb("reload", "puts the file as it is now in force", run, [], _ => new OperatorCall(HttpMethod.Post, "catalog/reload")),
+        };
+    }
+
+    private static string Query(ParseResult parsed, IEnumerable<Option<string?>> filters)
+    {
+        var given = from filter in filters
+                    let value = parsed.GetValue(filter)
+                    where value is not null
+                    select $"{filter.Name.TrimStart('-')}={Escape(value)}";
+        var query = string.Join('&', given);
+        return query.Length == 0 ? "" : "?" + query;
+    }
+}

@@ -1,0 +1,43 @@
+using System.Collections.Concurrent;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+
+namespace OrleansGateway.Silo.Hosting;
+
+/// <summary>The clients' open connections, so that they can be cut when their time is over.</summary>
+internal sealed class ClientConnections
+{
+    private readonly ConcurrentDictionary<string, ConnectionContext> _open = new(StringComparer.Ordinal);
+
+    /// <summary>Cuts every connection; a response that is under way ends unfinished.</summary>
+    /// <returns>How many there were.</returns>
+    public int CutAll()
+    {
+        var cut = 0;
+        foreach (var connection in _open.Values)
+        {
+            connection.Abort(new ConnectionAbortedException("The gateway stops."));
+            cut++;
+        }
+
+        return cut;
+    }
+
+    /// <summary>Keeps account of the connections of every listener.</summary>
+    internal sealed class Tracking(ClientConnections connections) : IConfigureOptions<KestrelServerOptions>
+    {
+        public void Configure(KestrelServerOptions options) => options.ConfigureEndpointDefaults(listen => listen.Use(next => async connection =>
+        {
+            connections._open[connection.ConnectionId] = connection;
+            try
+            {
+                await next(connection);
+            }
+            finally
+            {
+                connections._open.TryRemove(connection.ConnectionId, out _);
+            }
+        }));
+    }
+}

@@ -1,0 +1,40 @@
+using Microsoft.Extensions.Options;
+
+namespace OrleansGateway.Silo.Hosting;
+
+/// <summary>Turns what a start can fail on into messages for the operator, one a line.</summary>
+internal static class StartUp
+{
+    /// <summary>Runs the gateway.</summary>
+    /// <returns>The process's exit code.</returns>
+    public static async Task<int> GuardAsync(Func<Task> run)
+    {
+        try
+        {
+            await run();
+            return Environment.ExitCode;
+        }
+        catch (Exception exception) when (Explain(exception) is { } lines)
+        {
+            foreach (var line in lines)
+            {
+                await Console.Error.WriteLineAsync(line);
+            }
+
+            return 1;
+        }
+    }
+
+    /// <summary>What an operator can mend; null for anything else, which is a bug.</summary>
+    public static IEnumerable<string>? Explain(Exception exception) => exception switch
+    {
+        OptionsValidationException invalid => invalid.Failures,
+        AggregateException many when many.InnerExceptions.All(inner => inner is OptionsValidationException) =>
+            many.InnerExceptions.Cast<OptionsValidationException>().SelectMany(invalid => invalid.Failures),
+        StartUpException start => [start.Message],
+        // A setting that is no number, or an address that is taken: both messages name it.
+        InvalidOperationException { Message: var message } when message.StartsWith("Failed to convert configuration value", StringComparison.Ordinal) => [message],
+        IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } taken => [taken.Message],
+        _ => null,
+    };
+}

@@ -1,0 +1,113 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
+using OrleansGateway.Silo.Configuration;
+using OrleansGateway.Silo.Hosting;
+
+namespace OrleansGateway.Silo.Operator;
+
+/// <summary>
+/// The operator API: a web server of its own, so that nothing of it can be reached through the port that clients use.
+/// It starts before that port and stops after it.
+/// </summary>
+internal sealed partial class OperatorHost(IServiceProvider services, IOptions<GatewayOptions> options, ILogger<OperatorHost> log)
+    : IHostedService, IAsyncDisposable
+{
+    private WebApplication? _app;
+
+    /// <summary>The addresses that it listens on, with their real ports; empty before the start.</summary>
+    public IReadOnlyList<string> Addresses { get; private set; } = [];
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Configuration.Sources.Clear();
+        builder.WebHost.UseUrls([.. GatewayOptions.Split(options.Value.OperatorUrls)]);
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
+        builder.Services.AddSingleton(services.GetRequiredService<ILoggerFactory>());
+        builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.Services.ConfigureHttpJsonOptions(json => OperatorJson.Apply(json.SerializerOptions));
+        _app = builder.Build();
+        _app.Use(AnswerAsync);
+        _app.MapHealth(services);
+        _app.MapOperator(services);
+        try
+        {
+            await _app.StartAsync(cancellationToken);
+        }
+        catch (IOException exception)
+        {
+            throw new StartUpException($"{SettingNames.Full("Gateway:OperatorUrls")}: {exception.Message}");
+        }
+
+        Addresses = [.. _app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses];
+        LogListening(string.Join(", ", Addresses));
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => _app?.StopAsync(cancellationToken) ?? Task.CompletedTask;
+
+    public ValueTask DisposeAsync() => _app?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    /// <summary>Lets in who has the token, and answers what fails with the reason that may be told.</summary>
+    private async Task AnswerAsync(HttpContext context, RequestDelegate next)
+    {
+        if (!context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal) && !HasToken(context.Request))
+        {
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+            await RefuseAsync(context, 401, "unauthorized", $"The operator's token is missing or another ({SettingNames.Full("Gateway:OperatorToken")}).");
+            return;
+        }
+
+        try
+        {
+            await next(context);
+        }
+        catch (BadHttpRequestException exception)
+        {
+            await RefuseAsync(context, exception.StatusCode, "invalid", exception.Message);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+        }
+        catch (Exception exception)
+        {
+            LogFailed(exception, context.Request.Method, context.Request.Path);
+            await RefuseAsync(context, 503, "unavailable", "The request failed; the gateway's log says why. It may be sent again.");
+        }
+    }
+
+    private bool HasToken(HttpRequest request)
+    {
+        var header = request.Headers.Authorization.ToString();
+        const string Scheme = "Bearer ";
+        return header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) && CryptographicOperations.FixedTimeEquals(
+            SHA256.HashData(Encoding.UTF8.GetBytes(header[Scheme.Length..])),
+            SHA256.HashData(Encoding.UTF8.GetBytes(options.Value.OperatorToken)));
+    }
+
+    private static async Task RefuseAsync(HttpContext context, int status, string code, string message)
+    {
+        if (!context.Response.HasStarted)
+        {
+            context.Response.StatusCode = status;
+            await context.Response.WriteAsJsonAsync(new RefusalAnswer(new Refusal(code, message)), OperatorJson.Options);
+        }
+    }
+
+    /// <summary>The gateway's own host listens to signals, this one does not.</summary>
+    private sealed class NoLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    [LoggerMessage(1, LogLevel.Information, "The operator API listens on {Addresses}")]
+    private partial void LogListening(string addresses);
+
+    [LoggerMessage(2, LogLevel.Error, "The operator's request {Method} {Path} failed")]
+    private partial void LogFailed(Exception exception, string method, string path);
+}

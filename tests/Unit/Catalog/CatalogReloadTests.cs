@@ -1,0 +1,61 @@
+using OrleansGateway.Grains.Contracts.Catalog;
+using Xunit;
+
+namespace OrleansGateway.Tests.Unit.Catalog;
+
+public sealed class CatalogReloadTests
+{
+    private static readonly CatalogSnapshot First = CatalogSnapshotTests.Read(CatalogText.Parse(CatalogText.Valid));
+
+    [Fact]
+    public void Parse_SameFileAgain_IsTaken() =>
+        Assert.Empty(CatalogText.Parse(CatalogText.Valid, First).Errors);
+
+    [Fact]
+    public void Parse_PriceLeftOut_StaysFindableThroughLaterReloads()
+    {
+        var renamed = CatalogText.Valid.Replace("\"from\": \"2026-01-01T00:00:00Z\",", "\"id\": \"other\", \"from\": \"2026-01-01T00:00:00Z\",", StringComparison.Ordinal);
+        var second = CatalogSnapshotTests.Read(CatalogText.Parse(renamed, First));
+        var third = CatalogSnapshotTests.Read(CatalogText.Parse(renamed, second));
+
+        Assert.Same(First.FindPrice("small@1"), third.FindPrice("small@1"));
+        Assert.Same(First.FindPrice("small@1#night"), third.FindPrice("small@1#night"));
+        Assert.NotNull(third.FindPrice("other"));
+    }
+
+    [Theory]
+    [InlineData("\"cached_input\": \"0.15\"", "\"cached_input\": \"0.16\"", "models[0].prices[0].per_million.cached_input", "\"0.16\"")]
+    [InlineData("\"cached_input\": \"0.15\", ", "", "models[0].prices[0].per_million", "\"per_million\"")]
+    [InlineData("\"per_call\": 0.001,", "\"per_call\": 0.002,", "models[0].prices[0].per_call", "0.002")]
+    [InlineData("\"input\": 3,", "\"input\": 4,", "models[0].prices[0].tiers", "\"tiers\"")]
+    [InlineData("\"above_input_tokens\": 50000", "\"above_input_tokens\": 50001", "models[0].prices[0].tiers", "\"tiers\"")]
+    [InlineData("\"multiplier\": 0.5", "\"multiplier\": 0.6", "models[0].prices[0].windows[0]", "\"night\"")]
+    public void Parse_PriceInForceWithOtherRates_IsRefusedWithLineAndField(string find, string replacement, string path, string at)
+    {
+        var text = CatalogText.With(find, replacement);
+        var result = CatalogText.Parse(text, First);
+
+        Assert.Null(result.Snapshot);
+        Assert.Equal((CatalogText.LineOf(text, at), path), (result.Errors[0].Line, result.Errors[0].Path));
+        Assert.All(result.Errors, error => Assert.StartsWith("The price 'small@1", error.Message));
+    }
+
+    [Fact]
+    public void Parse_PriceThatComesBackWithOtherRates_IsRefused()
+    {
+        var second = CatalogSnapshotTests.Read(CatalogText.Parse(
+            CatalogText.With("\"from\": \"2026-01-01T00:00:00Z\",", "\"id\": \"other\", \"from\": \"2026-01-01T00:00:00Z\","), First));
+
+        Assert.NotEmpty(CatalogText.Parse(CatalogText.With("\"input\": 1.5", "\"input\": 1.4"), second).Errors);
+    }
+
+    [Fact]
+    public void Parse_AnnouncedPriceWithOtherRates_IsTaken()
+    {
+        var announced = CatalogText.With("\"from\": \"2026-01-01T00:00:00Z\"", "\"from\": \"2027-01-01T00:00:00Z\"");
+        var first = CatalogSnapshotTests.Read(CatalogText.Parse(announced));
+        var second = CatalogSnapshotTests.Read(CatalogText.Parse(announced.Replace("\"input\": 1.5", "\"input\": 1.4", StringComparison.Ordinal), first));
+
+        Assert.Equal(1_400_000_000, second.FindPrice("small@1")!.Base.Input);
+    }
+}
