@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -14,6 +15,7 @@ using OrleansGateway.Edge;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.SimulatedProvider;
+using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Edge;
 
@@ -61,8 +63,8 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
             hosts.Add(await SimulatedProviderHost.StartAsync(new SimulatedProviderOptions { ApiKey = ProviderKey }));
         }
 
-        SigningSecret.TryParse(new string('s', 40), out var secret);
-        var key = ApiKey.Create(AccountId, KeyId, RandomSource.Secure, secret!, out _);
+        Assert.True(SigningSecret.TryParse(new string('s', 40), out var secret));
+        var key = ApiKey.Create(AccountId, KeyId, RandomSource.Secure, secret, out _);
         var account = new FakeAccount();
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -70,7 +72,7 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         builder.Configuration.AddInMemoryCollection(settings ?? []);
         EdgeFixture? fixture = null;
         builder.Services.AddSingleton<IGrainFactory>(account);
-        builder.Services.AddSingleton(secret!);
+        builder.Services.AddSingleton(secret);
         builder.Services.AddSingleton<ICatalogSource>(_ => fixture!);
         builder.Services.AddEdge(builder.Configuration);
         var app = builder.Build();

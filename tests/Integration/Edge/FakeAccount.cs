@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Orleans;
 using OrleansGateway.Grains.Contracts.Accounts;
+using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Edge;
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using OrleansGateway.Grains.Contracts.Accounts;
+using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Edge;
 

@@ -109,6 +109,20 @@ public sealed class PriceArithmeticTests
             (10 * 6_000) + (10 * 15_000),
             PriceArithmetic.UpperBound(FlatPrice, 10, 10, 0, UsageKinds.Text));
 
+    [Theory]
+    [InlineData(1_000, 1_000)]
+    [InlineData(1_001, 2_002)]
+    public void UpperBound_AtAndAboveATier_CountsTheTierOnlyWhereItIsReached(long maxInput, long expected)
+    {
+        var price = FlatPrice with
+        {
+            Base = Flat with { Input = 1_000_000 },
+            Tiers = [new PriceTier(1_000, Flat with { Input = 2_000_000 })],
+        };
+
+        Assert.Equal(expected, PriceArithmetic.UpperBound(price, maxInput, 0, 0, UsageKinds.Input));
+    }
+
     [Fact]
     public void UpperBound_CheaperTier_HoldsForThePromptThatJustMissesIt()
     {

@@ -1,0 +1,243 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json.Nodes;
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Keys;
+using Xunit;
+
+namespace OrleansGateway.Tests.Integration.Edge;
+
+/// <summary>Everything that is refused: with which status and body, and that nothing is charged.</summary>
+public sealed class RefusalTests
+{
+    public static TheoryData<string, int, string?> BadBodies => new()
+    {
+        { "", 400, null },
+        { "{\"model\":\"test-model\"", 400, null },
+        { "[]", 400, null },
+        { """{"messages":[{"role":"user","content":"x"}]}""", 400, "missing_required_parameter" },
+        { """{"model":"test-model"}""", 400, "missing_required_parameter" },
+        { """{"model":"test-model","messages":[]}""", 400, "empty_array" },
+        { """{"model":5,"messages":[{"role":"user","content":"x"}]}""", 400, "invalid_type" },
+        { """{"model":"test-model","messages":"x"}""", 400, "invalid_type" },
+        { """{"model":"test-model","model":"other","messages":[{"role":"user","content":"x"}]}""", 400, "duplicate_parameter" },
+        { """{"model":"test-model","messages":[{"role":"user","content":"x"}],"stream":1}""", 400, "invalid_type" },
+        { """{"model":"test-model","messages":[{"role":"user","content":"x"}],"max_tokens":-1}""", 400, "integer_below_min_value" },
+        { """{"model":"test-model","messages":[{"role":"user","content":"x"}],"max_tokens":4097}""", 400, "invalid_value" },
+        { """{"model":"test-model","messages":[{"role":"user","content":"x"}],"n":9}""", 400, "integer_above_max_value" },
+        { """{"model":"nobody","messages":[{"role":"user","content":"x"}]}""", 404, "model_not_found" },
+    };
+
+    [Theory]
+    [MemberData(nameof(BadBodies))]
+    public async Task Post_BadBody_IsRefusedBeforeAdmission(string body, int status, string? code)
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+
+        using var response = await edge.PostAsync(body);
+
+        var error = await response.ErrorAsync();
+        Assert.Equal(status, (int)response.StatusCode);
+        Assert.Equal("invalid_request_error", (string?)error["type"]);
+        if (code is not null)
+        {
+            Assert.Equal(code, (string?)error["code"]);
+        }
+
+        Assert.NotNull(response.Header("x-request-id"));
+        Assert.Empty(edge.Account.Admitted);
+        Assert.Empty(edge.Account.Settled);
+        Assert.Empty(edge.Provider.Requests);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("sk-og-nonsense")]
+    [InlineData("forged")]
+    [InlineData("other secret")]
+    public async Task Post_KeyNotOurs_Is401WithoutAskingTheAccount(string? key)
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+        Assert.True(SigningSecret.TryParse(new string('t', 40), out var other));
+        edge.Client.DefaultRequestHeaders.Authorization = key switch
+        {
+            null => null,
+            "forged" => new("Bearer", edge.Key[..^1] + (edge.Key[^1] == 'a' ? 'b' : 'a')),
+            "other secret" => new("Bearer", ApiKey.Create(EdgeFixture.AccountId, EdgeFixture.KeyId, RandomSource.Secure, other, out _)),
+            _ => new("Bearer", key),
+        };
+
+        using var response = await edge.PostAsync(EdgeFixture.Body());
+        using var models = await edge.Client.GetAsync(new Uri("/v1/models", UriKind.Relative), TestContext.Current.CancellationToken);
+
+        var error = await response.ErrorAsync();
+        Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+        Assert.Equal("invalid_api_key", (string?)error["code"]);
+        Assert.Equal(HttpStatusCode.Unauthorized, models.StatusCode);
+        Assert.Empty(edge.Account.Admitted);
+    }
+
+    public static TheoryData<AdmitOutcome, int, string, string, string?> Outcomes => new()
+    {
+        { AdmitOutcome.UnknownKey, 401, "invalid_request_error", "invalid_api_key", null },
+        { AdmitOutcome.KeyDisabled, 403, "invalid_request_error", "key_disabled", null },
+        { AdmitOutcome.KeyExpired, 403, "invalid_request_error", "key_expired", null },
+        { AdmitOutcome.AccountSuspended, 403, "invalid_request_error", "account_suspended", null },
+        { AdmitOutcome.AccountClosed, 403, "invalid_request_error", "account_closed", null },
+        { AdmitOutcome.ModelNotAllowed, 403, "invalid_request_error", "model_not_allowed", null },
+        { AdmitOutcome.AddressNotAllowed, 403, "invalid_request_error", "address_not_allowed", null },
+        { AdmitOutcome.SpendCapReached, 429, "insufficient_quota", "insufficient_quota", "false" },
+        { AdmitOutcome.InsufficientFunds, 429, "insufficient_quota", "insufficient_quota", "false" },
+        { AdmitOutcome.RequestRateLimited, 429, "rate_limit_error", "rate_limit_exceeded", null },
+        { AdmitOutcome.TokenRateLimited, 429, "rate_limit_error", "rate_limit_exceeded", null },
+        { AdmitOutcome.ConcurrencyLimited, 429, "rate_limit_error", "rate_limit_exceeded", null },
+        { AdmitOutcome.FundsInQuarantine, 503, "server_error", "service_unavailable", null },
+        { AdmitOutcome.IdempotencyRunning, 409, "invalid_request_error", "idempotency_key_in_use", null },
+        { AdmitOutcome.IdempotencyCompleted, 409, "invalid_request_error", "idempotency_key_completed", "false" },
+        { AdmitOutcome.IdempotencyBodyDiffers, 422, "invalid_request_error", "idempotency_key_reused", null },
+        { AdmitOutcome.HoldClosed, 503, "server_error", "service_unavailable", null },
+        { AdmitOutcome.Unavailable, 503, "server_error", "service_unavailable", null },
+    };
+
+    [Theory]
+    [MemberData(nameof(Outcomes))]
+    public async Task Post_NotAdmitted_IsAnsweredAsTheRuleSays(AdmitOutcome outcome, int status, string type, string code, string? shouldRetry)
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+        var mayRetry = outcome is AdmitOutcome.RequestRateLimited or AdmitOutcome.TokenRateLimited or AdmitOutcome.FundsInQuarantine
+            or AdmitOutcome.IdempotencyRunning or AdmitOutcome.Unavailable;
+        edge.Account.OnAdmit = _ => Task.FromResult(new AdmitAnswer
+        {
+            Outcome = outcome,
+            Epoch = 1,
+            AvailableNanos = 1_500_000,
+            RetryAfterMs = mayRetry ? 2500 : 0,
+            EarlierRequestId = "req_earlier",
+            EarlierChargeNanos = 42_000,
+        });
+
+        using var response = await edge.PostAsync(EdgeFixture.Body());
+
+        var error = await response.ErrorAsync();
+        Assert.Equal(status, (int)response.StatusCode);
+        Assert.Equal(type, (string?)error["type"]);
+        Assert.Equal(code, (string?)error["code"]);
+        Assert.Equal(shouldRetry, response.Header("x-should-retry"));
+        Assert.Equal(mayRetry ? "3" : response.Header("retry-after"), response.Header("retry-after"));
+        Assert.Equal(mayRetry ? "2500" : response.Header("retry-after-ms"), response.Header("retry-after-ms"));
+        Assert.Empty(edge.Account.Settled);
+        Assert.Empty(edge.Provider.Requests);
+    }
+
+    [Fact]
+    public async Task Post_NotEnoughMoney_TellsTheBoundAndWhatIsFree()
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+        AdmitRequest? asked = null;
+        edge.Account.OnAdmit = request =>
+        {
+            asked = request;
+            return Task.FromResult(new AdmitAnswer { Outcome = AdmitOutcome.InsufficientFunds, Epoch = 1, AvailableNanos = 1_500_000 });
+        };
+
+        using var response = await edge.PostAsync(EdgeFixture.Body());
+
+        var message = (string)(await response.ErrorAsync())["message"]!;
+        Assert.Contains("$" + OrleansGateway.Grains.Contracts.Money.FormatUsd(asked!.LeastNanos), message, StringComparison.Ordinal);
+        Assert.Contains("$0.0015", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Post_BodyTooLarge_Is413()
+    {
+        await using var edge = await EdgeFixture.StartAsync(settings: [new("Edge:MaxBodyBytes", "4096")]);
+
+        using var whole = await edge.PostAsync(EdgeFixture.Body(change: body => body["user"] = new string('x', 5000)));
+        using var chunked = await edge.PostAsync("", request =>
+        {
+            request.Content = new StreamContent(new MemoryStream(Encoding.UTF8.GetBytes(new string(' ', 5000))));
+            request.Headers.TransferEncodingChunked = true;
+        });
+
+        Assert.Equal(413, (int)whole.StatusCode);
+        Assert.Equal("request_too_large", (string?)(await whole.ErrorAsync())["code"]);
+        Assert.Equal(413, (int)chunked.StatusCode);
+        Assert.Empty(edge.Account.Admitted);
+    }
+
+    [Fact]
+    public async Task Post_CompressedBody_Is415()
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+
+        using var response = await edge.PostAsync(EdgeFixture.Body().ToJsonString(), request => request.Content!.Headers.ContentEncoding.Add("gzip"));
+
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, response.StatusCode);
+        await response.ErrorAsync();
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(256)]
+    public async Task Post_IdempotencyKeyOfBadLength_Is400(int length)
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+
+        using var response = await edge.PostAsync(
+            EdgeFixture.Body(), request => request.Headers.TryAddWithoutValidation("Idempotency-Key", new string('k', length)));
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Equal("invalid_idempotency_key", (string?)(await response.ErrorAsync())["code"]);
+    }
+
+    [Fact]
+    public async Task Post_BodyCutOff_IsNotAdmitted()
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+        using (var socket = new TcpClient())
+        {
+            await socket.ConnectAsync(edge.Client.BaseAddress!.Host, edge.Client.BaseAddress.Port, TestContext.Current.CancellationToken);
+            var head = $"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {edge.Key}\r\nContent-Length: 500\r\n\r\n{{\"model\":";
+            await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(head), TestContext.Current.CancellationToken);
+            socket.Client.Shutdown(SocketShutdown.Send);
+            var answer = new byte[4096];
+            var read = await socket.GetStream().ReadAsync(answer, TestContext.Current.CancellationToken);
+            Assert.True(read == 0 || Encoding.ASCII.GetString(answer, 0, read).StartsWith("HTTP/1.1 4", StringComparison.Ordinal));
+        }
+
+        Assert.Empty(edge.Account.Admitted);
+    }
+
+    [Fact]
+    public async Task Any_UnknownRouteOrMethod_IsToldInOpenAIsForm()
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+
+        using var route = await edge.Client.GetAsync(new Uri("/v1/nothing", UriKind.Relative), TestContext.Current.CancellationToken);
+        using var method = await edge.Client.GetAsync(new Uri("/v1/chat/completions", UriKind.Relative), TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.NotFound, route.StatusCode);
+        Assert.Equal("unknown_url", (string?)(await route.ErrorAsync())["code"]);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, method.StatusCode);
+        Assert.Equal("POST", method.Content.Headers.Allow.Single());
+        await method.ErrorAsync();
+    }
+
+    [Fact]
+    public async Task Models_ListsAndFindsWhatIsServed()
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+
+        var list = JsonNode.Parse(await edge.Client.GetStringAsync(new Uri("/v1/models", UriKind.Relative), TestContext.Current.CancellationToken))!;
+        var one = JsonNode.Parse(await edge.Client.GetStringAsync(new Uri("/v1/models/test-model", UriKind.Relative), TestContext.Current.CancellationToken))!;
+        using var none = await edge.Client.GetAsync(new Uri("/v1/models/a/b", UriKind.Relative), TestContext.Current.CancellationToken);
+
+        Assert.Equal("list", (string?)list["object"]);
+        Assert.Equal("test-model", (string?)Assert.Single(list["data"]!.AsArray())!["id"]);
+        Assert.Equal("model", (string?)one["object"]);
+        Assert.Equal("tests", (string?)one["owned_by"]);
+        Assert.Equal(HttpStatusCode.NotFound, none.StatusCode);
+        Assert.Equal("model_not_found", (string?)(await none.ErrorAsync())["code"]);
+    }
+}
