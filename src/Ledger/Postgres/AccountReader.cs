@@ -19,7 +19,7 @@ internal static class AccountReader
         """
         SELECT id, hash, name, status, expires_at, models, addresses, cap_total, cap_day, cap_week, cap_month,
             requests_per_minute, tokens_per_minute, concurrency, show_cost, spent_total, day, spent_day, week, spent_week,
-            month, spent_month
+            month, spent_month, used_at, used_from
         FROM api_key WHERE account_id = $1 ORDER BY id
         """;
 
@@ -61,6 +61,16 @@ internal static class AccountReader
             reader.GetInt64(19),
             reader.GetFieldValue<DateOnly>(20),
             reader.GetInt64(21)));
+
+    public static KeyListing KeyListing(NpgsqlDataReader reader)
+    {
+        var key = Key(reader);
+        return new KeyListing(
+            key.Settings,
+            key.Spend,
+            reader.IsDBNull(22) ? null : reader.GetFieldValue<DateTimeOffset>(22),
+            reader.IsDBNull(23) ? null : reader.GetString(23));
+    }
 
     /// <summary>Columns: seq, kind, amount, shortfall, balance_after, ref, closed_by, at.</summary>
     public static LedgerEntry Entry(NpgsqlDataReader reader) => new(

@@ -132,7 +132,7 @@ internal static class Flight
     public static readonly string Sql = Inputs() +
         """
         , mine AS (
-            SELECT m.ordinal AS n, a.id, a.balance, a.reserved, a.quarantined
+            SELECT m.*, m.ordinal AS n, a.balance, a.reserved, a.quarantined
             FROM account a JOIN m ON m.id = a.id
             WHERE a.epoch = m.epoch AND a.version = m.version
             ORDER BY a.id FOR NO KEY UPDATE OF a)
@@ -151,9 +151,9 @@ internal static class Flight
                 requests_per_minute = CASE WHEN m.sets_limits THEN m.requests_per_minute ELSE a.requests_per_minute END,
                 tokens_per_minute = CASE WHEN m.sets_limits THEN m.tokens_per_minute ELSE a.tokens_per_minute END,
                 concurrency = CASE WHEN m.sets_limits THEN m.concurrency ELSE a.concurrency END
-            FROM mine JOIN m ON m.ordinal = mine.n
-            WHERE a.id = mine.id AND a.epoch = m.epoch AND a.version = m.version AND NOT m.read_only
-            RETURNING mine.n, a.id)
+            FROM mine m
+            WHERE a.id = m.id AND a.epoch = m.epoch AND a.version = m.version AND NOT m.read_only
+            RETURNING m.n, a.id)
         , entered AS (
             INSERT INTO ledger (account_id, seq, kind, amount, shortfall, balance_after, ref, closed_by, at)
             SELECT moved.id, e.seq, e.kind, e.amount, e.shortfall, e.balance_after, e.ref, e.closed_by, e.at
@@ -214,10 +214,9 @@ internal static class Flight
                 AND NOT EXISTS (SELECT FROM i WHERE i.n = x.n AND i.key = t.key)) -- replaced above
         SELECT n FROM moved
         UNION ALL
-        SELECT mine.n FROM mine JOIN m ON m.ordinal = mine.n
-        WHERE m.read_only AND CASE
-            WHEN (mine.balance, mine.reserved, mine.quarantined) = (m.balance_after, m.reserved_after, m.quarantined_after) THEN true
-            ELSE account_disagrees(mine.id, 'money') IS NULL END
+        SELECT n FROM mine WHERE read_only AND CASE
+            WHEN (balance, reserved, quarantined) = (balance_after, reserved_after, quarantined_after) THEN true
+            ELSE account_disagrees(id, 'money') IS NULL END
         """;
 
     private static string Inputs()

@@ -19,17 +19,25 @@ public static class LedgerDataSource
     /// <summary>How long a statement may take before its answer counts as lost, seconds.</summary>
     private const int CommandTimeoutSeconds = 5;
 
+    /// <summary>More sessions than this would not commit more; who finds none free waits.</summary>
+    private const int MaxSessions = 20;
+
     /// <summary>A pool of sessions for the ledger.</summary>
     /// <param name="connectionString">An Npgsql connection string; what it says of the above is overridden.</param>
     public static NpgsqlDataSource Create(string connectionString) =>
         NpgsqlDataSource.Create(Settings(connectionString));
 
-    /// <summary>A connection string for a session that is never pooled: what it holds ends with it.</summary>
+    /// <summary>
+    /// A connection string for a session that is never pooled: what it holds ends with it. A server that is gone without a
+    /// word is noticed after 2 s: nobody waits for the answer to a cancellation.
+    /// </summary>
     internal static string Dedicated(string connectionString)
     {
         var settings = Settings(connectionString);
         settings.Pooling = false;
         settings.Timeout = 3;
+        settings.CommandTimeout = 2;
+        settings.CancellationTimeout = -1;
         return settings.ConnectionString;
     }
 
@@ -39,6 +47,8 @@ public static class LedgerDataSource
         {
             CommandTimeout = CommandTimeoutSeconds,
             CancellationTimeout = 1000,
+            MaxPoolSize = MaxSessions,
+            MinPoolSize = 0,
             Enlist = false,
             // Nothing sets session state, so a returned session needs no reset.
             NoResetOnClose = true,

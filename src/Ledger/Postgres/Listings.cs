@@ -1,0 +1,131 @@
+using OrleansGateway.Grains.Contracts.Accounts;
+
+namespace OrleansGateway.Ledger.Postgres;
+
+/// <summary>An account as its row stands; its activation may know better. Money in nanos.</summary>
+public sealed record AccountListing
+{
+    public required string AccountId { get; init; }
+    public required string Name { get; init; }
+    public required AccountStatus Status { get; init; }
+    public long? RequestsPerMinute { get; init; }
+    public long? TokensPerMinute { get; init; }
+    public long? Concurrency { get; init; }
+    public required long Epoch { get; init; }
+
+    /// <summary>How many ledger rows it has.</summary>
+    public required long Seq { get; init; }
+
+    public required long Balance { get; init; }
+    public required long Reserved { get; init; }
+    public required long Quarantined { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>Null if it was never activated.</summary>
+    public DateTimeOffset? ActivatedAt { get; init; }
+}
+
+/// <summary>A key with what it has spent and its last use.</summary>
+public sealed record KeyListing(KeySettings Settings, KeySpend Spend, DateTimeOffset? UsedAt, string? UsedFrom);
+
+/// <summary>A ledger row. Money in nanos.</summary>
+public sealed record LedgerListing
+{
+    public required long Seq { get; init; }
+    public required DateTimeOffset At { get; init; }
+    public required EntryKind Kind { get; init; }
+    public required long Amount { get; init; }
+    public required long Shortfall { get; init; }
+    public required long BalanceAfter { get; init; }
+    public required string Ref { get; init; }
+    public ClosedBy? ClosedBy { get; init; }
+}
+
+/// <summary>A usage row, flat. Money in nanos, durations in ms, the rest in tokens.</summary>
+public sealed record UsageListing
+{
+    public required DateTimeOffset At { get; init; }
+    public required string AccountId { get; init; }
+    public required string KeyId { get; init; }
+    public required string RequestId { get; init; }
+    public required string Model { get; init; }
+    public required string Channel { get; init; }
+    public required string Endpoint { get; init; }
+    public required string PriceId { get; init; }
+    public required long Input { get; init; }
+    public required long CachedInput { get; init; }
+    public required long CacheWrite5m { get; init; }
+    public required long CacheWrite1h { get; init; }
+    public required long AudioInput { get; init; }
+    public required long ImageInput { get; init; }
+    public required long Output { get; init; }
+    public required long Reasoning { get; init; }
+    public required long AudioOutput { get; init; }
+    public required long ImageOutput { get; init; }
+    public required long Calls { get; init; }
+    public required bool IsEstimated { get; init; }
+    public required long Charge { get; init; }
+    public required long FirstByteMs { get; init; }
+    public required long DurationMs { get; init; }
+
+    /// <summary>As stored: <c>completed</c>, <c>client_gone</c>, ….</summary>
+    public required string Status { get; init; }
+
+    public required string ClientAddress { get; init; }
+}
+
+/// <summary>Which usage rows; null asks for all.</summary>
+public sealed record UsageFilter
+{
+    public string? AccountId { get; init; }
+    public string? KeyId { get; init; }
+    public string? Model { get; init; }
+    public string? Channel { get; init; }
+    public RequestStatus? Status { get; init; }
+
+    /// <summary>Not before.</summary>
+    public DateTimeOffset? From { get; init; }
+
+    /// <summary>Before.</summary>
+    public DateTimeOffset? To { get; init; }
+}
+
+/// <summary>What usage is summed by.</summary>
+[Flags]
+public enum UsageGroups
+{
+    None = 0,
+
+    /// <summary>UTC's.</summary>
+    Day = 1,
+    Account = 2,
+    Key = 4,
+    Model = 8,
+    Channel = 16,
+}
+
+/// <summary>A group's sums. What it was not grouped by is null.</summary>
+public sealed record UsageTotal
+{
+    public DateOnly? Day { get; init; }
+    public string? AccountId { get; init; }
+    public string? KeyId { get; init; }
+    public string? Model { get; init; }
+    public string? Channel { get; init; }
+    public required long Requests { get; init; }
+
+    /// <summary>Those whose provider finished its answer.</summary>
+    public required long Completed { get; init; }
+
+    /// <summary>All input that was not read from a cache, tokens.</summary>
+    public required long FreshInput { get; init; }
+
+    /// <summary>Tokens.</summary>
+    public required long CachedInput { get; init; }
+
+    /// <summary>All output, tokens.</summary>
+    public required long Output { get; init; }
+
+    /// <summary>Nanos.</summary>
+    public required long Charge { get; init; }
+}
