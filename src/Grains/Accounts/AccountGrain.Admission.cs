@@ -172,6 +172,7 @@ public sealed partial class AccountGrain
             Model = request.Model,
             Endpoint = request.Endpoint,
             ClientAddress = request.ClientAddress,
+            OpenedAt = Now,
             EstimatedTokens = request.EstimatedTokens,
             MayBeIdempotent = request.IdempotencyKey is not null,
         };

@@ -11,12 +11,18 @@ public sealed partial class AccountGrain
 
     /// <summary>Ticks while there is anything whose time can come.</summary>
     private void KeepTicking() => _timer ??= this.RegisterGrainTimer(
-        static (grain, _) => grain.TickAsync(),
+        static (grain, cancellationToken) => grain.TickAsync(cancellationToken),
         this,
         new GrainTimerCreationOptions(_options.Tick, _options.Tick) { Interleave = true, KeepAlive = true });
 
-    private Task TickAsync()
+    private Task TickAsync(CancellationToken cancellationToken)
     {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            // A tick that was queued when the timer was disposed.
+            return Task.CompletedTask;
+        }
+
         _closed.Forget(Now);
         EndPatience();
         if (IsQuarantineDue)
@@ -91,7 +97,7 @@ public sealed partial class AccountGrain
             Usage = hold.ProgressUsage,
             Status = RequestStatus.EdgeLost,
             FirstByteMs = -1,
-            DurationMs = -1,
+            DurationMs = (long)(Now - hold.OpenedAt).TotalMilliseconds,
         });
         return hold;
     }

@@ -231,6 +231,7 @@ public sealed partial class AccountGrain
             Model = ticket.Model,
             Endpoint = ticket.Endpoint,
             ClientAddress = ticket.ClientAddress,
+            OpenedAt = Now - TimeSpan.FromMilliseconds(ticket.AgeMs),
             Channel = ticket.Channel,
             MayBeIdempotent = true,
         };

@@ -1,3 +1,5 @@
+using OrleansGateway.Grains.Contracts.Catalog;
+
 namespace OrleansGateway.Grains.Accounts;
 
 /// <summary>The account protocol's durations and bounds, the same in every silo of an installation.</summary>
@@ -10,7 +12,7 @@ public sealed class AccountOptions
     public TimeSpan Quarantine { get; init; } = TimeSpan.FromSeconds(25);
 
     /// <summary>The longest that a request may run, and a minute: a ticket that is older is closed.</summary>
-    public TimeSpan TicketAgeMax { get; init; } = TimeSpan.FromMinutes(31);
+    public TimeSpan TicketAgeMax { get; init; } = TimeSpan.FromMilliseconds(ChannelTimes.MaxTotalMs) + TimeSpan.FromMinutes(1);
 
     /// <summary>How long the id of a hold that has its row is remembered.</summary>
     public TimeSpan ClosedHoldMemory { get; init; } = TimeSpan.FromMinutes(1);

@@ -15,6 +15,9 @@ internal sealed class Hold(string id, Key? key)
     public required string Model { get; init; }
     public required string Endpoint { get; init; }
     public required string ClientAddress { get; init; }
+    /// <summary>When its admission was asked for, on the activation's clock; before its start for a hold of an earlier one.</summary>
+    public required TimeSpan OpenedAt { get; init; }
+
     public string Channel { get; set; } = "";
 
     /// <summary>Backed by this epoch's reserve, nanos.</summary>

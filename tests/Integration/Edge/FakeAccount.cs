@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Orleans;
 using OrleansGateway.Grains.Contracts.Accounts;
-using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Edge;
 
