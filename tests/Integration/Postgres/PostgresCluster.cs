@@ -39,7 +39,7 @@ public sealed class PostgresCluster : IAsyncDisposable
 
     public Task StartAsync() => RunAsync(
         $"{_binaries}/pg_ctl", "start", "-s", "-w", "-D", $"{_folder}/data", "-l", $"{_folder}/log",
-        "-o", $"-c listen_addresses='' -c unix_socket_directories='{_folder}' -c shared_buffers=32MB -c max_connections=100");
+        "-o", $"-c listen_addresses='' -c unix_socket_directories='{_folder}' -c shared_buffers=32MB -c max_connections=200");
 
     /// <param name="mode"><c>fast</c> ends sessions and checkpoints; <c>immediate</c> is a crash.</param>
     public Task StopAsync(string mode) => RunAsync($"{_binaries}/pg_ctl", "stop", "-s", "-w", "-m", mode, "-D", $"{_folder}/data");

@@ -1,0 +1,126 @@
+using System.Diagnostics;
+using System.Threading.Channels;
+using Npgsql;
+using OrleansGateway.Ledger.Postgres;
+using Xunit;
+
+namespace OrleansGateway.Tests.Integration.Ledger;
+
+public sealed class GatewayLockTests(LedgerDatabase database) : IClassFixture<LedgerDatabase>
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Run_BackendEnded_LosesTheLockAndGetsItBack()
+    {
+        await using var gateway = new Gateway(database.ConnectionString);
+        Assert.False(gateway.Lock.IsHeld);
+        await gateway.Lock.AcquireAsync(Token);
+        Assert.True(await gateway.NextAsync());
+        Assert.Equal(TimeSpan.Zero, gateway.Lock.AwayFor);
+
+        Assert.True(await database.ScalarAsync<bool>($"SELECT pg_terminate_backend({await HolderAsync()})"));
+        Assert.False(await gateway.NextAsync());
+        Assert.True(await gateway.NextAsync());
+        Assert.True(gateway.Lock.IsHeld);
+    }
+
+    [Fact]
+    public async Task Run_SecondGateway_WaitsUntilTheFirstStops()
+    {
+        var first = new Gateway(database.ConnectionString);
+        await first.Lock.AcquireAsync(Token);
+        await using var second = new Gateway(database.ConnectionString);
+        await second.HasAskedAsync(database);
+        Assert.False(second.Lock.IsHeld);
+
+        await first.DisposeAsync();
+        Assert.False(first.Lock.IsHeld);
+        await second.Lock.AcquireAsync(Token);
+        Assert.True(second.Lock.IsHeld);
+    }
+
+    [Fact]
+    public async Task Run_BackendThatNoLongerAnswers_LosesTheLock()
+    {
+        Assert.SkipUnless(
+            Environment.GetEnvironmentVariable("ConnectionStrings__Ledger") is null, "Stops a process of a server of our own.");
+        await using var gateway = new Gateway(database.ConnectionString);
+        await gateway.Lock.AcquireAsync(Token);
+        Assert.True(await gateway.NextAsync());
+        var holder = await HolderAsync();
+        await SignalAsync("STOP", holder);
+        try
+        {
+            Assert.False(await gateway.NextAsync());
+            Assert.False(gateway.Lock.IsHeld);
+        }
+        finally
+        {
+            await SignalAsync("CONT", holder);
+        }
+
+        Assert.True(await gateway.NextAsync());
+    }
+
+    [Fact]
+    public async Task Acquire_Cancelled_StopsWaiting()
+    {
+        await using var holder = new Gateway(database.ConnectionString);
+        await holder.Lock.AcquireAsync(Token);
+        await using var waiting = new Gateway(database.ConnectionString);
+        using var stop = new CancellationTokenSource();
+        var acquiring = waiting.Lock.AcquireAsync(stop.Token);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => acquiring);
+    }
+
+    private Task<int> HolderAsync() => database.ScalarAsync<int>(
+        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())");
+
+    private static async Task SignalAsync(string signal, int process)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", $"{process}"]);
+        await kill.WaitForExitAsync(Token);
+        Assert.Equal(0, kill.ExitCode);
+    }
+
+    /// <summary>A running lock, and the changes it reports.</summary>
+    private sealed class Gateway : IAsyncDisposable
+    {
+        private readonly CancellationTokenSource _stop = new();
+        private readonly Channel<bool> _changes = Channel.CreateUnbounded<bool>();
+        private readonly string _name = $"gateway {Guid.NewGuid():N}";
+        private readonly Task _running;
+
+        public Gateway(string connectionString)
+        {
+            Lock = new GatewayLock(
+                new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = _name }.ConnectionString, TimeProvider.System);
+            Lock.Changed += held => _changes.Writer.TryWrite(held);
+            _running = Lock.RunAsync(_stop.Token);
+        }
+
+        public GatewayLock Lock { get; }
+
+        public async Task<bool> NextAsync() => await _changes.Reader.ReadAsync(Token);
+
+        public async Task HasAskedAsync(LedgerDatabase database)
+        {
+            while (await database.ScalarAsync<long>(
+                $"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{_name}' AND state = 'idle' AND query LIKE '%pg_try_advisory_lock%'") == 0)
+            {
+                Token.ThrowIfCancellationRequested();
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            if (!_stop.IsCancellationRequested)
+            {
+                await _stop.CancelAsync();
+                await _running;
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Ledger;
+using OrleansGateway.Ledger.Postgres;
+using Xunit;
+
+namespace OrleansGateway.Tests.Integration.Ledger;
+
+public sealed class LedgerQueriesTests(LedgerDatabase database) : IClassFixture<LedgerDatabase>
+{
+    private readonly LedgerQueries _queries = new(database.DataSource);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Accounts_FilteredAndPaged_ComeById()
+    {
+        foreach (var (id, name) in new[] { ("q1", "Alpha needle"), ("q2", "NEEDLE beta"), ("q3", "Needle gamma"), ("q4", "Other") })
+        {
+            await database.Ledger.CreateAccountAsync(id, name, new RateLimits(null, 5, null), TestAccount.Start, Token);
+        }
+
+        await database.ExecuteAsync("UPDATE account SET status = 'suspended' WHERE id = 'q3'");
+        Assert.Equal(["q1", "q2"], Ids(await _queries.AccountsAsync(null, "needle", null, 2, Token)));
+        Assert.Equal(["q3"], Ids(await _queries.AccountsAsync(null, "needle", "q2", 2, Token)));
+        Assert.Equal(["q3"], Ids(await _queries.AccountsAsync(AccountStatus.Suspended, null, null, 10, Token)));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => _queries.AccountsAsync(null, null, null, 1001, Token));
+
+        var account = await _queries.AccountAsync("q3", Token);
+        Assert.Equal(
+            new AccountListing
+            {
+                AccountId = "q3", Name = "Needle gamma", Status = AccountStatus.Suspended, TokensPerMinute = 5, Epoch = 0, Seq = 0,
+                Balance = 0, Reserved = 0, Quarantined = 0, CreatedAt = TestAccount.Start,
+            },
+            account);
+        Assert.Null(await _queries.AccountAsync("nobody", Token));
+    }
+
+    [Fact]
+    public async Task Keys_OfAnAccount_TellTheirLastUse()
+    {
+        var account = await TestAccount.CreateAsync(database.Ledger);
+        var spend = new KeySpend(9, new(2026, 3, 14), 2, new(2026, 3, 9), 3, new(2026, 3, 1), 4);
+        await account.ApplyAsync(database.Ledger, account.Batch() with
+        {
+            Keys = [TestAccount.Key("used"), TestAccount.Key("new")],
+            KeySpends = [new KeySpendWrite("used", spend, TestAccount.Start, "192.0.2.7")],
+        });
+        var keys = await _queries.KeysAsync(account.Id, Token);
+        Assert.Equal(
+            [("new", KeySpend.None, null, null), ("used", spend, TestAccount.Start, "192.0.2.7")],
+            keys.Select(key => (key.Settings.KeyId, key.Spend, key.UsedAt, key.UsedFrom)));
+    }
+
+    [Fact]
+    public async Task Ledger_Paged_ComesNewestFirst()
+    {
+        var account = await TestAccount.CreateAsync(database.Ledger);
+        await account.ApplyAsync(database.Ledger, account.Settle("page", 10, count: 3));
+        var later = account.Credit("later", 5);
+        await account.ApplyAsync(database.Ledger, later with { Entries = [later.Entries[0] with { At = TestAccount.Start.AddHours(1) }] });
+
+        var first = await _queries.LedgerAsync(account.Id, null, null, null, 2, Token);
+        Assert.Equal([5, 4], first.Select(row => row.Seq));
+        Assert.Equal([3, 2], (await _queries.LedgerAsync(account.Id, null, null, first[^1].Seq, 2, Token)).Select(row => row.Seq));
+        Assert.Equal([5], (await _queries.LedgerAsync(account.Id, TestAccount.Start.AddTicks(10), null, null, 9, Token)).Select(row => row.Seq));
+        Assert.Equal([4, 3, 2, 1], (await _queries.LedgerAsync(account.Id, null, TestAccount.Start.AddHours(1), null, 9, Token)).Select(row => row.Seq));
+        Assert.Equal(
+            new LedgerListing
+            {
+                Seq = 4, At = TestAccount.Start, Kind = EntryKind.Charge, Amount = -10, Shortfall = 0, BalanceAfter = 970, Ref = "page-3",
+                ClosedBy = ClosedBy.Settlement,
+            },
+            first[1]);
+    }
+
+    [Fact]
+    public async Task Usage_FilteredPagedExportedAndSummed_IsTheSameUsage()
+    {
+        var account = await TestAccount.CreateAsync(database.Ledger);
+        var batch = account.Settle("u", 10, count: 6);
+        UsageRow Changed(int i) => batch.Usage[i] with
+        {
+            At = TestAccount.Start.AddHours(i / 2 * 12), // 12:00, 0:00 and 12:00 of the next day, two each
+            Model = i % 2 == 0 ? "even" : "odd",
+            KeyId = i < 3 ? "k1" : "k2",
+            Status = i == 5 ? RequestStatus.ClientGone : RequestStatus.Completed,
+        };
+        await account.ApplyAsync(database.Ledger, batch with { Usage = [.. Enumerable.Range(0, 6).Select(Changed)] });
+        var all = new UsageFilter { AccountId = account.Id };
+
+        var first = await _queries.UsageAsync(all, null, 3, Token);
+        var second = await _queries.UsageAsync(all, first[^1], 3, Token);
+        var third = await _queries.UsageAsync(all, second[^1], 3, Token);
+        Assert.Equal(["u-6", "u-5", "u-4", "u-3", "u-2", "u-1"], first.Concat(second).Concat(third).Select(row => row.RequestId));
+        Assert.Equal(
+            (TestAccount.Start, 2, 3, 345, "completed", "gpt-test@1"),
+            (second[^1].At, second[^1].CacheWrite5m, second[^1].CacheWrite1h, second[^1].DurationMs, second[^1].Status, second[^1].PriceId));
+
+        Assert.Equal(["u-5", "u-3", "u-1"], Requests(await _queries.UsageAsync(all with { Model = "even" }, null, 9, Token)));
+        Assert.Equal(["u-3", "u-2", "u-1"], Requests(await _queries.UsageAsync(all with { KeyId = "k1" }, null, 9, Token)));
+        Assert.Equal(["u-6"], Requests(await _queries.UsageAsync(all with { Status = RequestStatus.ClientGone }, null, 9, Token)));
+        Assert.Equal(["u-4", "u-3"], Requests(await _queries.UsageAsync(
+            all with { From = TestAccount.Start.AddHours(12), To = TestAccount.Start.AddHours(24), Channel = "main" }, null, 9, Token)));
+
+        var exported = new List<string>();
+        await foreach (var row in _queries.ExportUsageAsync(all, Token))
+        {
+            exported.Add(row.RequestId);
+        }
+
+        Assert.Equal(["u-1", "u-2", "u-3", "u-4", "u-5", "u-6"], exported);
+
+        var days = await _queries.UsageTotalsAsync(all, UsageGroups.Day | UsageGroups.Key, Token);
+        Assert.Equal(
+            [
+                new UsageTotal { Day = new(2026, 3, 14), KeyId = "k1", Requests = 2, Completed = 2, FreshInput = 210, CachedInput = 2, Output = 50, Charge = 20 },
+                new UsageTotal { Day = new(2026, 3, 15), KeyId = "k1", Requests = 1, Completed = 1, FreshInput = 105, CachedInput = 1, Output = 25, Charge = 10 },
+                new UsageTotal { Day = new(2026, 3, 15), KeyId = "k2", Requests = 3, Completed = 2, FreshInput = 315, CachedInput = 3, Output = 75, Charge = 30 },
+            ],
+            days);
+        Assert.Equal(60, Assert.Single(await _queries.UsageTotalsAsync(all, UsageGroups.None, Token)).Charge);
+        Assert.Equal(["even", "odd"], (await _queries.UsageTotalsAsync(all, UsageGroups.Model, Token)).Select(total => total.Model));
+    }
+
+    private static IEnumerable<string> Ids(IEnumerable<AccountListing> accounts) => accounts.Select(account => account.AccountId);
+
+    private static IEnumerable<string> Requests(IEnumerable<UsageListing> rows) => rows.Select(row => row.RequestId);
+}
