@@ -4,6 +4,8 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 artifacts=$root/artifacts/${GrainEngine:-Embedded}/bin
 
+buildpid=
+
 # No build server outlives the script.
 export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 
@@ -17,12 +19,16 @@ build() {
     log=$(mktemp)
     for project; do
         say "Building $project"
-        if ! (cd "$root" && dotnet build "$project" -c Release -v quiet -p:UseSharedCompilation=false -clp:NoSummary >"$log" 2>&1); then
+        # In the background, since a trap runs only between commands, or during wait.
+        (cd "$root" && exec dotnet build "$project" -c Release -v quiet -p:UseSharedCompilation=false -clp:NoSummary >"$log" 2>&1) &
+        buildpid=$!
+        if ! wait "$buildpid"; then
             cat "$log" >&2
             rm -f "$log"
             fail "the build of $project failed"
         fi
     done
+    buildpid=
     rm -f "$log"
 }
 

@@ -25,5 +25,5 @@ return await StartUp.GuardAsync(async () =>
     app.MapEdge();
 
     await app.Services.CheckAsync();
-    await app.RunAsync();
+    await app.RunToEndAsync();
 });

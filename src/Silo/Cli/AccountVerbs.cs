@@ -12,7 +12,7 @@ internal static class AccountVerbs
     {
         var account = new Command("account", "accounts: who pays");
         account.Add(CreateAccount(run));
-        account.Add(Verb("list", "all accounts", run, [], _ => new OperatorCall(HttpMethod.Get, "accounts")));
+        account.Add(List(run));
         var id = AccountId();
         account.Add(Verb("show", "one account as it stands", run, [id], parsed => new OperatorCall(HttpMethod.Get, Path(parsed, id))));
         account.Add(Move(run, "credit", "adds money", "", ("topup", "bonus", "compensation", "adjustment")));
@@ -25,6 +25,19 @@ internal static class AccountVerbs
     }
 
     private static string Path(ParseResult parsed, Argument<string> id) => $"accounts/{Escape(parsed.GetValue(id)!)}";
+
+    private static Command List(VerbRunner run)
+    {
+        Option<string?>[] filters =
+        [
+            Option("--status", "active, suspended or closed"),
+            Option("--search", "a part of the name or the id"),
+            Option("--after", "accounts after this id"),
+            Option("--limit", "at most so many, by id (default 100)"),
+        ];
+        return Verb("list", "accounts as the ledger has them", run, filters, parsed => new OperatorCall(
+            HttpMethod.Get, "accounts" + Query(parsed, filters)));
+    }
 
     private static Command CreateAccount(VerbRunner run)
     {

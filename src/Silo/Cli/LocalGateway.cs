@@ -39,6 +39,7 @@ internal sealed class LocalGateway : IAsyncDisposable
         {
             ["Gateway:OperatorUrls"] = "http://127.0.0.1:0",
             ["Gateway:OperatorToken"] = token,
+            ["Gateway:StartSeconds"] = "0",
             ["Logging:LogLevel:Default"] = "Error",
         });
         builder.Services.AddGatewayOptions(builder.Configuration);

@@ -52,15 +52,15 @@ internal static class OperatorCommandLine
             call,
             answer =>
             {
-                var differences = answer!["differences"]!.AsArray();
-                if (parsed.GetValue(Format) == OutputFormat.Table && differences.Count == 0)
+                var problems = answer!["problems"]!.AsArray();
+                if (parsed.GetValue(Format) == OutputFormat.Table && problems.Count == 0)
                 {
                     Console.Out.WriteLine("The books are right.");
                     return 0;
                 }
 
-                Print(parsed, parsed.GetValue(Format) == OutputFormat.Json ? answer : differences);
-                return differences.Count == 0 ? 0 : 1;
+                Print(parsed, parsed.GetValue(Format) == OutputFormat.Json ? answer : problems);
+                return problems.Count == 0 ? 0 : 1;
             },
             cancellationToken);
 

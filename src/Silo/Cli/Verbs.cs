@@ -52,6 +52,17 @@ internal static class Verbs
     /// <summary>Part of an address.</summary>
     public static string Escape(string text) => Uri.EscapeDataString(text);
 
+    /// <summary>The options that are given, as a query string.</summary>
+    public static string Query(ParseResult parsed, IEnumerable<Option<string?>> filters)
+    {
+        var given = from filter in filters
+                    let value = parsed.GetValue(filter)
+                    where value is not null
+                    select $"{filter.Name.TrimStart('-')}={Escape(value)}";
+        var query = string.Join('&', given);
+        return query.Length == 0 ? "" : "?" + query;
+    }
+
     /// <summary>A text as it is; nothing where the option is not given.</summary>
     public static JsonObject Text(this JsonObject body, ParseResult parsed, Option<string?> option, string field)
     {

@@ -63,6 +63,7 @@ internal static class GatewayBuilder
     {
         services.AddSingleton(new AccountOptions { ProcessId = Guid.NewGuid().ToString("N") });
         services.AddSingleton(provider => LedgerDataSource.Create(provider.GetRequiredService<IOptions<LedgerSettings>>().Value.Ledger));
+        services.AddSingleton<LedgerQueries>();
         services.AddSingleton<ILedger>(provider => new PostgresLedger(provider.GetRequiredService<NpgsqlDataSource>()));
         services.AddSingleton(provider => new Journal(
             provider.GetRequiredService<ILedger>(),

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace OrleansGateway.Silo.Hosting;
 
-/// <summary>One line an entry: time (UTC), level, category, the request's id if there is one, message, exception.</summary>
+/// <summary>One line an entry: time (UTC), level, category, message, exception. What belongs to a request names it in its message.</summary>
 internal sealed class LineFormatter() : ConsoleFormatter(FormatterName)
 {
     public const string FormatterName = "line";
@@ -21,7 +21,6 @@ internal sealed class LineFormatter() : ConsoleFormatter(FormatterName)
             _ => " fatal ",
         });
         textWriter.Write(logEntry.Category);
-        scopeProvider?.ForEachScope(WriteRequestId, textWriter);
         textWriter.Write(": ");
         WriteLine(textWriter, logEntry.Formatter(logEntry.State, null));
         if (logEntry.Exception is { } exception)
@@ -31,21 +30,6 @@ internal sealed class LineFormatter() : ConsoleFormatter(FormatterName)
         }
 
         textWriter.Write('\n');
-    }
-
-    private static void WriteRequestId(object? scope, TextWriter textWriter)
-    {
-        if (scope is IEnumerable<KeyValuePair<string, object?>> values)
-        {
-            foreach (var (name, value) in values)
-            {
-                if (name == "RequestId")
-                {
-                    textWriter.Write(' ');
-                    WriteLine(textWriter, value?.ToString() ?? "");
-                }
-            }
-        }
     }
 
     /// <summary>Control characters would let a caller forge lines.</summary>

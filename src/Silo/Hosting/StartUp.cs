@@ -25,6 +25,22 @@ internal static class StartUp
         }
     }
 
+    /// <summary>Starts the host and waits until it is told to stop. What has started is stopped in order when the rest cannot start.</summary>
+    public static async Task RunToEndAsync(this IHost host)
+    {
+        try
+        {
+            await host.StartAsync();
+        }
+        catch
+        {
+            await host.StopAsync();
+            throw;
+        }
+
+        await host.WaitForShutdownAsync();
+    }
+
     /// <summary>What an operator can mend; null for anything else, which is a bug.</summary>
     public static IEnumerable<string>? Explain(Exception exception) => exception switch
     {

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Ledger.Postgres;
 
 namespace OrleansGateway.Silo.Operator;
 
@@ -75,7 +76,6 @@ internal sealed record KeyAnswer
     public required IReadOnlyList<string> Models { get; init; }
     public required IReadOnlyList<string> Addresses { get; init; }
     public required string SpentUsd { get; init; }
-    public required string HeldUsd { get; init; }
     public required string? CapTotalUsd { get; init; }
     public required string? CapDayUsd { get; init; }
     public required string? CapWeekUsd { get; init; }
@@ -84,27 +84,28 @@ internal sealed record KeyAnswer
     public required long? TokensPerMinute { get; init; }
     public required long? Concurrency { get; init; }
     public required bool ShowCost { get; init; }
+    public required DateTimeOffset? UsedAt { get; init; }
+    public required string? UsedFrom { get; init; }
 
-    public static KeyAnswer Of(KeyView view) => Of(view.Settings, view.Spend.TotalNanos, view.HeldNanos);
-
-    public static KeyAnswer Of(KeySettings settings, long spentNanos, long heldNanos) => new()
+    public static KeyAnswer Of(KeyListing row) => new()
     {
-        Id = settings.KeyId,
-        Name = settings.Name,
-        Status = settings.Status,
-        ExpiresAt = settings.ExpiresAt,
-        Models = settings.Models,
-        Addresses = settings.Addresses,
-        SpentUsd = Money.FormatUsd(spentNanos),
-        HeldUsd = Money.FormatUsd(heldNanos),
-        CapTotalUsd = Usd(settings.Caps.TotalNanos),
-        CapDayUsd = Usd(settings.Caps.DayNanos),
-        CapWeekUsd = Usd(settings.Caps.WeekNanos),
-        CapMonthUsd = Usd(settings.Caps.MonthNanos),
-        RequestsPerMinute = settings.Limits.RequestsPerMinute,
-        TokensPerMinute = settings.Limits.TokensPerMinute,
-        Concurrency = settings.Limits.Concurrency,
-        ShowCost = settings.ShowCost,
+        Id = row.Settings.KeyId,
+        Name = row.Settings.Name,
+        Status = row.Settings.Status,
+        ExpiresAt = row.Settings.ExpiresAt,
+        Models = row.Settings.Models,
+        Addresses = row.Settings.Addresses,
+        SpentUsd = Money.FormatUsd(row.Spend.TotalNanos),
+        CapTotalUsd = Usd(row.Settings.Caps.TotalNanos),
+        CapDayUsd = Usd(row.Settings.Caps.DayNanos),
+        CapWeekUsd = Usd(row.Settings.Caps.WeekNanos),
+        CapMonthUsd = Usd(row.Settings.Caps.MonthNanos),
+        RequestsPerMinute = row.Settings.Limits.RequestsPerMinute,
+        TokensPerMinute = row.Settings.Limits.TokensPerMinute,
+        Concurrency = row.Settings.Limits.Concurrency,
+        ShowCost = row.Settings.ShowCost,
+        UsedAt = row.UsedAt,
+        UsedFrom = row.UsedFrom,
     };
 
     private static string? Usd(long? nanos) => nanos is { } amount ? Money.FormatUsd(amount) : null;

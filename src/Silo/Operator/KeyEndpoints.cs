@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using Orleans;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Keys;
+using OrleansGateway.Ledger.Postgres;
 using OrleansGateway.Silo.Configuration;
 using static OrleansGateway.Silo.Operator.OperatorEndpoints;
 
@@ -15,6 +16,7 @@ internal sealed class KeyEndpoints(IServiceProvider gateway)
     private const int NameLengthMax = 200;
 
     private readonly IGrainFactory _grains = gateway.GetRequiredService<IGrainFactory>();
+    private readonly LedgerQueries _queries = gateway.GetRequiredService<LedgerQueries>();
     private readonly IOptions<GatewayOptions> _options = gateway.GetRequiredService<IOptions<GatewayOptions>>();
 
     public void Map(IEndpointRouteBuilder routes)
@@ -24,10 +26,10 @@ internal sealed class KeyEndpoints(IServiceProvider gateway)
         routes.MapPatch("/accounts/{id}/keys/{keyId}", ChangeAsync);
     }
 
-    private async Task<IResult> ListAsync(string id) =>
-        IsId(id) && await _grains.Account(id).ShowAsync() is { } view
-            ? Results.Json(view.Keys.Select(KeyAnswer.Of), OperatorJson.Options)
-            : UnknownAccount(id);
+    private async Task<IResult> ListAsync(string id, CancellationToken cancellationToken) =>
+        await _queries.AccountAsync(id, cancellationToken) is null
+            ? UnknownAccount(id)
+            : Results.Json((await _queries.KeysAsync(id, cancellationToken)).Select(KeyAnswer.Of), OperatorJson.Options);
 
     /// <summary>The one time that the key itself is shown; the grain gets its digest.</summary>
     private async Task<IResult> CreateAsync(string id, JsonElement body, CancellationToken cancellationToken)
@@ -47,7 +49,7 @@ internal sealed class KeyEndpoints(IServiceProvider gateway)
         var settings = Read(fields, new KeySettings { KeyId = key.KeyId, Hash = key.SecretHash, Name = "" }, isNew: true);
         return fields.Problems() is { } problems
             ? Invalid(problems)
-            : await SetAsync(id, settings, settings => KeyAnswer.Of(settings, 0, 0) with { Key = text }, cancellationToken);
+            : await SetAsync(id, settings, text, cancellationToken);
     }
 
     private async Task<IResult> ChangeAsync(string id, string keyId, JsonElement body, CancellationToken cancellationToken)
@@ -66,14 +68,20 @@ internal sealed class KeyEndpoints(IServiceProvider gateway)
         var settings = Read(fields, found.Settings, isNew: false);
         return fields.Problems() is { } problems
             ? Invalid(problems)
-            : await SetAsync(id, settings, settings => KeyAnswer.Of(found with { Settings = settings }), cancellationToken);
+            : await SetAsync(id, settings, text: null, cancellationToken);
     }
 
-    private async Task<IResult> SetAsync(string id, KeySettings settings, Func<KeySettings, KeyAnswer> result, CancellationToken cancellationToken)
+    private async Task<IResult> SetAsync(string id, KeySettings settings, string? text, CancellationToken cancellationToken)
     {
         var request = new SetKeyRequest(0, settings);
         var answer = await RepeatAsync(() => _grains.Account(id).SetKeyAsync(request), change => change.Outcome == ChangeOutcome.Retry, cancellationToken);
-        return Refusal(id, answer) ?? Results.Json(result(settings), OperatorJson.Options);
+        if (Refusal(id, answer) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var key = (await _queries.KeysAsync(id, cancellationToken)).Single(row => row.Settings.KeyId == settings.KeyId);
+        return Results.Json(KeyAnswer.Of(key) with { Key = text }, OperatorJson.Options);
     }
 
     private static KeySettings Read(Fields fields, KeySettings keep, bool isNew) => keep with

@@ -24,7 +24,9 @@ internal sealed partial class OperatorHost(IServiceProvider services, IOptions<G
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var builder = WebApplication.CreateSlimBuilder();
+        // Nothing of the environment applies to it: its addresses are set here.
         builder.Configuration.Sources.Clear();
+        builder.Configuration.AddInMemoryCollection();
         builder.WebHost.UseUrls([.. GatewayOptions.Split(options.Value.OperatorUrls)]);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         builder.Services.AddSingleton(services.GetRequiredService<ILoggerFactory>());
