@@ -4,15 +4,13 @@ silo=$root/artifacts/Embedded/bin/Silo/release/OrleansGateway.Silo
 
 # start_gateway PROVIDER_URL: sets $gateway_pid and $gateway_url.
 start_gateway() {
-    local operator_url
     start_postgres
     gateway_url=http://127.0.0.1:$(free_port)
     operator_url=http://127.0.0.1:$(free_port)
     write_catalog "$1" >"$work/catalog.json"
-    export SIMULATED_PROVIDER_KEY=sk-simulated
     export Gateway__Urls=$gateway_url Gateway__OperatorUrls=$operator_url Gateway__Catalog=$work/catalog.json
     Gateway__SigningSecret=$(random_hex) Gateway__OperatorToken=$(random_hex)
-    export Gateway__SigningSecret Gateway__OperatorToken
+    export Gateway__SigningSecret Gateway__OperatorToken Logging__LogLevel__Default=${BENCH_LOG_LEVEL:-Warning}
     start gateway "$silo"
     gateway_pid=$pid
     await_http gateway "$operator_url/health/ready"
@@ -20,22 +18,31 @@ start_gateway() {
 
 # make_keys COUNT: prints a key of each of COUNT new accounts, credited far beyond what a run can spend.
 make_keys() {
-    local i
+    local i account
     for ((i = 1; i <= $1; i++)); do
-        "$silo" account create "bench-$i" --credit 1000000 >>"$work/accounts.log" || die "account create failed"
-        "$silo" key create "bench-$i" || die "key create failed"
-    done | grep -oE 'sk-og-[A-Za-z0-9-]+'
+        account=$(printf 'bench%07d' "$i")
+        {
+            operator /accounts "{\"id\":\"$account\",\"name\":\"benchmark\"}" &&
+                operator "/accounts/$account/moves" '{"kind":"topup","ref":"benchmark","amount_usd":"1000000"}'
+        } >>"$work/accounts.log" || die "an account could not be made"
+        operator "/accounts/$account/keys" '{"name":"benchmark"}' || die "a key could not be made"
+    done | grep -oE 'sk-og-[A-Za-z0-9]+'
+}
+
+# operator PATH BODY
+operator() {
+    curl -sSf "$operator_url/operator$1" -H "authorization: Bearer $Gateway__OperatorToken" -H 'content-type: application/json' -d "$2"
 }
 
 write_catalog() {
     cat <<JSON
 {
-  "providers": [ { "id": "simulated", "protocol": "openai", "baseUrl": "$1/v1", "keyVariable": "SIMULATED_PROVIDER_KEY" } ],
+  "providers": [ { "name": "simulated", "kind": "openai", "base_url": "$1/v1" } ],
+  "channels": [ { "name": "simulated", "provider": "simulated", "key_env": null, "models": ["sim-1"] } ],
   "models": [
     {
-      "id": "sim-1",
-      "channels": [ { "provider": "simulated", "model": "sim-1" } ],
-      "prices": [ { "id": "sim-1/1", "from": "2026-01-01T00:00:00Z", "input": "2.50", "cachedInput": "1.25", "output": "10.00" } ]
+      "id": "sim-1", "owned_by": "simulated", "created": "2026-01-01", "context_window": 128000, "max_output_tokens": 16384,
+      "prices": [ { "from": "2026-01-01T00:00:00Z", "per_million": { "input": 2.50, "cached_input": 1.25, "output": 10 } } ]
     }
   ]
 }
