@@ -47,7 +47,13 @@ public static class EdgeServices
         services.AddSingleton<Forwarder>();
         services.AddSingleton<ChatEndpoint>();
         services.AddSingleton<ModelsEndpoint>();
-        services.AddHostedService<AccountingService>();
+        services.AddHostedService<EdgeLifetime>();
+        services.AddOptions<HostOptions>().Configure<IOptions<EdgeOptions>>((host, edge) =>
+        {
+            // A stop takes what running requests are given, what cutting the rest takes, and the other services' own stop.
+            var wait = TimeSpan.FromMilliseconds(edge.Value.StopWaitMs) + EdgeLifetime.SettleWait + TimeSpan.FromSeconds(15);
+            host.ShutdownTimeout = host.ShutdownTimeout > wait ? host.ShutdownTimeout : wait;
+        });
         services.Configure<KestrelServerOptions>(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -59,26 +65,4 @@ public static class EdgeServices
     }
 
     private static EdgeOptions Options(IServiceProvider provider) => provider.GetRequiredService<IOptions<EdgeOptions>>().Value;
-
-    /// <summary>Runs the renewals, and at a stop waits for what is open.</summary>
-    private sealed class AccountingService(AccountClient accounts, IOptions<EdgeOptions> options) : IHostedService, IDisposable
-    {
-        private readonly CancellationTokenSource _stopping = new();
-        private Task _renewals = Task.CompletedTask;
-
-        public Task StartAsync(CancellationToken cancellationToken)
-        {
-            _renewals = accounts.RunAsync(_stopping.Token);
-            return Task.CompletedTask;
-        }
-
-        public async Task StopAsync(CancellationToken cancellationToken)
-        {
-            await accounts.StopAsync(TimeSpan.FromMilliseconds(options.Value.StopWaitMs));
-            await _stopping.CancelAsync();
-            await _renewals;
-        }
-
-        public void Dispose() => _stopping.Dispose();
-    }
 }

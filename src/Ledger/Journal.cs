@@ -8,9 +8,10 @@ public enum BatchOutcome
 {
     /// <summary>Committed, and its epoch stood.</summary>
     Applied,
-    /// <summary>Committed, but a newer epoch stands since: the activation is over.</summary>
-    AppliedThenFenced,
-    /// <summary>Nothing of it is committed, nor ever will be: a newer epoch stands.</summary>
+    /// <summary>
+    /// A newer epoch stands: the activation is over. What of its movements is in the ledger, by this batch or by a newer
+    /// epoch's, is in <see cref="BatchResult.Existing"/>, for good as far as this batch goes.
+    /// </summary>
     Fenced,
     /// <summary>Nothing of it is committed: some of its movements are in the ledger already, see <see cref="BatchResult.Existing"/>.</summary>
     RefExists,
@@ -23,7 +24,7 @@ public enum BatchOutcome
 /// <param name="Outcome">What became of it.</param>
 /// <param name="SentAt">Timestamp of the clock, taken before the try that was answered was sent.</param>
 /// <param name="Epoch">The epoch that stands in the row.</param>
-/// <param name="Existing">For <see cref="BatchOutcome.RefExists"/>: the rows that are there.</param>
+/// <param name="Existing">For <see cref="BatchOutcome.RefExists"/> and <see cref="BatchOutcome.Fenced"/>: the rows that are there.</param>
 public sealed record BatchResult(BatchOutcome Outcome, long SentAt, long Epoch, ImmutableArray<LedgerEntry> Existing);
 
 /// <summary>
@@ -105,11 +106,15 @@ public sealed partial class Journal : IDisposable
 
             _flightsOut++;
             var flight = new List<Submission>(Math.Min(_waiting.Count, _options.FlightAccountsMax));
+            var accounts = new HashSet<string>(StringComparer.Ordinal);
             var entries = 0;
             while (flight.Count < _options.FlightAccountsMax && _waiting.TryPeek(out var next))
             {
                 entries += next.Batch.Entries.Length;
-                if (flight.Count > 0 && entries > _options.FlightEntriesMax)
+
+                // An account comes twice where an activation that is over had a batch waiting and the next one has, too.
+                var isSecond = !accounts.Add(next.Batch.AccountId);
+                if (flight.Count > 0 && (isSecond || entries > _options.FlightEntriesMax))
                 {
                     break;
                 }
@@ -238,10 +243,10 @@ public sealed partial class Journal : IDisposable
 
         try
         {
-            // Under a newer epoch no try of ours can commit any more, so the ledger's rows tell for good.
+            // Under a newer epoch no try of ours can commit any more. Whether one did before cannot be told for the batch: the
+            // newer epoch may have written the same refs under the same seq. But each movement is done or not.
             var existing = await FindOwnEntriesAsync(batch);
-            var isApplied = existing.Any(e => batch.Entries.Any(own => own.Seq == e.Seq && own.Kind == e.Kind && own.Ref == e.Ref));
-            submission.Answer(isApplied ? BatchOutcome.AppliedThenFenced : BatchOutcome.Fenced, sentAt, answer.Epoch);
+            submission.Answer(BatchOutcome.Fenced, sentAt, answer.Epoch, existing);
         }
         catch (OperationCanceledException)
         {

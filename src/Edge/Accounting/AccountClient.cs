@@ -73,19 +73,27 @@ internal sealed partial class AccountClient
     /// <summary>Renews holds until it is cancelled. Started once, on the scheduler that is to run it.</summary>
     public Task RunAsync(CancellationToken cancellationToken) => _renewals.RunAsync(cancellationToken);
 
-    /// <summary>Admits nothing more and waits for what is open; what is left then is logged, since nobody settles it any more.</summary>
-    public async Task StopAsync(TimeSpan wait)
+    /// <summary>Admits nothing more and waits for what is open.</summary>
+    /// <returns>Whether all of it is settled.</returns>
+    public async Task<bool> StopAsync(TimeSpan wait)
     {
         try
         {
             await _openHolds.StopAsync().WaitAsync(wait, _calls.Time);
+            return true;
         }
         catch (TimeoutException)
         {
-            foreach (var (holdId, costNanos) in _openHolds.Unsettled())
-            {
-                LogUnsettled(_logger, holdId, costNanos);
-            }
+            return false;
+        }
+    }
+
+    /// <summary>Logs what is not settled when the process ends: nobody settles it any more.</summary>
+    public void LogUnsettled()
+    {
+        foreach (var (holdId, costNanos) in _openHolds.Unsettled())
+        {
+            LogUnsettled(_logger, holdId, costNanos);
         }
     }
 

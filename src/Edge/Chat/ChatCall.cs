@@ -178,6 +178,8 @@ internal sealed class ChatCall : IHoldOwner, IWatched, IDisposable
 
     public void HoldLost() => Stop(StopReason.HoldLost);
 
+    void IWatched.GatewayStopping() => Stop(StopReason.GatewayStopping);
+
     void IWatched.KeepAlive() => Stream?.KeepAlive();
 
     void IWatched.TimedOut(bool isTotal)

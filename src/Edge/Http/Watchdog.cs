@@ -8,6 +8,9 @@ internal interface IWatched
 
     /// <summary>The time that was set for a sign of life has come.</summary>
     void KeepAlive();
+
+    /// <summary>The gateway stops and has waited long enough.</summary>
+    void GatewayStopping();
 }
 
 /// <summary>The limits of one running request, in ms of the watchdog's coarse clock. Setting one costs a write to memory.</summary>
@@ -33,6 +36,8 @@ internal sealed class Watch(Watchdog watchdog, IWatched watched, long totalAtMs)
 
     public bool IsDue(long nowMs) =>
         Volatile.Read(ref _limitAtMs) <= nowMs || Volatile.Read(ref _totalAtMs) <= nowMs || Volatile.Read(ref _keepAliveAtMs) <= nowMs;
+
+    public void GatewayStopping() => watched.GatewayStopping();
 
     public void Tick(long nowMs)
     {
@@ -96,6 +101,21 @@ internal sealed class Watchdog : IDisposable
                 _watches.Remove(node);
                 watch.Node = null;
             }
+        }
+    }
+
+    /// <summary>Tells everything that is watched that the gateway stops.</summary>
+    public void StopAll()
+    {
+        Watch[] watches;
+        lock (_lock)
+        {
+            watches = [.. _watches];
+        }
+
+        foreach (var watch in watches)
+        {
+            watch.GatewayStopping();
         }
     }
 

@@ -51,6 +51,12 @@ public readonly record struct Usage
     /// <summary>All output, tokens. A sum that does not fit is the greatest number.</summary>
     public long TotalOutput => Sum(Output, Reasoning, AudioOutput, ImageOutput);
 
+    /// <summary>Whether no count is negative.</summary>
+    public bool IsValid =>
+        long.Min(long.Min(long.Min(Input, CachedInput), long.Min(CacheWrite5m, CacheWrite1h)), long.Min(AudioInput, ImageInput)) >= 0
+        && long.Min(long.Min(Output, Reasoning), long.Min(AudioOutput, ImageOutput)) >= 0
+        && Calls >= 0;
+
     /// <summary>Providers report these counts: whatever they claim, a sum never wraps around into a cheap one.</summary>
     private static long Sum(params ReadOnlySpan<long> counts)
     {

@@ -1,3 +1,4 @@
+using System.Text;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Ledger;
@@ -8,6 +9,7 @@ public sealed partial class AccountGrain
 {
     private const int RefLengthMax = 128;
     private const int NameLengthMax = 200;
+    private const int ListLengthMax = 1_000;
 
     /// <inheritdoc/>
     public async Task<ChangeAnswer> CreateAsync(CreateRequest request)
@@ -22,9 +24,9 @@ public sealed partial class AccountGrain
             return Changed(ChangeOutcome.Invalid, "an account's id is 12 letters and digits");
         }
 
-        if (request.Name.Length > NameLengthMax || !Limits.AreValid(request.Limits))
+        if (!IsName(request.Name) || !Limits.AreValid(request.Limits))
         {
-            return Changed(ChangeOutcome.Invalid, $"a name has at most {NameLengthMax} characters, a limit is from 1 to {Limits.LimitMax}");
+            return Changed(ChangeOutcome.Invalid, $"a name has at most {NameLengthMax} printable characters, a limit is from 1 to {Limits.LimitMax}");
         }
 
         if (_row is null)
@@ -50,11 +52,14 @@ public sealed partial class AccountGrain
             return Moved(MoveOutcome.UnknownAccount);
         }
 
-        if (!IsValid(request))
-        {
-            return Moved(MoveOutcome.Invalid);
-        }
+        // In turn, or the same movement sent twice at once would be twice in one flight.
+        return IsValid(request)
+            ? await InTurnAsync($"{request.Kind}/{request.Ref}", () => MoveInTurnAsync(request))
+            : Moved(MoveOutcome.Invalid);
+    }
 
+    private async Task<MoveAnswer> MoveInTurnAsync(MoveRequest request)
+    {
         var existing = await _ledger.FindEntriesAsync(_id, [new EntryRef(request.Kind, request.Ref)], CancellationToken.None);
         if (_isOver)
         {
@@ -75,7 +80,11 @@ public sealed partial class AccountGrain
         }
 
         await LoadAsync(CancellationToken.None);
-        var settings = request.Settings;
+        return await InTurnAsync($"key/{request.Settings.KeyId}", () => SetKeyInTurnAsync(request.Settings));
+    }
+
+    private async Task<ChangeAnswer> SetKeyInTurnAsync(KeySettings settings)
+    {
         if (RefuseKey(settings) is { } refusal)
         {
             return refusal;
@@ -98,6 +107,11 @@ public sealed partial class AccountGrain
         }
 
         await LoadAsync(CancellationToken.None);
+        return await InTurnAsync("status", () => SetStatusInTurnAsync(request));
+    }
+
+    private async Task<ChangeAnswer> SetStatusInTurnAsync(SetStatusRequest request)
+    {
         if (_row is null)
         {
             return Changed(ChangeOutcome.UnknownAccount);
@@ -162,9 +176,14 @@ public sealed partial class AccountGrain
             return Changed(ChangeOutcome.Invalid, reason);
         }
 
-        if (!Ids.IsKeyId(settings.KeyId) || settings.Name.Length > NameLengthMax)
+        if (!Ids.IsKeyId(settings.KeyId) || !IsName(settings.Name))
         {
-            return Changed(ChangeOutcome.Invalid, $"a key's id is 12 letters and digits, its name has at most {NameLengthMax} characters");
+            return Changed(ChangeOutcome.Invalid, $"a key's id is 12 letters and digits, its name has at most {NameLengthMax} printable characters");
+        }
+
+        if (settings.Models.Length > ListLengthMax || settings.Addresses.Length > ListLengthMax || !settings.Models.All(IsName))
+        {
+            return Changed(ChangeOutcome.Invalid, $"a key lists at most {ListLengthMax} models and as many addresses");
         }
 
         if (!_keys.TryGetValue(settings.KeyId, out var existing))
@@ -200,7 +219,23 @@ public sealed partial class AccountGrain
             EntryKind.Adjustment => request.AmountNanos is not (0 or long.MinValue),
             _ => false,
         };
-        return isSignRight && request.Ref.Length is >= 1 and <= RefLengthMax;
+        return isSignRight && request.Ref.Length is >= 1 and <= RefLengthMax && IsText(request.Ref);
+    }
+
+    private static bool IsName(string text) => text.Length <= NameLengthMax && IsText(text);
+
+    /// <summary>Whether the ledger can store it: well-formed Unicode, and no control characters, which logs do not want either.</summary>
+    private static bool IsText(string text)
+    {
+        foreach (var rune in text.EnumerateRunes())
+        {
+            if (rune == Rune.ReplacementChar || Rune.IsControl(rune))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private MoveAnswer Moved(MoveOutcome outcome) => new(outcome, Epoch, _funds.Balance, _funds.Available, IsRepeat: false);

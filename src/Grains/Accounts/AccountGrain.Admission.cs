@@ -6,6 +6,7 @@ namespace OrleansGateway.Grains.Accounts;
 public sealed partial class AccountGrain
 {
     private const int MostPartOfAvailable = 8;
+    private const int IdempotencyKeyLengthMax = 256;
 
     /// <summary>Idempotency keys of admissions that are being looked up or written down.</summary>
     private readonly HashSet<string> _startingKeys = new(StringComparer.Ordinal);
@@ -19,6 +20,8 @@ public sealed partial class AccountGrain
         }
 
         Invariant.Holds(request.LeastNanos >= 0 && request.LeastNanos <= request.MostNanos && request.EstimatedTokens >= 0);
+        Invariant.Holds(request.HoldId.Length is >= 1 and <= RefLengthMax);
+        Invariant.Holds(request.IdempotencyKey is null or { Length: >= 1 and <= IdempotencyKeyLengthMax });
         await LoadAsync(CancellationToken.None);
         return await InTurnAsync(request.HoldId, () => AdmitInTurnAsync(request));
     }
@@ -42,13 +45,20 @@ public sealed partial class AccountGrain
 
         if (_holds.TryGetValue(request.HoldId, out var hold))
         {
-            return DecideAsync(0, _ => HasAuthority ? Admitted(hold) : null);
+            return AdmitAgainAsync(hold);
         }
 
         return request.IdempotencyKey is null
             ? DecideAsync(PreferredAmount(request), hasAsked => Decide(request, hasAsked))
             : AdmitOnceAsync(request, request.IdempotencyKey);
     }
+
+    /// <summary>Answers for a hold that was made before.</summary>
+    private Task<AdmitAnswer> AdmitAgainAsync(Hold hold) => DecideAsync(
+        0,
+        _ => hold.Closing is not null || !_holds.ContainsKey(hold.Id) ? Refuse(AdmitOutcome.HoldClosed)
+            : HasAuthority ? Admitted(hold)
+            : null);
 
     /// <summary>Looks now, and, where that does not decide it, again after each flight.</summary>
     private Task<AdmitAnswer> DecideAsync(long amount, Func<bool, AdmitAnswer?> decide)
@@ -83,17 +93,13 @@ public sealed partial class AccountGrain
         }
 
         var utcNow = _time.GetUtcNow();
-        if (!_keys.TryGetValue(request.KeyId, out var key))
-        {
-            return Refuse(AdmitOutcome.UnknownKey);
-        }
-
-        var rule = CheckRules(request, key, utcNow);
+        var rule = CheckRules(request, utcNow);
         if (rule != AdmitOutcome.Admitted)
         {
             return Refuse(rule);
         }
 
+        var key = _keys[request.KeyId];
         if (key.IsOverCap(request.LeastNanos, utcNow))
         {
             return Refuse(AdmitOutcome.SpendCapReached, key) with { Scope = LimitScope.Key };
@@ -123,9 +129,9 @@ public sealed partial class AccountGrain
     private long PreferredAmount(AdmitRequest request) =>
         request.MostNanos <= _funds.Available / MostPartOfAvailable ? request.MostNanos : request.LeastNanos;
 
-    private AdmitOutcome CheckRules(AdmitRequest request, Key key, DateTimeOffset utcNow)
+    private AdmitOutcome CheckRules(AdmitRequest request, DateTimeOffset utcNow)
     {
-        var rule = key.Check(request, utcNow);
+        var rule = _keys.GetValueOrDefault(request.KeyId)?.Check(request, utcNow) ?? AdmitOutcome.UnknownKey;
         if (rule is AdmitOutcome.UnknownKey or AdmitOutcome.KeyDisabled or AdmitOutcome.KeyExpired)
         {
             return rule;
@@ -172,7 +178,6 @@ public sealed partial class AccountGrain
             Model = request.Model,
             Endpoint = request.Endpoint,
             ClientAddress = request.ClientAddress,
-            OpenedAt = Now,
             EstimatedTokens = request.EstimatedTokens,
             MayBeIdempotent = request.IdempotencyKey is not null,
         };
@@ -212,10 +217,10 @@ public sealed partial class AccountGrain
 
         try
         {
-            var earlier = await _ledger.FindIdempotencyAsync(_id, idempotencyKey, CancellationToken.None);
-            if (_isOver)
+            var (isAnswered, earlier) = await FindEarlierAsync(idempotencyKey);
+            if (_isOver || !isAnswered)
             {
-                return Refuse(AdmitOutcome.Retry);
+                return Refuse(_isOver ? AdmitOutcome.Retry : AdmitOutcome.Unavailable);
             }
 
             if (earlier is not null && RefuseRepeat(request, earlier) is { } refusal)
@@ -233,7 +238,7 @@ public sealed partial class AccountGrain
             var started = new IdempotencyRow(
                 idempotencyKey, request.BodyHash, request.HoldId, IdempotencyState.Running, 0, _time.GetUtcNow());
             var change = Enqueue(new Change(departure => departure.Write(started), static () => { }));
-            return await change.Done ? answer : Refuse(AdmitOutcome.Retry);
+            return await change.Done ? await AdmitAgainAsync(_holds[request.HoldId]) : Refuse(AdmitOutcome.Retry);
         }
         finally
         {
@@ -241,18 +246,39 @@ public sealed partial class AccountGrain
         }
     }
 
+    private async Task<(bool IsAnswered, IdempotencyRow? Row)> FindEarlierAsync(string idempotencyKey)
+    {
+        try
+        {
+            return (true, await _ledger.FindIdempotencyAsync(_id, idempotencyKey, CancellationToken.None));
+        }
+        catch (Exception error)
+        {
+            LogIdempotencyUnread(_id, error);
+            return (false, null);
+        }
+    }
+
     private AdmitAnswer? RefuseRepeat(AdmitRequest request, IdempotencyRow earlier)
     {
-        var age = _time.GetUtcNow() - earlier.At;
-        if (earlier.HoldId == request.HoldId || age > _options.IdempotencyMemory)
+        var utcNow = _time.GetUtcNow();
+        var age = utcNow - earlier.At;
+        if (age > _options.IdempotencyMemory)
         {
             return null;
         }
 
-        // Whoever does not hold the key must not learn what it did.
-        if (!_keys.TryGetValue(request.KeyId, out var key) || key.Settings.Hash != request.KeyHash)
+        if (earlier.HoldId == request.HoldId)
         {
-            return Refuse(AdmitOutcome.UnknownKey);
+            // A late message must not put a request that is done back into running.
+            return earlier.State == IdempotencyState.Running ? null : Refuse(AdmitOutcome.HoldClosed);
+        }
+
+        // Whoever may not use the key must not learn what it did.
+        var rule = CheckRules(request, utcNow);
+        if (rule != AdmitOutcome.Admitted)
+        {
+            return Refuse(rule);
         }
 
         if (earlier.BodyHash != request.BodyHash)

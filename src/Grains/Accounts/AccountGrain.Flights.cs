@@ -15,6 +15,7 @@ public sealed partial class AccountGrain
     private Departure? _departure;
 
     private Task _flying = Task.CompletedTask;
+    private bool _isFlying;
     private long _flightNumber;
 
     /// <summary>By how much the reserve was last extended, nanos: below half of it, it is extended again.</summary>
@@ -26,7 +27,7 @@ public sealed partial class AccountGrain
     private bool _isGivingBack;
 
     /// <summary>What no hold needs of the reserve; what a flight takes away counts as gone, what it brings does not count yet.</summary>
-    private long SlackNow => _funds.Slack - (_departure?.Funds.ReservedGone ?? 0);
+    private long SlackNow => Math.Max(0, _funds.Slack - (_departure?.Funds.ReservedGone ?? 0));
 
     private bool IsQuarantineDue => _quarantineEnd <= Now;
 
@@ -38,8 +39,16 @@ public sealed partial class AccountGrain
     private TOperation Enqueue<TOperation>(TOperation operation)
         where TOperation : Operation
     {
-        _pending.AddLast(operation);
-        RequestFlight();
+        if (_isOver)
+        {
+            operation.Fail();
+        }
+        else
+        {
+            _pending.AddLast(operation);
+            RequestFlight();
+        }
+
         return operation;
     }
 
@@ -47,16 +56,26 @@ public sealed partial class AccountGrain
         where T : class
     {
         var waiter = new Waiter<T>(decide, giveUp) { Amount = amount, FlightNumber = _flightNumber + 1, Since = Now };
-        _waiters.Add(waiter);
-        KeepTicking();
-        RequestFlight();
+        if (_isOver)
+        {
+            waiter.GiveUp(isOver: true);
+        }
+        else
+        {
+            _waiters.Add(waiter);
+            KeepTicking();
+            RequestFlight();
+        }
+
         return waiter.Answer;
     }
 
     private void RequestFlight()
     {
-        if (_flying.IsCompleted && !_isOver)
+        if (!_isFlying && !_isOver)
         {
+            // Not told by the task: a flight that is answered at once lands before the task is assigned.
+            _isFlying = true;
             _flying = FlyAsync();
         }
     }
@@ -64,11 +83,15 @@ public sealed partial class AccountGrain
     /// <summary>Sends flights one after another while there is reason to.</summary>
     private async Task FlyAsync()
     {
+        Departure? departure = null;
         try
         {
             while (!_isOver && NeedsFlight)
             {
-                var departure = Depart();
+                _flightNumber++;
+                departure = new Departure(_row!, _funds, _time.GetUtcNow()) { EndsQuarantine = IsQuarantineDue };
+                _departure = departure;
+                Board(departure);
                 var result = await _journal.SubmitAsync(departure.Close());
                 Land(departure, result);
             }
@@ -77,26 +100,27 @@ public sealed partial class AccountGrain
         {
             // A broken rule is a bug: nobody acts on this memory any more, and the next activation reads what is true.
             LogBroken(_id, Epoch, bug);
-            foreach (var operation in _departure?.Operations ?? [])
+            _departure = null;
+            foreach (var operation in departure?.Operations ?? [])
             {
                 operation.Fail();
             }
 
-            _departure = null;
             StepDown();
+        }
+        finally
+        {
+            _isFlying = false;
         }
     }
 
-    private Departure Depart()
+    private void Board(Departure departure)
     {
-        _flightNumber++;
-        var departure = new Departure(_row!, _funds with { ReservedGone = 0 }, _time.GetUtcNow()) { EndsQuarantine = IsQuarantineDue };
-        _departure = departure;
         if (departure.EndsQuarantine)
         {
             // Alone: what is inherited becomes own only once that is committed.
             departure.Funds.EndQuarantine();
-            return departure;
+            return;
         }
 
         while (departure.Operations.Count < FlightOperationsMax && _pending.First is { } next)
@@ -114,8 +138,6 @@ public sealed partial class AccountGrain
         {
             ExtendReserve(departure);
         }
-
-        return departure;
     }
 
     private void ExtendReserve(Departure departure)
@@ -134,7 +156,9 @@ public sealed partial class AccountGrain
             return;
         }
 
-        var block = Int128.Max((Int128)largest * BlockRequests, funds.Free / BlockPartOfFree);
+        // Rounded up: what is free is never too little for a block.
+        var partOfFree = (funds.Free - 1) / BlockPartOfFree + 1;
+        var block = Int128.Max((Int128)largest * BlockRequests, partOfFree);
         departure.Block = (long)Int128.Min(funds.Free, Int128.Max(block, wanted - funds.Slack));
         funds.ExtendReserve(departure.Block);
     }
@@ -149,12 +173,7 @@ public sealed partial class AccountGrain
                 _authorityEnd = Max(_authorityEnd, _time.GetElapsedTime(_startedAt, result.SentAt) + _options.Lease);
                 LookAgain();
                 break;
-            case BatchOutcome.AppliedThenFenced:
-                Commit(departure);
-                LogFenced(_id, Epoch, result.Epoch);
-                StepDown();
-                break;
-            case BatchOutcome.RefExists:
+            case BatchOutcome.RefExists when !_isOver:
                 Rebook(departure, result);
                 break;
             default:
@@ -240,9 +259,13 @@ public sealed partial class AccountGrain
             LogFlightFailed(_id, Epoch, result.Outcome);
         }
 
+        // What is in the ledger is done, whichever try and epoch wrote it.
         foreach (var operation in departure.Operations)
         {
-            operation.Fail();
+            if (!result.Existing.Any(operation.IsAlready))
+            {
+                operation.Fail();
+            }
         }
 
         StepDown();
@@ -325,7 +348,7 @@ public sealed partial class AccountGrain
         var hold = operation.Hold;
         Drop(hold);
         _closed.Remember(hold.Id, outcome, Now);
-        var used = operation.Usage.TotalInput + operation.Usage.TotalOutput;
+        var used = (Int128)operation.Usage.TotalInput + operation.Usage.TotalOutput;
         hold.Key?.Limits.Correct(hold.EstimatedTokens, used, Now);
         _limits.Correct(hold.EstimatedTokens, used, Now);
         if (outcome.Shortfall > 0)

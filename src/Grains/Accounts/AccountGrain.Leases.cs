@@ -80,7 +80,10 @@ public sealed partial class AccountGrain
     private Hold EndLease(Hold hold)
     {
         Unwatch(hold);
-        if (hold.Closing is not null || hold.LeaseEnd > Now || _quarantineEnd is not null || !_holds.ContainsKey(hold.Id))
+        var isOpen = hold.Closing is null && _holds.ContainsKey(hold.Id);
+
+        // A message about the hold that is here shows that its edge lives: its answer starts the lease afresh, or settles.
+        if (!isOpen || hold.LeaseEnd > Now || _quarantineEnd is not null || _turns.IsBusy(hold.Id))
         {
             return hold;
         }
@@ -97,7 +100,7 @@ public sealed partial class AccountGrain
             Usage = hold.ProgressUsage,
             Status = RequestStatus.EdgeLost,
             FirstByteMs = -1,
-            DurationMs = (long)(Now - hold.OpenedAt).TotalMilliseconds,
+            DurationMs = hold.AgeMs,
         });
         return hold;
     }

@@ -50,6 +50,11 @@ public sealed partial class AccountGrain
     /// <inheritdoc/>
     public async Task<RenewAnswer> RenewAsync(RenewRequest request)
     {
+        foreach (var item in request.Items)
+        {
+            Invariant.Holds(item.ProgressNanos >= 0 && item.Usage.IsValid && IsValid(item.Ticket));
+        }
+
         if (!IsStale(request.Epoch))
         {
             await LoadAsync(CancellationToken.None);
@@ -73,7 +78,8 @@ public sealed partial class AccountGrain
             return Settled(null);
         }
 
-        Invariant.Holds(request.CostNanos >= 0);
+        Invariant.Holds(request.CostNanos >= 0 && request.Usage.IsValid && IsValid(request.Ticket));
+        Invariant.Holds(request.FirstByteMs >= -1 && request.DurationMs >= 0);
         await LoadAsync(CancellationToken.None);
         var holdId = request.Ticket.HoldId;
         if (_holds.TryGetValue(holdId, out var known) && known.Closing is { } closing)
@@ -157,9 +163,12 @@ public sealed partial class AccountGrain
         async Task<RenewedHold> WaitForAuthorityAsync()
         {
             var growth = await GrowAsync(hold, 0);
-            return hold.Closing is { By: ClosedBy.Lease }
-                ? Renewed(ticket, RenewOutcome.Closed)
-                : Renewed(ticket, growth is Growth.Grown or Growth.Closed ? RenewOutcome.Held : RenewOutcome.Retry, hold.Total);
+            if (hold.Closing is { By: ClosedBy.Lease } closing)
+            {
+                return Renewed(ticket, await closing.Closed is null ? RenewOutcome.Retry : RenewOutcome.Closed);
+            }
+
+            return Renewed(ticket, growth is Growth.Grown or Growth.Closed ? RenewOutcome.Held : RenewOutcome.Retry, hold.Total);
         }
     }
 
@@ -231,7 +240,6 @@ public sealed partial class AccountGrain
             Model = ticket.Model,
             Endpoint = ticket.Endpoint,
             ClientAddress = ticket.ClientAddress,
-            OpenedAt = Now - TimeSpan.FromMilliseconds(ticket.AgeMs),
             Channel = ticket.Channel,
             MayBeIdempotent = true,
         };
@@ -291,24 +299,25 @@ public sealed partial class AccountGrain
         }
 
         var missing = total - hold.Total;
-        if (missing > 0)
+        var isRefused = missing > 0
+            && (hold.Key?.IsOverCap(missing, _time.GetUtcNow()) == true || (hasAsked && _funds.Available < missing));
+        if (!isRefused && missing > SlackNow)
         {
-            if (hold.Key?.IsOverCap(missing, _time.GetUtcNow()) == true)
-            {
-                return Growth.Refused;
-            }
+            return null;
+        }
 
-            if (missing > SlackNow)
-            {
-                return hasAsked && _funds.Available < missing ? Growth.Refused : null;
-            }
-
+        if (!isRefused && missing > 0)
+        {
             GrowOwn(hold, missing);
         }
 
         hold.StartLease(Now, _options.Lease);
-        return Growth.Grown;
+        return isRefused ? Growth.Refused : Growth.Grown;
     }
+
+    /// <summary>Whether the ledger would take what a ticket says: edges make tickets, and are asserted on.</summary>
+    private static bool IsValid(Ticket ticket) =>
+        ticket.TotalNanos >= 0 && ticket.AgeMs >= 0 && ticket.HoldId.Length is >= 1 and <= RefLengthMax;
 
     private ExtendAnswer Extended(ExtendOutcome outcome, Hold? hold) => new(outcome, Epoch, hold?.Total ?? 0);
 

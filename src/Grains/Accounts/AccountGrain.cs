@@ -26,7 +26,7 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
 
     private readonly Dictionary<string, Key> _keys = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Hold> _holds = new(StringComparer.Ordinal);
-    private readonly HoldTurns _turns = new();
+    private readonly Turns _turns = new();
     private readonly ClosedHolds _closed;
     private readonly Limits _limits = new();
 
@@ -76,11 +76,6 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _id = this.GetPrimaryKeyString();
-        if (!_sole.IsHeld)
-        {
-            throw new AccountUnavailableException();
-        }
-
         await LoadAsync(cancellationToken);
     }
 
@@ -112,6 +107,11 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
             return;
         }
 
+        if (!_sole.IsHeld)
+        {
+            throw new AccountUnavailableException();
+        }
+
         var sentAt = Now;
         var activated = await _ledger.ActivateAsync(_id, _activationId, _options.ProcessId, _time.GetUtcNow(), cancellationToken);
         if (activated is null || _row is not null)
@@ -137,6 +137,7 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
             var isLeftByTheDead = _sole.IsHeld && activated.EarlierProcess != _options.ProcessId;
             _quarantineEnd = isLeftByTheDead ? Now : Now + _options.Quarantine;
             KeepTicking();
+            RequestFlight();
         }
     }
 
@@ -153,12 +154,12 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
     }
 
     /// <summary>
-    /// Handles a message about a hold after all earlier ones. A broken rule is a bug: nobody acts on this memory any more,
+    /// Handles a message after all earlier ones about the same hold, key or movement. A broken rule is a bug: nobody acts on this memory any more,
     /// and the next activation reads what is true.
     /// </summary>
-    private async Task<T> InTurnAsync<T>(string holdId, Func<Task<T>> handle)
+    private async Task<T> InTurnAsync<T>(string subject, Func<Task<T>> handle)
     {
-        await _turns.EnterAsync(holdId);
+        await _turns.EnterAsync(subject);
         try
         {
             return await handle();
@@ -171,7 +172,7 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
         }
         finally
         {
-            _turns.Leave(holdId);
+            _turns.Leave(subject);
         }
     }
 
@@ -218,6 +219,9 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
 
     [LoggerMessage(7, LogLevel.Warning, "Account {AccountId}: the ledger did not say whether hold {HoldId} has its row")]
     private partial void LogLookFailed(string accountId, string holdId, Exception error);
+
+    [LoggerMessage(8, LogLevel.Warning, "Account {AccountId}: the ledger did not say whether an idempotency key was used before")]
+    private partial void LogIdempotencyUnread(string accountId, Exception error);
 }
 
 /// <summary>This process may not run accounts now: another holds the database's lock.</summary>

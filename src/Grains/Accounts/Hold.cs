@@ -15,9 +15,6 @@ internal sealed class Hold(string id, Key? key)
     public required string Model { get; init; }
     public required string Endpoint { get; init; }
     public required string ClientAddress { get; init; }
-    /// <summary>When its admission was asked for, on the activation's clock; before its start for a hold of an earlier one.</summary>
-    public required TimeSpan OpenedAt { get; init; }
-
     public string Channel { get; set; } = "";
 
     /// <summary>Backed by this epoch's reserve, nanos.</summary>
@@ -47,6 +44,9 @@ internal sealed class Hold(string id, Key? key)
 
     public Usage ProgressUsage { get; private set; }
 
+    /// <summary>Since the admission was asked for, ms, as last reported.</summary>
+    public long AgeMs { get; private set; }
+
     /// <summary>On its way into the ledger; null while open.</summary>
     public CloseHold? Closing { get; set; }
 
@@ -56,6 +56,7 @@ internal sealed class Hold(string id, Key? key)
     {
         IsRenewed = true;
         Channel = item.Ticket.Channel;
+        AgeMs = Math.Max(AgeMs, item.Ticket.AgeMs);
         StartLease(now, lease);
         if (item.ProgressNanos >= Progress)
         {

@@ -10,6 +10,9 @@ internal sealed class Key
 {
     private readonly record struct Window(long Spent, long? Cap);
 
+    // The default of a network would be everybody.
+    private static readonly IPNetwork Nobody = new(IPAddress.None, 32);
+
     private ImmutableArray<IPNetwork> _networks;
 
     public Key(KeyRow row, TimeSpan now)
@@ -32,7 +35,7 @@ internal sealed class Key
     {
         Settings = settings;
         Limits.Set(settings.Limits, now);
-        _networks = [.. settings.Addresses.Select(static a => TryParseNetwork(a, out var network) ? network : default)];
+        _networks = [.. settings.Addresses.Select(static a => TryParseNetwork(a, out var network) ? network : Nobody)];
     }
 
     /// <summary>Which of the key's own rules refuses; <see cref="AdmitOutcome.Admitted"/> if none does.</summary>

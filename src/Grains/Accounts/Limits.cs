@@ -115,8 +115,8 @@ internal sealed class Limits
     }
 
     /// <summary>Puts what was used in the place of what admission took; may go below zero.</summary>
-    public void Correct(long estimatedTokens, long usedTokens, TimeSpan now) =>
-        _tokens?.Take(usedTokens - Counted(estimatedTokens), now);
+    public void Correct(long estimatedTokens, Int128 usedTokens, TimeSpan now) =>
+        _tokens?.Take((long)Int128.Min(usedTokens, LimitMax) - Counted(estimatedTokens), now);
 
     /// <summary>The tighter of this and another standing, by what remains.</summary>
     public RateStanding Tighten(RateStanding other, TimeSpan now)

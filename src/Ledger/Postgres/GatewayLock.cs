@@ -17,6 +17,7 @@ public sealed class GatewayLock : ISoleGateway
     private readonly TimeProvider _time;
     private readonly Lock _gate = new();
     private TaskCompletionSource _held = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile bool _isHeld;
     private long _changedAt;
 
     /// <param name="connectionString">The ledger's database.</param>
@@ -32,7 +33,7 @@ public sealed class GatewayLock : ISoleGateway
     public event Action<bool>? Changed;
 
     /// <inheritdoc/>
-    public bool IsHeld { get; private set; }
+    public bool IsHeld => _isHeld;
 
     /// <summary>How long the lock has not been held: since it was lost, or since this was made. Zero while it is held.</summary>
     public TimeSpan AwayFor
@@ -41,7 +42,7 @@ public sealed class GatewayLock : ISoleGateway
         {
             lock (_gate)
             {
-                return IsHeld ? TimeSpan.Zero : _time.GetElapsedTime(_changedAt);
+                return _isHeld ? TimeSpan.Zero : _time.GetElapsedTime(_changedAt);
             }
         }
     }
@@ -85,7 +86,7 @@ public sealed class GatewayLock : ISoleGateway
         {
             while (true)
             {
-                if (IsHeld)
+                if (_isHeld)
                 {
                     await look.ExecuteScalarAsync(cancellationToken);
                 }
@@ -107,12 +108,12 @@ public sealed class GatewayLock : ISoleGateway
     {
         lock (_gate)
         {
-            if (held == IsHeld)
+            if (held == _isHeld)
             {
                 return;
             }
 
-            IsHeld = held;
+            _isHeld = held;
             _changedAt = _time.GetTimestamp();
             if (held)
             {

@@ -12,8 +12,8 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource)
     /// <summary>The most rows of a page.</summary>
     public const int MaxPage = 1000;
 
-    /// <summary>How long an export may take, seconds: as long it keeps old rows of all tables from being cleaned up.</summary>
-    private const int ExportSeconds = 600;
+    /// <summary>How long a report may take, seconds: as long it keeps old rows of all tables from being cleaned up.</summary>
+    private const int ReportSeconds = 600;
 
     private const string AccountColumns =
         """
@@ -113,11 +113,9 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource)
     {
         var where = Conditions.Of(filter);
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await connection.ExecuteAsync(new CommandDefinition(
-            $"SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = '{ExportSeconds}s'", cancellationToken: cancellationToken));
+        await using var transaction = await BeginReportAsync(connection, cancellationToken);
         var rows = connection.QueryUnbufferedAsync<UsageListing>(
-            $"SELECT {UsageColumns} FROM usage {where.Sql} ORDER BY at, request_id", where.Parameters, transaction, ExportSeconds);
+            $"SELECT {UsageColumns} FROM usage {where.Sql} ORDER BY at, request_id", where.Parameters, transaction, ReportSeconds);
         await foreach (var row in rows.WithCancellation(cancellationToken))
         {
             yield return row;
@@ -146,20 +144,29 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource)
                 coalesce(sum(charge), 0)::bigint AS charge
             FROM usage {where.Sql} {(columns.Length == 0 ? "" : $"GROUP BY {places} ORDER BY {places}")}
             """;
-        return await QueryAsync<UsageTotal>(sql, where.Parameters, cancellationToken);
+        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await BeginReportAsync(connection, cancellationToken);
+        var command = new CommandDefinition(sql, where.Parameters, transaction, ReportSeconds, cancellationToken: cancellationToken);
+        return (await connection.QueryAsync<UsageTotal>(command)).AsList();
     }
 
-    private Task<IReadOnlyList<T>> PageAsync<T>(string sql, Conditions where, int limit, CancellationToken cancellationToken)
+    private static async Task<NpgsqlTransaction> BeginReportAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await connection.ExecuteAsync(new CommandDefinition(
+            $"SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = '{ReportSeconds}s'",
+            transaction: transaction,
+            cancellationToken: cancellationToken));
+        return transaction;
+    }
+
+    private async Task<IReadOnlyList<T>> PageAsync<T>(string sql, Conditions where, int limit, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, MaxPage);
-        return QueryAsync<T>($"{sql} LIMIT {limit}", where.Parameters, cancellationToken);
-    }
-
-    private async Task<IReadOnlyList<T>> QueryAsync<T>(string sql, DynamicParameters parameters, CancellationToken cancellationToken)
-    {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
-        return (await connection.QueryAsync<T>(new CommandDefinition(sql, parameters, cancellationToken: cancellationToken))).AsList();
+        var command = new CommandDefinition($"{sql} LIMIT {limit}", where.Parameters, cancellationToken: cancellationToken);
+        return (await connection.QueryAsync<T>(command)).AsList();
     }
 
     /// <summary>Only what is asked for comes into the statement, so that it is planned for that.</summary>

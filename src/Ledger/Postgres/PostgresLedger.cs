@@ -86,7 +86,7 @@ public sealed class PostgresLedger(NpgsqlDataSource dataSource) : ILedger
     }
 
     /// <inheritdoc/>
-    public Task<ImmutableArray<BatchAnswer>> CommitAsync(
+    public async Task<ImmutableArray<BatchAnswer>> CommitAsync(
         ImmutableArray<AccountBatch> batches, CancellationToken cancellationToken)
     {
         var ids = new HashSet<string>(batches.Length, StringComparer.Ordinal);
@@ -100,7 +100,7 @@ public sealed class PostgresLedger(NpgsqlDataSource dataSource) : ILedger
             Flight.Check(batch);
         }
 
-        return TryAsync(
+        return await TryAsync(
             async connection =>
             {
                 var answers = new BatchAnswer[batches.Length];

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using OrleansGateway.Tests.Shared;
 using Xunit;
 
 namespace OrleansGateway.Tests.Conformance.Embedded;

@@ -44,6 +44,9 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
 
     public string Key { get; }
 
+    /// <summary>Ends when the relay has noticed that a client went away.</summary>
+    public TaskCompletionSource ClientGone { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public HttpClient Client { get; private set; } = null!;
 
     public CatalogSnapshot Current { get; private set; } = null!;
@@ -77,6 +80,13 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         builder.Services.AddEdge(builder.Configuration);
         var app = builder.Build();
         fixture = new EdgeFixture(app, hosts, account, key) { Current = Catalog(hosts, channel, model) };
+
+        // Registered before the relay's own callback and therefore run after it.
+        app.Use((context, next) =>
+        {
+            context.RequestAborted.Register(() => fixture.ClientGone.TrySetResult());
+            return next(context);
+        });
         app.MapEdge();
         await app.StartAsync();
         var address = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First();

@@ -199,10 +199,11 @@ public sealed class RefusalTests
         {
             await socket.ConnectAsync(edge.Client.BaseAddress!.Host, edge.Client.BaseAddress.Port, TestContext.Current.CancellationToken);
             var head = $"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {edge.Key}\r\nContent-Length: 500\r\n\r\n{{\"model\":";
-            await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(head), TestContext.Current.CancellationToken);
+            var stream = socket.GetStream();
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(head), TestContext.Current.CancellationToken);
             socket.Client.Shutdown(SocketShutdown.Send);
             var answer = new byte[4096];
-            var read = await socket.GetStream().ReadAsync(answer, TestContext.Current.CancellationToken);
+            var read = await stream.ReadAsync(answer, TestContext.Current.CancellationToken);
             Assert.True(read == 0 || Encoding.ASCII.GetString(answer, 0, read).StartsWith("HTTP/1.1 4", StringComparison.Ordinal));
         }
 

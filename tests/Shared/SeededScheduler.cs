@@ -1,4 +1,4 @@
-namespace OrleansGateway.Tests.Conformance.Embedded;
+namespace OrleansGateway.Tests.Shared;
 
 /// <summary>Runs tasks on the thread that calls <see cref="RunUntilIdle"/>, in an order that the seed chooses.</summary>
 internal sealed class SeededScheduler(int seed) : TaskScheduler

@@ -1,0 +1,325 @@
+using OrleansGateway.Grains.Accounts;
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Tests.Shared.Ledger;
+using Xunit;
+
+namespace OrleansGateway.Tests.Unit.Grains.Accounts;
+
+public sealed class AdmissionTests
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(20)]
+    public void Admit_TenTimesMoreThanTheBalanceCovers_AdmitsExactlyThose(int count)
+    {
+        using var world = AccountWorld.With(count * 1000);
+
+        var calls = Enumerable.Range(0, 10 * count)
+            .Select(i => world.StartAdmit($"h{i}", 1000))
+            .ToList();
+
+        Assert.All(calls, call => Assert.True(call.IsAnswered));
+        Assert.Equal(count, calls.Count(call => call.Answer.IsAdmitted));
+        Assert.All(calls.Where(call => !call.Answer.IsAdmitted), call => Assert.Equal(AdmitOutcome.InsufficientFunds, call.Answer.Outcome));
+        Assert.Equal(count * 1000, world.View.HeldNanos);
+    }
+
+    [Fact]
+    public void Admit_ManyAtOnceBehindOneFlight_AdmitsInTheOrderOfArrival()
+    {
+        using var world = AccountWorld.With(5000);
+        var gate = world.HoldBack(LedgerMethod.Commit);
+        var calls = Enumerable.Range(0, 10)
+            .Select(i => world.StartAdmit($"h{i}", 1000))
+            .ToList();
+
+        gate.Open();
+        world.RunUntilIdle();
+
+        Assert.Equal([true, true, true, true, true, false, false, false, false, false], calls.Select(call => call.Answer.IsAdmitted));
+    }
+
+    [Fact]
+    public void Admit_MostIsAnEighthOfWhatIsAvailable_HoldsMost()
+    {
+        using var world = AccountWorld.With(8000);
+
+        Assert.Equal(1000, world.Admit("h", most: 1000, least: 10).TotalNanos);
+    }
+
+    [Fact]
+    public void Admit_MostIsMoreThanAnEighth_HoldsLeast()
+    {
+        using var world = AccountWorld.With(8000);
+
+        Assert.Equal(10, world.Admit("h", most: 1001, least: 10).TotalNanos);
+    }
+
+    [Fact]
+    public void Admit_Poor_SpendsItsLastCent()
+    {
+        using var world = AccountWorld.With(7);
+
+        Assert.True(world.Admit("a", 3).IsAdmitted);
+        Assert.True(world.Admit("b", 3).IsAdmitted);
+        Assert.True(world.Admit("c", 1).IsAdmitted);
+        Assert.Equal(AdmitOutcome.InsufficientFunds, world.Admit("d", 1).Outcome);
+        Assert.True(world.Admit("free", 0).IsAdmitted);
+
+        world.Settle("a", 3, 3);
+        world.Settle("b", 3, 3);
+        world.Settle("c", 1, 1);
+        Assert.Equal(0, world.Row.Balance);
+    }
+
+    [Fact]
+    public void Admit_WithReserve_WritesNothing()
+    {
+        using var world = AccountWorld.With(1_000_000);
+        world.Admit("first", 100);
+        var commits = world.Commits;
+
+        for (var i = 0; i < 100; i++)
+        {
+            Assert.True(world.Admit($"h{i}", 100).IsAdmitted);
+        }
+
+        Assert.Equal(commits, world.Commits);
+    }
+
+    [Fact]
+    public void Admit_Repeated_GetsTheSameHold()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Admit("h", 700);
+
+        Assert.Equal(700, world.Admit("h", 700).TotalNanos);
+        Assert.Equal(700, world.View.HeldNanos);
+        Assert.Equal(1, world.View.OpenHolds);
+    }
+
+    [Fact]
+    public void Admit_AfterItsSettlement_IsHoldClosed()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Admit("h", 700);
+        world.Settle("h", 700, 1);
+
+        Assert.Equal(AdmitOutcome.HoldClosed, world.Admit("h", 700).Outcome);
+    }
+
+    [Fact]
+    public void Admit_WhileItSettles_IsHoldClosed()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Admit("h", 700);
+        var gate = world.HoldBack(LedgerMethod.Commit);
+        _ = world.StartSettle("h", 700, 1);
+
+        var late = world.StartAdmit("h", 700);
+        Assert.False(late.IsAnswered);
+        gate.Open();
+        world.RunUntilIdle();
+
+        Assert.Equal(AdmitOutcome.HoldClosed, late.Answer.Outcome);
+    }
+
+    [Fact]
+    public void Admit_NotEnough_TellsWhatIsAvailable()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Admit("h", 700);
+
+        var refused = world.Admit("other", 301);
+
+        Assert.Equal((AdmitOutcome.InsufficientFunds, 300L, 0L), (refused.Outcome, refused.AvailableNanos, refused.RetryAfterMs));
+        Assert.True(world.Admit("less", 300).IsAdmitted);
+    }
+
+    [Fact]
+    public void Admit_NotEnough_IsRefusedOnlyByAStatementSentAfterIt()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Admit("h", 1000);
+        var gate = world.HoldBack(LedgerMethod.Commit);
+        _ = world.StartMove(EntryKind.Topup, "earlier", 1);
+        var commits = world.Commits;
+
+        var call = world.StartAdmit("other", 100);
+        Assert.False(call.IsAnswered);
+        gate.Open();
+        world.RunUntilIdle();
+
+        Assert.Equal(AdmitOutcome.InsufficientFunds, call.Answer.Outcome);
+        Assert.Equal(commits + 1, world.Commits);
+    }
+
+    [Fact]
+    public void Admit_WhileACreditIsOnItsWay_IsAdmittedOnceThatIsCommitted()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Admit("h", 1000);
+        var gate = world.HoldBack(LedgerMethod.Commit);
+        _ = world.StartMove(EntryKind.Topup, "more", 500);
+
+        var call = world.StartAdmit("other", 500);
+        Assert.False(call.IsAnswered);
+        gate.Open();
+        world.RunUntilIdle();
+
+        Assert.True(call.Answer.IsAdmitted);
+    }
+
+    [Fact]
+    public void Admit_FirstBlock_IsAnEighthOfWhatIsFree()
+    {
+        using var world = AccountWorld.With(80_000);
+
+        world.Admit("h", 100);
+
+        Assert.Equal(10_000, world.Row.Reserved);
+    }
+
+    [Fact]
+    public void Admit_LargeRequest_ReservesFourSuch()
+    {
+        using var world = AccountWorld.With(80_000);
+
+        world.Admit("h", 5000);
+
+        Assert.Equal(20_000, world.Row.Reserved);
+    }
+
+    [Fact]
+    public void Admit_LessThanABlockIsFree_ReservesAllOfIt()
+    {
+        using var world = AccountWorld.With(9000);
+
+        world.Admit("h", 5000);
+
+        Assert.Equal(9000, world.Row.Reserved);
+    }
+
+    [Fact]
+    public void Admit_LessThanHalfABlockLeft_ExtendsInTheBackground()
+    {
+        using var world = AccountWorld.With(80_000);
+        world.Admit("a", 100);
+        var commits = world.Commits;
+
+        world.Admit("b", 4900);
+        Assert.Equal(commits, world.Commits);
+        var gate = world.HoldBack(LedgerMethod.Commit);
+        Assert.True(world.Admit("c", 1).IsAdmitted);
+
+        Assert.Equal(commits + 1, world.Commits);
+        gate.Open();
+        world.RunUntilIdle();
+        Assert.Equal(10_000 + 8750, world.Row.Reserved);
+    }
+
+    [Fact]
+    public void Admit_BlockOnItsWay_DoesNotCountYet()
+    {
+        using var world = AccountWorld.With(800);
+        var gate = world.HoldBack(LedgerMethod.Commit, afterwards: true);
+        var first = world.StartAdmit("a", 100);
+
+        Assert.Equal(400, world.Row.Reserved);
+        Assert.False(first.IsAnswered);
+        gate.Open();
+        world.RunUntilIdle();
+        Assert.True(first.Answer.IsAdmitted);
+    }
+
+    [Fact]
+    public void Admit_DebitOnItsWay_CountsAsGone()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Admit("a", 400);
+        Assert.Equal(1000, world.Row.Reserved);
+        var gate = world.HoldBack(LedgerMethod.Commit);
+        var debit = world.StartMove(EntryKind.Refund, "back", -500);
+
+        var call = world.StartAdmit("b", 200);
+        Assert.False(call.IsAnswered);
+        Assert.True(world.Admit("c", 100).IsAdmitted);
+        gate.Open();
+        world.RunUntilIdle();
+
+        Assert.Equal(MoveOutcome.Moved, debit.Answer.Outcome);
+        Assert.Equal((AdmitOutcome.InsufficientFunds, 0L), (call.Answer.Outcome, call.Answer.AvailableNanos));
+    }
+
+    [Fact]
+    public void Admit_AccountIsNotThere_IsUnknownKeyUntilItIsCreated()
+    {
+        using var world = new AccountWorld();
+        Assert.Equal(AdmitOutcome.UnknownKey, world.Admit("h", 0).Outcome);
+        Assert.Equal(MoveOutcome.UnknownAccount, world.Move(EntryKind.Topup, "t", 1).Outcome);
+        Assert.Equal(ChangeOutcome.UnknownAccount, world.SetKey(AccountWorld.Key).Outcome);
+        Assert.Equal(ChangeOutcome.UnknownAccount, world.SetStatus(AccountStatus.Suspended).Outcome);
+        Assert.Equal(RenewOutcome.Retry, world.Renew("h", 1).Outcome);
+
+        Assert.Equal(ChangeOutcome.Done, world.Run(() => world.Grain.CreateAsync(new CreateRequest("Test", RateLimits.None))).Outcome);
+        world.SetKey(AccountWorld.Key);
+
+        Assert.True(world.Admit("h", 0).IsAdmitted);
+    }
+
+    [Fact]
+    public void Admit_WithoutTheLock_IsUnavailableAndNothingActivates()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Silo.IsHeld = false;
+
+        Assert.Equal(AdmitOutcome.Unavailable, world.Admit("h", 1).Outcome);
+        var elsewhere = world.AddSilo("p2");
+        elsewhere.IsHeld = false;
+        var call = world.Start(() => elsewhere.Grain.AdmitAsync(AccountWorld.Request("h", 1)));
+
+        Assert.IsType<AccountUnavailableException>(call.Error);
+        Assert.Equal(1, world.Row.Epoch);
+    }
+
+    [Fact]
+    public void Admit_LockLostBeforeTheAccountIsThere_DoesNotActivate()
+    {
+        using var world = new AccountWorld();
+        world.Admit("h", 0);
+        world.Run(async () =>
+        {
+            await world.Ledger.CreateAccountAsync(AccountWorld.AccountId, "", RateLimits.None, default, CancellationToken.None);
+            return true;
+        });
+        world.Silo.IsHeld = false;
+
+        Assert.IsType<AccountUnavailableException>(world.StartAdmit("h", 0).Error);
+        Assert.Equal(0, world.Row.Epoch);
+    }
+
+    [Fact]
+    public void Admit_NegativeAmount_IsABugOfTheCallerAlone()
+    {
+        using var world = AccountWorld.With(1000);
+
+        Assert.IsType<InvariantException>(world.StartAdmit("h", 1, -1).Error);
+        Assert.True(world.Admit("h", 1).IsAdmitted);
+        Assert.Equal(1, world.Row.Epoch);
+    }
+
+    [Fact]
+    public void Admit_AfterACreditOfLittle_ExtendsWithoutEnd()
+    {
+        // A block of an eighth of five nanos is still a block.
+        using var world = AccountWorld.With(24);
+        world.Admit("h", 3);
+        world.Settle("h", 3, 0);
+        world.Move(EntryKind.Refund, "out", -24);
+        world.Move(EntryKind.Topup, "in", 5);
+
+        Assert.True(world.Admit("i", 5).IsAdmitted);
+        Assert.Equal(5, world.Row.Reserved);
+    }
+}

@@ -1,0 +1,82 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Orleans;
+using Orleans.Embedded;
+using OrleansGateway.Grains.Accounts;
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Keys;
+using OrleansGateway.Ledger;
+
+namespace OrleansGateway.Tests.Unit.Grains.Accounts;
+
+/// <summary>One process: its engine, its journal, its view of the lock.</summary>
+internal sealed class Silo : ISoleGateway, IDisposable
+{
+    private readonly AccountWorld _world;
+    private readonly ServiceProvider _services;
+    private readonly Journal _journal;
+
+    public Silo(AccountWorld world, string process)
+    {
+        _world = world;
+        _journal = new Journal(world.Ledger, world.Clock, world.Scheduler, new JournalOptions(), NullLogger<Journal>.Instance);
+        var services = new ServiceCollection();
+        services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.None));
+        services.AddSingleton<TimeProvider>(world.Clock);
+        services.AddSingleton<ILedger>(world.Ledger);
+        services.AddSingleton(_journal);
+        services.AddSingleton<ISoleGateway>(this);
+        services.AddSingleton(world.Options(process));
+        services.AddSingleton<RandomSource>(new ProcessRandom(process));
+        services.AddEmbeddedGrains(options =>
+        {
+            options.GrainClasses.Add(typeof(AccountGrain));
+            options.Scheduler = world.Scheduler;
+            options.TurnsPerWorkItem = 1;
+        });
+        _services = services.BuildServiceProvider(new ServiceProviderOptions { ValidateScopes = true });
+        Grains = _services.GetRequiredService<IGrainFactory>();
+        Grain = Grains.GetGrain<IAccountGrain>(AccountWorld.AccountId);
+    }
+
+    public IGrainFactory Grains { get; }
+
+    public IAccountGrain Grain { get; }
+
+    /// <inheritdoc/>
+    public bool IsHeld { get; set; } = true;
+
+    /// <summary>Gives up batches whose answers are lost.</summary>
+    public void StopJournal() => _journal.Stop();
+
+    /// <summary>Begins to stop the engine as its host would.</summary>
+    public Task StopAsync() => Task.WhenAll(_services.GetServices<IHostedService>().Select(s => s.StopAsync(CancellationToken.None)));
+
+    /// <summary>Stops cleanly.</summary>
+    public void Stop() => _world.Run(async () =>
+    {
+        await StopAsync();
+        return true;
+    });
+
+    public void Dispose()
+    {
+        _services.Dispose();
+        _journal.Dispose();
+    }
+
+    /// <summary>Numbers, so that ids differ between processes and runs repeat.</summary>
+    private sealed class ProcessRandom(string process) : RandomSource
+    {
+        private int _next;
+
+        public override void Fill(Span<byte> bytes)
+        {
+            bytes.Clear();
+            System.Text.Encoding.UTF8.GetBytes(process, bytes);
+            BitConverter.TryWriteBytes(bytes[^4..], ++_next);
+        }
+    }
+}
