@@ -4,6 +4,7 @@ using Orleans;
 using Orleans.Embedded;
 using Orleans.Runtime;
 using OrleansGateway.Tests.Conformance.Grains;
+using OrleansGateway.Tests.Shared;
 using Xunit;
 
 namespace OrleansGateway.Tests.Conformance.Embedded;
