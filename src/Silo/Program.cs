@@ -21,9 +21,8 @@ return await StartUp.GuardAsync(async () =>
     builder.Services.AddEdge(builder.Configuration);
 
     await using var app = builder.Build();
+    await app.Services.CheckAsync();
     app.MapHealth(app.Services);
     app.MapEdge();
-
-    await app.Services.CheckAsync();
     await app.RunToEndAsync();
 });

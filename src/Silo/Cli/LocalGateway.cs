@@ -56,8 +56,8 @@ internal sealed class LocalGateway : IAsyncDisposable
             if (!await host.Services.GetRequiredService<SoleGateway>().WaitUntilHeldAsync(LockPatience, cancellationToken))
             {
                 throw new RefusedException(1,
-                    $"A gateway runs on this database, but its operator API does not answer at {configuration["Gateway:OperatorUrls"]} "
-                    + $"({SettingNames.Full("Gateway:OperatorUrls")}).");
+                    $"A gateway runs on this database, but its operator API does not answer at {configuration["Gateway:OperatorUrls"]}: "
+                    + $"see {SettingNames.Full("Gateway:OperatorUrls")}.");
             }
 
             return new LocalGateway(host, token);

@@ -25,10 +25,10 @@ public sealed class GatewayOptions
     public string OperatorToken { get; set; } = "";
 
     /// <summary>How long a stop waits for running requests, seconds.</summary>
-    public int StopSeconds { get; set; } = 30;
+    public int StopSeconds { get; set; }
 
     /// <summary>How long a start waits for a database that does not answer, seconds.</summary>
-    public int StartSeconds { get; set; } = 10;
+    public int StartSeconds { get; set; }
 
     /// <summary>The addresses of a setting.</summary>
     internal static IEnumerable<string> Split(string urls) =>

@@ -26,11 +26,12 @@ internal static class GatewayBuilder
         builder.Logging.AddGatewayConsole(builder.Configuration);
         builder.Services.AddSingleton<ClientConnections>();
         builder.Services.AddSingleton<IConfigureOptions<Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions>, ClientConnections.Tracking>();
-        builder.Services.AddHostedService<StopDeadline>();
+        builder.Services.AddHostedService<ClientPort>();
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.UseUrls([.. GatewayOptions.Split(builder.Configuration[$"{GatewayOptions.Section}:{nameof(GatewayOptions.Urls)}"] ?? "")]);
-        builder.Services.AddOptions<HostOptions>().Configure<IOptions<GatewayOptions>>((host, gateway) =>
-            host.ShutdownTimeout = TimeSpan.FromSeconds(gateway.Value.StopSeconds) + StopMargin);
+        // Not from the options: the host reads this before they are checked.
+        var stop = TimeSpan.FromSeconds(builder.Configuration.GetValue<int>($"{GatewayOptions.Section}:{nameof(GatewayOptions.StopSeconds)}"));
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = stop + StopMargin);
         return builder;
     }
 

@@ -5,7 +5,7 @@ namespace OrleansGateway.Silo.Hosting;
 
 /// <summary>Whether requests can be served, and what stands in the way if not.</summary>
 internal sealed class Readiness(
-    ISoleGateway sole, CatalogSource? catalog, NpgsqlDataSource ledger, IHostApplicationLifetime lifetime, TimeProvider time)
+    ISoleGateway sole, NpgsqlDataSource ledger, IHostApplicationLifetime lifetime, TimeProvider time, CatalogSource? catalog = null)
     : IDisposable
 {
     /// <summary>How long an answer of the ledger counts, so that many probes make few statements.</summary>

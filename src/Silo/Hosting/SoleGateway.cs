@@ -99,7 +99,7 @@ internal sealed partial class SoleGateway(
             var isHeld = gatewayLock.IsHeld;
             if (isHeld != wasHeld)
             {
-                LogChanged(isHeld ? "is held again" : "is lost; nothing is admitted until it is held again");
+                LogChanged(isHeld ? "is held again" : "is lost; nothing is admitted without it");
                 wasHeld = isHeld;
             }
 

@@ -31,6 +31,7 @@ internal sealed partial class OperatorHost(IServiceProvider services, IOptions<G
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         builder.Services.AddSingleton(services.GetRequiredService<ILoggerFactory>());
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         builder.Services.ConfigureHttpJsonOptions(json => OperatorJson.Apply(json.SerializerOptions));
         _app = builder.Build();
         _app.Use(AnswerAsync);

@@ -104,15 +104,15 @@ internal sealed class AccountWorld : IDisposable
 
     public static SettleRequest Settlement(
         string hold, long total, long cost, long epoch = 0, RequestStatus status = RequestStatus.Completed, long tokens = 0) => new()
-    {
-        Epoch = epoch,
-        Ticket = Ticket(hold, total),
-        CostNanos = cost,
-        Usage = new Usage { Input = tokens },
-        Status = status,
-        FirstByteMs = 10,
-        DurationMs = 20,
-    };
+        {
+            Epoch = epoch,
+            Ticket = Ticket(hold, total),
+            CostNanos = cost,
+            Usage = new Usage { Input = tokens },
+            Status = status,
+            FirstByteMs = 10,
+            DurationMs = 20,
+        };
 
     public static RenewRequest Renewal(string hold, long total, long progress = 0, long epoch = 0, long ageMs = 1000) =>
         new(epoch, [new RenewItem(Ticket(hold, total, ageMs), progress, new Usage { Output = progress })]);

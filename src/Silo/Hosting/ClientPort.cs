@@ -1,18 +1,24 @@
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Silo.Configuration;
 
 namespace OrleansGateway.Silo.Hosting;
 
-/// <summary>At a stop, cuts the connections of requests that run for longer than they are given.</summary>
-internal sealed partial class StopDeadline(
+/// <summary>Tells where clients reach the gateway; at a stop, cuts the connections of requests that run for longer than they are given.</summary>
+internal sealed partial class ClientPort(
     ClientConnections clients,
+    IServer server,
     IOptions<GatewayOptions> options,
     IHostApplicationLifetime lifetime,
     TimeProvider time,
-    ILogger<StopDeadline> log) : IHostedService
+    ILogger<ClientPort> log) : IHostedService
 {
     public Task StartAsync(CancellationToken cancellationToken)
     {
+        lifetime.ApplicationStarted.Register(() =>
+            LogListening(string.Join(", ", server.Features.GetRequiredFeature<IServerAddressesFeature>().Addresses)));
         lifetime.ApplicationStopping.Register(() => _ = CutLaterAsync());
         return Task.CompletedTask;
     }
@@ -29,6 +35,9 @@ internal sealed partial class StopDeadline(
             LogCut(cut);
         }
     }
+
+    [LoggerMessage(3, LogLevel.Information, "Clients reach the gateway at {Addresses}")]
+    private partial void LogListening(string addresses);
 
     [LoggerMessage(1, LogLevel.Information, "Stopping: nothing new is taken, running requests have {Seconds} s")]
     private partial void LogStopping(int seconds);

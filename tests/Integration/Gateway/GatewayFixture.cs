@@ -1,0 +1,228 @@
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json.Nodes;
+using Npgsql;
+using OrleansGateway.Ledger.Postgres;
+using OrleansGateway.SimulatedProvider;
+using OrleansGateway.Tests.Integration.Postgres;
+using Xunit;
+
+namespace OrleansGateway.Tests.Integration.Gateway;
+
+/// <summary>
+/// The whole gateway: the built program as a child process, a simulated provider in this one, and a database of its own. The
+/// gateway can be stopped, killed and started again, and a second one started beside it.
+/// </summary>
+internal sealed class GatewayFixture : IAsyncDisposable
+{
+    public const string Model = "sim-mini";
+    public const string OperatorToken = "operator-token-of-the-tests-0123456789";
+
+    private readonly PostgresServer? _server;
+    private readonly List<GatewayProcess> _others = [];
+    private readonly string _catalogFolder;
+
+    private GatewayFixture(PostgresServer? server, string connectionString, SimulatedProviderHost provider, string catalogFolder)
+    {
+        _server = server;
+        ConnectionString = connectionString;
+        Provider = provider;
+        _catalogFolder = catalogFolder;
+        DataSource = LedgerDataSource.Create(connectionString);
+        Settings = new Dictionary<string, string?>
+        {
+            ["ConnectionStrings:Ledger"] = connectionString,
+            ["Gateway:Urls"] = "http://127.0.0.1:0",
+            ["Gateway:OperatorUrls"] = "http://127.0.0.1:0",
+            ["Gateway:OperatorToken"] = OperatorToken,
+            ["Gateway:SigningSecret"] = "signing-secret-of-the-tests-0123456789",
+            ["Gateway:Catalog"] = CatalogPath,
+            ["SIMULATED_PROVIDER_URL"] = new Uri(provider.BaseAddress, "v1").AbsoluteUri,
+        };
+    }
+
+    public string ConnectionString { get; }
+
+    /// <summary>The ledger's database, for tests that look into it.</summary>
+    public NpgsqlDataSource DataSource { get; }
+
+    public SimulatedProviderHost Provider { get; }
+
+    /// <summary>The gateway's settings, named as in a file. What a test changes holds from the next start on.</summary>
+    public Dictionary<string, string?> Settings { get; }
+
+    /// <summary>The catalog's file; a test may rewrite it.</summary>
+    public string CatalogPath => Path.Combine(_catalogFolder, "catalog.json");
+
+    /// <summary>The gateway that was started last.</summary>
+    public GatewayProcess Process { get; private set; } = null!;
+
+    /// <summary>Where clients reach it.</summary>
+    public Uri Url { get; private set; } = null!;
+
+    /// <summary>Calls its operator API.</summary>
+    public HttpClient Operator { get; private set; } = null!;
+
+    /// <summary>A gateway on a new database, ready.</summary>
+    /// <param name="server">Where its database is made.</param>
+    /// <param name="configure">Changes the settings and the catalog's file before the start.</param>
+    /// <param name="connectionString">A database of the test's own, in place of a new one.</param>
+    public static async Task<GatewayFixture> StartAsync(
+        PostgresServer? server, Action<GatewayFixture>? configure = null, string? connectionString = null)
+    {
+        var fixture = await CreateAsync(server, connectionString);
+        configure?.Invoke(fixture);
+        await fixture.StartGatewayAsync();
+        return fixture;
+    }
+
+    /// <summary>The same without a gateway yet: its settings can be tried on the command line.</summary>
+    public static async Task<GatewayFixture> CreateAsync(PostgresServer? server, string? connectionString = null)
+    {
+        connectionString ??= await server!.CreateDatabaseAsync();
+        var folder = Directory.CreateTempSubdirectory("og-gateway-").FullName;
+        var fixture = new GatewayFixture(server, connectionString, await SimulatedProviderHost.StartAsync(), folder);
+        await File.WriteAllTextAsync(fixture.CatalogPath, Catalog);
+        return fixture;
+    }
+
+    /// <summary>Starts the gateway, again at its old addresses, and waits until it is ready.</summary>
+    public async Task StartGatewayAsync()
+    {
+        if (Process is not null)
+        {
+            await Process.DisposeAsync();
+        }
+
+        Process = GatewayProcess.Start(Settings);
+        await UseAsync(Process);
+        await Process.LineAsync("The gateway lock is held");
+        Settings["Gateway:Urls"] = Url.GetLeftPart(UriPartial.Authority);
+        Settings["Gateway:OperatorUrls"] = Operator.BaseAddress!.GetLeftPart(UriPartial.Authority);
+    }
+
+    /// <summary>Starts a second gateway on the same database, at addresses of its own.</summary>
+    public GatewayProcess StartSecond()
+    {
+        var process = GatewayProcess.Start(new Dictionary<string, string?>(Settings)
+        {
+            ["Gateway:Urls"] = "http://127.0.0.1:0",
+            ["Gateway:OperatorUrls"] = "http://127.0.0.1:0",
+        });
+        _others.Add(process);
+        return process;
+    }
+
+    /// <summary>Where a gateway that is starting listens for clients.</summary>
+    public static async Task<Uri> UrlOfAsync(GatewayProcess process) => Address(await process.LineAsync("Clients reach the gateway at "));
+
+    /// <summary>Runs a verb of the command line with the same settings.</summary>
+    public Task<(int ExitCode, string Output, string Errors)> CommandAsync(params string[] arguments) =>
+        GatewayProcess.RunAsync(Settings, arguments);
+
+    /// <summary>Makes an account with this much money, through the operator API.</summary>
+    /// <returns>Its id.</returns>
+    public async Task<string> CreateAccountAsync(string usd, JsonObject? limits = null)
+    {
+        var body = (JsonObject?)limits?.DeepClone() ?? [];
+        body["name"] = "Test";
+        var account = (await OperateAsync(HttpMethod.Post, "accounts", body))["id"]!.GetValue<string>();
+        await OperateAsync(HttpMethod.Post, $"accounts/{account}/moves", new JsonObject { ["kind"] = "topup", ["ref"] = "first", ["amount_usd"] = usd });
+        return account;
+    }
+
+    /// <summary>Makes a key.</summary>
+    /// <param name="account">Whose.</param>
+    /// <param name="fields">Further fields, as the operator API names them.</param>
+    /// <returns>The key as clients send it.</returns>
+    public async Task<string> CreateKeyAsync(string account, JsonObject? fields = null)
+    {
+        var body = (JsonObject?)fields?.DeepClone() ?? [];
+        body["name"] = "Test";
+        return (await OperateAsync(HttpMethod.Post, $"accounts/{account}/keys", body))["key"]!.GetValue<string>();
+    }
+
+    /// <summary>Calls the operator API; what is refused fails the test.</summary>
+    public async Task<JsonNode> OperateAsync(HttpMethod method, string path, JsonObject? body = null)
+    {
+        using var request = new HttpRequestMessage(method, $"operator/{path}");
+        request.Content = body is null ? null : new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
+        using var response = await Operator.SendAsync(request, TestContext.Current.CancellationToken);
+        var answer = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        Assert.True(response.IsSuccessStatusCode, $"{method} {path}: {(int)response.StatusCode} {answer}");
+        return JsonNode.Parse(answer)!;
+    }
+
+    /// <summary>A client of the relay; its paths begin below <c>/v1/</c>.</summary>
+    public HttpClient CreateClient(string key) => new()
+    {
+        BaseAddress = new Uri(Url, "v1/"),
+        DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", key) },
+    };
+
+    /// <summary>A chat request of the simulated model.</summary>
+    public static StringContent Chat(bool stream = false, JsonObject? fields = null)
+    {
+        var body = (JsonObject?)fields?.DeepClone() ?? [];
+        body.TryAdd("model", Model);
+        body.TryAdd("messages", new JsonArray(new JsonObject { ["role"] = "user", ["content"] = "Hello" }));
+        body["stream"] = stream;
+        return new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
+    }
+
+    /// <summary>Adds up the books; anything that is off fails the test.</summary>
+    public async Task VerifyAsync()
+    {
+        var report = await Verifier.RunAsync(DataSource, DateTimeOffset.UtcNow, TestContext.Current.CancellationToken);
+        Assert.Empty(report.Problems);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Process is not null)
+        {
+            await Process.DisposeAsync();
+        }
+
+        foreach (var other in _others)
+        {
+            await other.DisposeAsync();
+        }
+
+        Operator?.Dispose();
+        await Provider.DisposeAsync();
+        await DataSource.DisposeAsync();
+        Directory.Delete(_catalogFolder, recursive: true);
+        if (_server is not null)
+        {
+            await _server.DropDatabaseAsync(ConnectionString);
+        }
+    }
+
+    private async Task UseAsync(GatewayProcess process)
+    {
+        var operatorUrl = Address(await process.LineAsync("The operator API listens on "));
+        Url = await UrlOfAsync(process);
+        Operator?.Dispose();
+        Operator = new HttpClient
+        {
+            BaseAddress = operatorUrl,
+            DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", OperatorToken) },
+        };
+    }
+
+    /// <summary>The address at a log line's end.</summary>
+    private static Uri Address(string line) => new(line[(line.LastIndexOf(' ') + 1)..]);
+
+    private const string Catalog =
+        $$"""
+        {
+          "providers": [{ "name": "simulated", "kind": "openai", "base_url_env": "SIMULATED_PROVIDER_URL" }],
+          "channels": [{ "name": "simulated", "provider": "simulated", "key_env": null, "models": ["{{Model}}"] }],
+          "models": [{
+            "id": "{{Model}}", "owned_by": "simulated", "created": "2026-01-01", "context_window": 128000, "max_output_tokens": 16384,
+            "prices": [{ "from": "2026-01-01T00:00:00Z", "per_million": { "input": 0.15, "cached_input": 0.075, "output": 0.60 } }]
+          }]
+        }
+        """;
+}

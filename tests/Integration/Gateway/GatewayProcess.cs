@@ -1,0 +1,151 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Xunit;
+
+namespace OrleansGateway.Tests.Integration.Gateway;
+
+/// <summary>The built gateway program in a process of its own, with what it writes. It ends with this process, however that ends.</summary>
+internal sealed class GatewayProcess : IAsyncDisposable
+{
+    public const int SigTerm = 15;
+    public const int SigKill = 9;
+    public const int SigHup = 1;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly Process _process;
+    private readonly Process _warden;
+    private readonly List<string> _lines = [];
+    private readonly List<(Func<string, bool> IsIt, TaskCompletionSource<string> Found)> _waiting = [];
+    private readonly Task _reading;
+
+    private GatewayProcess(Process process, Process warden)
+    {
+        _process = process;
+        _warden = warden;
+        _reading = Task.WhenAll(ReadAsync(process.StandardOutput), ReadAsync(process.StandardError));
+    }
+
+    /// <summary>All that it has written so far.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (_lines)
+            {
+                return string.Join('\n', _lines);
+            }
+        }
+    }
+
+    /// <param name="settings">The only settings that it finds, named as in a file.</param>
+    /// <param name="arguments">A verb, or nothing.</param>
+    public static GatewayProcess Start(IEnumerable<KeyValuePair<string, string?>> settings, params string[] arguments)
+    {
+        var process = System.Diagnostics.Process.Start(StartInfo(settings, arguments))!;
+        var warden = System.Diagnostics.Process.Start(
+            new ProcessStartInfo("sh", ["-c", $"cat; kill -KILL {process.Id}"]) { RedirectStandardInput = true, RedirectStandardError = true })!;
+        return new GatewayProcess(process, warden);
+    }
+
+    /// <summary>Runs a verb to its end.</summary>
+    public static async Task<(int ExitCode, string Output, string Errors)> RunAsync(
+        IEnumerable<KeyValuePair<string, string?>> settings, params string[] arguments)
+    {
+        using var process = System.Diagnostics.Process.Start(StartInfo(settings, arguments))!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync().WaitAsync(Patience);
+        return (process.ExitCode, (await output).TrimEnd(), (await errors).TrimEnd());
+    }
+
+    /// <summary>The first line with this text, as soon as there is one.</summary>
+    public async Task<string> LineAsync(string text)
+    {
+        var found = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_lines)
+        {
+            if (_lines.Find(line => line.Contains(text, StringComparison.Ordinal)) is { } line)
+            {
+                return line;
+            }
+
+            _waiting.Add((written => written.Contains(text, StringComparison.Ordinal), found));
+        }
+
+        var first = await Task.WhenAny(found.Task, _reading, Task.Delay(Patience));
+        Assert.True(first == found.Task, $"The gateway did not write '{text}', but:\n{Output}");
+        return await found.Task;
+    }
+
+    public void Signal(int signal) => Assert.Equal(0, Kill(_process.Id, signal));
+
+    /// <returns>The exit code.</returns>
+    public async Task<int> EndAsync()
+    {
+        await _process.WaitForExitAsync().WaitAsync(Patience);
+        await _reading;
+        return _process.ExitCode;
+    }
+
+    /// <summary>Kills it if it still runs.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            await _process.WaitForExitAsync();
+        }
+
+        _warden.Kill();
+        _warden.Dispose();
+        await _reading;
+        _process.Dispose();
+    }
+
+    private static ProcessStartInfo StartInfo(IEnumerable<KeyValuePair<string, string?>> settings, string[] arguments)
+    {
+        // …/bin/Integration/<configuration>/ beside …/bin/Silo/<configuration>/.
+        var own = new DirectoryInfo(AppContext.BaseDirectory);
+        var program = Path.Combine(own.Parent!.Parent!.FullName, "Silo", own.Name, "OrleansGateway.Silo.dll");
+        var start = new ProcessStartInfo("dotnet", ["exec", program, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Path.GetTempPath(),
+        };
+        foreach (var name in start.Environment.Keys.Where(name => name.Contains("__", StringComparison.Ordinal)).ToList())
+        {
+            start.Environment.Remove(name);
+        }
+
+        foreach (var (name, value) in settings)
+        {
+            start.Environment[name.Replace(":", "__", StringComparison.Ordinal)] = value;
+        }
+
+        return start;
+    }
+
+    private async Task ReadAsync(StreamReader reader)
+    {
+        while (await reader.ReadLineAsync() is { } line)
+        {
+            lock (_lines)
+            {
+                _lines.Add(line);
+                foreach (var (isIt, found) in _waiting)
+                {
+                    if (isIt(line))
+                    {
+                        found.TrySetResult(line);
+                    }
+                }
+            }
+        }
+    }
+
+    [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int Kill(int process, int signal);
+}
