@@ -7,8 +7,6 @@ namespace OrleansGateway.Tests.Integration.Edge;
 /// <summary>An account that admits everything unless a test says otherwise, and remembers what it was told.</summary>
 internal sealed class FakeAccount : IAccountGrain, IGrainFactory
 {
-    private readonly ConcurrentDictionary<string, long> _held = new(StringComparer.Ordinal);
-
     public ConcurrentQueue<AdmitRequest> Admitted { get; } = new();
 
     public ConcurrentQueue<ExtendRequest> Extended { get; } = new();
@@ -40,7 +38,6 @@ internal sealed class FakeAccount : IAccountGrain, IGrainFactory
         var answer = await OnAdmit(request);
         if (answer.IsAdmitted)
         {
-            _held[request.HoldId] = answer.TotalNanos;
             Admitted.Enqueue(request);
         }
 

@@ -65,7 +65,7 @@ public sealed class MoneyTests
         edge.Account.OnAdmit = request => Task.FromResult(FakeAccount.Admit(request, most: false));
         edge.Account.OnExtend = request => Task.FromResult(new ExtendAnswer(ExtendOutcome.Refused, 1, request.Ticket.TotalNanos));
 
-        using var response = await edge.PostAsync(EdgeFixture.Body(stream: true, new { tokens = 4000 }, body =>
+        using var response = await edge.PostAsync(EdgeFixture.Body(stream: true, new { tokens = 4000, hang_after = 3000 }, body =>
             body["stream_options"] = new JsonObject { ["include_usage"] = includeUsage }));
 
         var text = await response.TextAsync();
