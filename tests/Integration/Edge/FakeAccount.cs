@@ -20,6 +20,8 @@ internal sealed class FakeAccount : IAccountGrain, IGrainFactory
     public Func<ExtendRequest, Task<ExtendAnswer>> OnExtend { get; set; } =
         request => Task.FromResult(new ExtendAnswer(ExtendOutcome.Extended, 1, request.NewTotalNanos));
 
+    public Func<RenewItem, RenewedHold> OnRenew { get; set; } = item => new RenewedHold(item.Ticket.HoldId, RenewOutcome.Held, item.Ticket.TotalNanos);
+
     public Func<SettleRequest, Task<SettleAnswer>> OnSettle { get; set; } =
         request => Task.FromResult(new SettleAnswer(SettleOutcome.Committed, 1, request.CostNanos, 0));
 
@@ -50,8 +52,8 @@ internal sealed class FakeAccount : IAccountGrain, IGrainFactory
         return OnExtend(request);
     }
 
-    public Task<RenewAnswer> RenewAsync(RenewRequest request) => Task.FromResult(new RenewAnswer(
-        1, [.. request.Items.Select(item => new RenewedHold(item.Ticket.HoldId, RenewOutcome.Held, item.Ticket.TotalNanos))]));
+    public Task<RenewAnswer> RenewAsync(RenewRequest request) =>
+        Task.FromResult(new RenewAnswer(1, [.. request.Items.Select(OnRenew)]));
 
     public async Task<SettleAnswer> SettleAsync(SettleRequest request)
     {
