@@ -46,7 +46,7 @@ internal sealed partial class AccountClient
         var startedAt = _calls.Time.GetTimestamp();
         for (var attempt = 1; ; attempt++)
         {
-            var answer = await _calls.AnswerAsync(account.Grain.AdmitAsync(request), "Admit", request.HoldId);
+            var answer = await _calls.AskAsync(account, request, static (grain, request) => grain.AdmitAsync(request), "Admit", request.HoldId);
             account.Saw(answer?.Epoch ?? 0);
             if (answer is { IsAdmitted: true })
             {

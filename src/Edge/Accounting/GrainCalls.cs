@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansGateway.Grains.Contracts.Accounts;
 
 namespace OrleansGateway.Edge.Accounting;
 
@@ -10,12 +11,13 @@ internal sealed partial class GrainCalls(TimeProvider time, AccountingOptions op
     public AccountingOptions Options => options;
 
     /// <summary>The answer, or null if none came in time: the message may or may not have arrived.</summary>
-    public async Task<T?> AnswerAsync<T>(Task<T> call, string message, string holdId)
-        where T : class
+    public async Task<TAnswer?> AskAsync<TRequest, TAnswer>(
+        Account account, TRequest request, Func<IAccountGrain, TRequest, Task<TAnswer>> ask, string message, string holdId)
+        where TAnswer : class
     {
         try
         {
-            return await call.WaitAsync(options.AttemptTimeout, time);
+            return await ask(account.Grain, request).WaitAsync(options.AttemptTimeout, time);
         }
         catch (Exception exception)
         {

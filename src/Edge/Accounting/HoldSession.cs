@@ -234,8 +234,12 @@ internal sealed class HoldSession
         for (var attempt = 1; ; attempt++)
         {
             var wanted = Wanted(wantsLittle);
-            var answer = await _calls.AnswerAsync(
-                Account.Grain.ExtendAsync(new ExtendRequest(Account.Epoch, Ticket(), wanted)), "Extend", HoldId);
+            var answer = await _calls.AskAsync(
+                Account,
+                new ExtendRequest(Account.Epoch, Ticket(), wanted),
+                static (grain, request) => grain.ExtendAsync(request),
+                "Extend",
+                HoldId);
             Account.Saw(answer?.Epoch ?? 0);
             switch (answer?.Outcome)
             {

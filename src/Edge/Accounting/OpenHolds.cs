@@ -9,7 +9,7 @@ internal sealed class OpenHolds(int holdsMax)
     private readonly Dictionary<HoldSession, long> _settling = [];
     private int _count;
     private bool _isStopping;
-    private TaskCompletionSource? _empty;
+    private volatile TaskCompletionSource? _empty;
 
     public int Count => Volatile.Read(ref _count);
 
@@ -34,11 +34,13 @@ internal sealed class OpenHolds(int holdsMax)
         lock (_lock)
         {
             _count--;
-            if (_count == 0)
+            if (_count > 0)
             {
-                _empty?.TrySetResult();
+                return;
             }
         }
+
+        _empty?.TrySetResult();
     }
 
     public void Settling(HoldSession hold, long costNanos)
@@ -65,13 +67,10 @@ internal sealed class OpenHolds(int holdsMax)
         lock (_lock)
         {
             _isStopping = true;
-            _empty ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            if (_count == 0)
-            {
-                _empty.TrySetResult();
-            }
 
-            return _empty.Task;
+            // Not RunContinuationsAsynchronously: that would leave the scheduler for the thread pool.
+            _empty ??= new TaskCompletionSource();
+            return _count == 0 ? Task.CompletedTask : _empty.Task;
         }
     }
 

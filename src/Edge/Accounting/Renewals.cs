@@ -67,7 +67,7 @@ internal sealed class Renewals(GrainCalls calls)
         }
 
         var request = new RenewRequest(account.Epoch, items.MoveToImmutable());
-        var answer = await calls.AnswerAsync(account.Grain.RenewAsync(request), "Renew", holds[0].HoldId);
+        var answer = await calls.AskAsync(account, request, static (grain, request) => grain.RenewAsync(request), "Renew", holds[0].HoldId);
         if (answer is null)
         {
             return;

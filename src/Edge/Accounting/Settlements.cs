@@ -85,7 +85,7 @@ internal sealed partial class Settlements(GrainCalls calls, Renewals renewals, O
             FirstByteMs = end.FirstByteMs,
             DurationMs = end.DurationMs,
         };
-        var answer = await calls.AnswerAsync(hold.Account.Grain.SettleAsync(request), "Settle", hold.HoldId);
+        var answer = await calls.AskAsync(hold.Account, request, static (grain, request) => grain.SettleAsync(request), "Settle", hold.HoldId);
         hold.Account.Saw(answer?.Epoch ?? 0);
         return answer;
     }
@@ -95,7 +95,8 @@ internal sealed partial class Settlements(GrainCalls calls, Renewals renewals, O
         for (var attempt = 1; ; attempt++)
         {
             var request = new MoveRequest(hold.Account.Epoch, EntryKind.Compensation, hold.HoldId, nanos);
-            var answer = await calls.AnswerAsync(hold.Account.Grain.MoveAsync(request), "Compensation", hold.HoldId);
+            var answer = await calls.AskAsync(
+                hold.Account, request, static (grain, request) => grain.MoveAsync(request), "Compensation", hold.HoldId);
             hold.Account.Saw(answer?.Epoch ?? 0);
             if (answer is not null and not { Outcome: MoveOutcome.Retry })
             {

@@ -49,9 +49,16 @@ internal static class AdmitRefusals
         _ => Unavailable(answer, "The account cannot be charged at the moment."),
     };
 
-    /// <summary>The answer could not be settled in time, so the client does not get it.</summary>
-    public static Refusal NotSettled { get; } = new(
-        new OpenAIError(503, "The request could not be charged, so its answer is withheld; it is paid back if it was charged. Try again.", "server_error", null, "settlement_failed"),
+    /// <summary>The answer could not be settled in time, so the client does not get it, or not its end.</summary>
+    public static Refusal NotSettled(bool clientGotOutput) => new(
+        new OpenAIError(
+            503,
+            clientGotOutput
+                ? "The request could not be charged in time, so its answer is cut here. Please try again."
+                : "The request could not be charged in time, so its answer is withheld; what it was charged is paid back. Please try again.",
+            "server_error",
+            null,
+            "settlement_failed"),
         RetrySoonMs);
 
     private static Refusal Forbidden(string message, string code) => new(new OpenAIError(403, message, Invalid, null, code));

@@ -39,6 +39,7 @@ internal sealed class ChatCall : IHoldOwner, IWatched, IDisposable
     private ClientGonePolicy _onClientGone;
     private bool _isClientGone;
     private bool _isSettled;
+    private bool _isEnded;
 
     public ChatCall(HttpContext context, string requestId, Watchdog watchdog, TimeProvider time)
     {
@@ -187,7 +188,7 @@ internal sealed class ChatCall : IHoldOwner, IWatched, IDisposable
         if (_waiting == Waiting.Client)
         {
             Stop(isTotal ? StopReason.TotalTime : StopReason.ClientStalled);
-            Context.Abort();
+            AbortConnection();
         }
         else if (isTotal)
         {
@@ -201,10 +202,27 @@ internal sealed class ChatCall : IHoldOwner, IWatched, IDisposable
 
     public void Dispose()
     {
+        lock (_lock)
+        {
+            _isEnded = true;
+        }
+
         _watchdog.End(Watch);
         _aborted.Dispose();
         _attempt.Dispose();
         Body.Dispose();
+    }
+
+    private void AbortConnection()
+    {
+        lock (_lock)
+        {
+            // Once the request has ended, its context serves another one.
+            if (!_isEnded)
+            {
+                Context.Abort();
+            }
+        }
     }
 
     private static void Cancel(CancellationTokenSource attempt)

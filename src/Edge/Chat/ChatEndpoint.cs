@@ -47,6 +47,11 @@ internal sealed partial class ChatEndpoint(
         }
         finally
         {
+            if (call.Stream is not null)
+            {
+                await call.Stream.CloseAsync();
+            }
+
             metrics.Ended(result.Status, result.Outcome, call.FirstByteMs, call.ElapsedMs);
             Log(call, result);
         }
@@ -244,7 +249,7 @@ internal sealed partial class ChatEndpoint(
             return result;
         }
 
-        var refusal = settled.IsCommitted ? Endings.RefusalOf(call, end) : AdmitRefusals.NotSettled;
+        var refusal = settled.IsCommitted ? Endings.RefusalOf(call, end) : AdmitRefusals.NotSettled(call.ClientGotOutput);
         await relay.CutAsync(refusal);
         return result with { Status = refusal.Error.Status, Outcome = settled.IsCommitted ? result.Outcome : "NotSettled" };
     }

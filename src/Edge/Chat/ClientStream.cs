@@ -1,5 +1,3 @@
-using System.Buffers;
-using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Protocols.OpenAI;
@@ -7,24 +5,16 @@ using OrleansGateway.Protocols.OpenAI;
 namespace OrleansGateway.Edge.Chat;
 
 /// <summary>
-/// The client's side of a stream. The relay writes whole events between <see cref="EnterAsync"/> and
-/// <see cref="FlushAsync"/>; outside of that the watchdog may write a keep-alive, so one always falls between events.
+/// The client's side of a stream. The relay sends whole events; while it does not, the watchdog may send a keep-alive, so one
+/// always falls between events.
 /// </summary>
 internal sealed class ClientStream(ChatCall call, int keepAliveMs, int writeTimeoutMs)
 {
+    private static readonly ReadOnlyMemory<byte> KeepAliveComment = ChatStreamFrames.KeepAlive.ToArray();
+
     private readonly HttpResponse _response = call.Context.Response;
     private int _isWriting;
     private Task _keepAlive = Task.CompletedTask;
-
-    /// <summary>Where events are written to; using it is what decides on the status line.</summary>
-    public PipeWriter Writer
-    {
-        get
-        {
-            Start();
-            return _response.BodyWriter;
-        }
-    }
 
     /// <summary>Whether the status line went out: from here on there is no other channel and no other status.</summary>
     public bool HasStarted { get; private set; }
@@ -32,26 +22,33 @@ internal sealed class ClientStream(ChatCall call, int keepAliveMs, int writeTime
     /// <summary>Arms the keep-alive: the provider has answered with its status.</summary>
     public void Begin() => call.Watch.KeepAliveIn(keepAliveMs);
 
-    /// <summary>Keeps the watchdog from writing.</summary>
-    public ValueTask EnterAsync() =>
-        Interlocked.CompareExchange(ref _isWriting, 1, 0) == 0 ? ValueTask.CompletedTask : EnterAfterKeepAliveAsync();
-
-    /// <summary>Sends what was written and lets the watchdog write again.</summary>
-    public async ValueTask FlushAsync()
+    /// <summary>Sends whole events, and the status line before the first. Nothing goes to a client that is gone.</summary>
+    public async ValueTask SendAsync(ReadOnlyMemory<byte> events)
     {
-        if (!call.IsClientGone)
+        call.WaitFor(Waiting.Client, writeTimeoutMs);
+        await EnterAsync();
+        try
         {
-            call.WaitFor(Waiting.Client, writeTimeoutMs);
-            await Writer.FlushAsync();
-            call.WaitForNothing();
+            if (!call.IsClientGone)
+            {
+                Start();
+                await _response.BodyWriter.WriteAsync(events);
+            }
         }
-
-        call.Watch.KeepAliveIn(keepAliveMs);
-        Leave();
+        finally
+        {
+            call.Watch.KeepAliveIn(keepAliveMs);
+            call.WaitForNothing();
+            Volatile.Write(ref _isWriting, 0);
+        }
     }
 
-    /// <summary>Lets the watchdog write again; nothing was written.</summary>
-    public void Leave() => Volatile.Write(ref _isWriting, 0);
+    /// <summary>Ends the response for the watchdog, which may hold on to it for a moment longer than the server does.</summary>
+    public ValueTask CloseAsync()
+    {
+        call.WaitFor(Waiting.Client, writeTimeoutMs);
+        return EnterAsync();
+    }
 
     /// <summary>Sends a comment unless the relay is writing. From the watchdog's timer.</summary>
     public void KeepAlive()
@@ -69,8 +66,8 @@ internal sealed class ClientStream(ChatCall call, int keepAliveMs, int writeTime
         {
             if (!call.IsClientGone)
             {
-                Writer.Write(ChatStreamFrames.KeepAlive);
-                await Writer.FlushAsync();
+                Start();
+                await _response.BodyWriter.WriteAsync(KeepAliveComment);
             }
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException or InvalidOperationException)
@@ -79,20 +76,17 @@ internal sealed class ClientStream(ChatCall call, int keepAliveMs, int writeTime
         }
         finally
         {
-            Leave();
+            Volatile.Write(ref _isWriting, 0);
         }
     }
 
-    private async ValueTask EnterAfterKeepAliveAsync()
+    private async ValueTask EnterAsync()
     {
-        call.WaitFor(Waiting.Client, writeTimeoutMs);
         while (Interlocked.CompareExchange(ref _isWriting, 1, 0) != 0)
         {
             await _keepAlive;
             await Task.Yield();
         }
-
-        call.WaitForNothing();
     }
 
     private void Start()

@@ -15,7 +15,7 @@ internal sealed class Forwarder(ChannelClients clients, TimeProvider time)
     public async ValueTask<(HttpResponseMessage? Answer, Relayed Failure)> SendAsync(ChatCall call, Route route, CancellationToken cancellationToken)
     {
         call.WaitFor(Waiting.Provider, route.Channel.Times.FirstByteMs);
-        var body = call.Request.ForUpstream(new UpstreamChanges
+        var body = RequestFor(call.Request, route.Channel).ForUpstream(new UpstreamChanges
         {
             Model = route.UpstreamModel,
             MaxOutputTokens = call.Bound.LoweredCap,
@@ -59,6 +59,17 @@ internal sealed class Forwarder(ChannelClients clients, TimeProvider time)
     /// <summary>Everything in a provider's messages that would tell its account or address.</summary>
     public static string[] Secrets(Channel channel) =>
         [channel.Key?.Reveal() ?? "", channel.Provider.BaseUrl!.Host, channel.Organization ?? "", channel.Project ?? ""];
+
+    private static ChatRequest RequestFor(ChatRequest request, Channel channel)
+    {
+        if (channel.DropParams.IsEmpty)
+        {
+            return request;
+        }
+
+        var body = DroppedParams.Remove(request.Body, channel.DropParams);
+        return ChatRequest.TryRead(body, ChatRequest.MaxChoicesLimit, out var without, out _) ? without : request;
+    }
 
     private static OutputLimitField Field(MaxTokensField field) => field switch
     {

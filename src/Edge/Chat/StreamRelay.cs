@@ -24,6 +24,7 @@ internal sealed class StreamRelay : IRelay
     private readonly ClientStream _client;
     private readonly ChatStreamMeter _meter;
     private readonly SseSplitter _splitter = new();
+    private readonly PooledBytes _events = new(4096);
     private readonly PooledBytes _heldBack = new(1024);
     private readonly ChatEdits _edits;
     private Relayed _end;
@@ -87,34 +88,32 @@ internal sealed class StreamRelay : IRelay
 
     public async ValueTask CompleteAsync(bool isExhausted, long chargedNanos, AnswerCache answers)
     {
-        await _client.EnterAsync();
-        var writer = _client.Writer;
+        // The buffer that events are passed on with is empty here: what is held back goes out with what follows it.
         if (isExhausted)
         {
-            writer.Write(ExhaustedNotice);
-            _meter.WriteLengthEnd(writer, _edits.ModelJson, _call.Request.IncludeUsage);
+            _events.Write(ExhaustedNotice);
+            _meter.WriteLengthEnd(_events, _edits.ModelJson, _call.Request.IncludeUsage);
         }
         else
         {
-            writer.Write(_heldBack.Span);
+            _events.Write(_heldBack.Span);
         }
 
         if (_call.Request.IncludeUsage)
         {
-            _meter.WriteUsageEvent(writer, _edits.ModelJson, Metered.Usage, _call.Admitted.ShowCost ? chargedNanos : null);
+            _meter.WriteUsageEvent(_events, _edits.ModelJson, Metered.Usage, _call.Admitted.ShowCost ? chargedNanos : null);
         }
 
-        writer.Write(ChatStreamFrames.Done);
-        await _client.FlushAsync();
+        _events.Write(ChatStreamFrames.Done);
+        await _client.SendAsync(_events.Memory);
     }
 
     public async ValueTask CutAsync(Refusal refusal)
     {
-        await _client.EnterAsync();
         if (_client.HasStarted)
         {
-            OpenAIErrors.WriteEvent(_client.Writer, refusal.Error);
-            await _client.FlushAsync();
+            OpenAIErrors.WriteEvent(_events, refusal.Error);
+            await _client.SendAsync(_events.Memory);
         }
         else
         {
@@ -125,6 +124,7 @@ internal sealed class StreamRelay : IRelay
     public void Dispose()
     {
         _splitter.Dispose();
+        _events.Dispose();
         _heldBack.Dispose();
     }
 
@@ -132,15 +132,12 @@ internal sealed class StreamRelay : IRelay
     /// <returns>Whether the stream has ended.</returns>
     private async ValueTask<bool> PassOnAsync(bool isLast)
     {
-        await _client.EnterAsync();
-        var ended = PassEvents(out var wrote, out var progressed);
-        if (wrote)
+        var ended = PassEvents(out var progressed);
+        if (_events.Length > 0)
         {
-            await _client.FlushAsync();
-        }
-        else
-        {
-            _client.Leave();
+            _call.ClientGotOutput |= _meter.HasOutput && !_call.IsClientGone;
+            await _client.SendAsync(_events.Memory);
+            _events.Clear();
         }
 
         if (!ended && progressed)
@@ -158,9 +155,9 @@ internal sealed class StreamRelay : IRelay
         return ended || (progressed && !await CoverAsync());
     }
 
-    private bool PassEvents(out bool wrote, out bool progressed)
+    private bool PassEvents(out bool progressed)
     {
-        (wrote, progressed) = (false, false);
+        progressed = false;
         while (true)
         {
             switch (_splitter.TryRead(out var sseEvent))
@@ -178,7 +175,7 @@ internal sealed class StreamRelay : IRelay
             }
 
             progressed = true;
-            if (!PassEvent(sseEvent, ref wrote))
+            if (!PassEvent(sseEvent))
             {
                 return true;
             }
@@ -186,7 +183,7 @@ internal sealed class StreamRelay : IRelay
     }
 
     /// <returns>False when the stream ends with this event; <see cref="_end"/> says how.</returns>
-    private bool PassEvent(in SseEvent sseEvent, ref bool wrote)
+    private bool PassEvent(in SseEvent sseEvent)
     {
         var chunk = _meter.Read(sseEvent.Data.Span);
         if (_call.FirstByteMs < 0)
@@ -197,15 +194,9 @@ internal sealed class StreamRelay : IRelay
         switch (chunk.Kind)
         {
             case ChatPayloadKind.Choices or ChatPayloadKind.Other:
-                if (_meter.AllChoicesEnded)
+                if (!_call.IsClientGone)
                 {
-                    chunk.WriteEvent(_heldBack, sseEvent, _edits);
-                }
-                else if (!_call.IsClientGone)
-                {
-                    chunk.WriteEvent(_client.Writer, sseEvent, _edits);
-                    wrote = true;
-                    _call.ClientGotOutput |= chunk.HasOutput;
+                    chunk.WriteEvent(_meter.AllChoicesEnded ? _heldBack : _events, sseEvent, _edits);
                 }
 
                 return true;

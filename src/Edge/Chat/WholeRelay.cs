@@ -65,6 +65,7 @@ internal sealed class WholeRelay(ChatCall call, EdgeOptions options) : IRelay
         }
 
         RateHeaders.Write(call.Context.Response.Headers, call.Admitted.Rates);
+        call.WaitFor(Waiting.Client, options.WriteTimeoutMs);
         await SendAsync(call.Context.Response, body, chargedNanos);
     }
 

@@ -12,6 +12,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Orleans;
 using OrleansGateway.Edge;
+using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.SimulatedProvider;
@@ -58,7 +59,8 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         int providers = 1,
         Action<int, JsonObject>? channel = null,
         Action<JsonObject>? model = null,
-        IEnumerable<KeyValuePair<string, string?>>? settings = null)
+        IEnumerable<KeyValuePair<string, string?>>? settings = null,
+        AccountingOptions? accounting = null)
     {
         var hosts = new List<SimulatedProviderHost>();
         for (var i = 0; i < providers; i++)
@@ -78,6 +80,11 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         builder.Services.AddSingleton(secret);
         builder.Services.AddSingleton<ICatalogSource>(_ => fixture!);
         builder.Services.AddEdge(builder.Configuration);
+        if (accounting is not null)
+        {
+            builder.Services.AddSingleton(services => new AccountClient(account, TimeProvider.System, accounting, services.GetRequiredService<ILoggerFactory>()));
+        }
+
         var app = builder.Build();
         fixture = new EdgeFixture(app, hosts, account, key) { Current = Catalog(hosts, channel, model) };
 
@@ -90,7 +97,8 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         app.MapEdge();
         await app.StartAsync();
         var address = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First();
-        fixture.Client = new HttpClient { BaseAddress = new Uri(address), Timeout = TimeSpan.FromSeconds(30) };
+        var handler = new SocketsHttpHandler { MaxResponseDrainSize = 0, ResponseDrainTimeout = TimeSpan.Zero };
+        fixture.Client = new HttpClient(handler) { BaseAddress = new Uri(address), Timeout = TimeSpan.FromSeconds(30) };
         fixture.Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         return fixture;
     }

@@ -7,8 +7,6 @@ namespace OrleansGateway.Tests.Integration.Edge;
 /// <summary>An account that admits everything unless a test says otherwise, and remembers what it was told.</summary>
 internal sealed class FakeAccount : IAccountGrain, IGrainFactory
 {
-    private readonly ConcurrentDictionary<string, long> _held = new(StringComparer.Ordinal);
-
     public ConcurrentQueue<AdmitRequest> Admitted { get; } = new();
 
     public ConcurrentQueue<ExtendRequest> Extended { get; } = new();
@@ -21,6 +19,8 @@ internal sealed class FakeAccount : IAccountGrain, IGrainFactory
 
     public Func<ExtendRequest, Task<ExtendAnswer>> OnExtend { get; set; } =
         request => Task.FromResult(new ExtendAnswer(ExtendOutcome.Extended, 1, request.NewTotalNanos));
+
+    public Func<RenewItem, RenewedHold> OnRenew { get; set; } = item => new RenewedHold(item.Ticket.HoldId, RenewOutcome.Held, item.Ticket.TotalNanos);
 
     public Func<SettleRequest, Task<SettleAnswer>> OnSettle { get; set; } =
         request => Task.FromResult(new SettleAnswer(SettleOutcome.Committed, 1, request.CostNanos, 0));
@@ -40,7 +40,6 @@ internal sealed class FakeAccount : IAccountGrain, IGrainFactory
         var answer = await OnAdmit(request);
         if (answer.IsAdmitted)
         {
-            _held[request.HoldId] = answer.TotalNanos;
             Admitted.Enqueue(request);
         }
 
@@ -53,8 +52,8 @@ internal sealed class FakeAccount : IAccountGrain, IGrainFactory
         return OnExtend(request);
     }
 
-    public Task<RenewAnswer> RenewAsync(RenewRequest request) => Task.FromResult(new RenewAnswer(
-        1, [.. request.Items.Select(item => new RenewedHold(item.Ticket.HoldId, RenewOutcome.Held, item.Ticket.TotalNanos))]));
+    public Task<RenewAnswer> RenewAsync(RenewRequest request) =>
+        Task.FromResult(new RenewAnswer(1, [.. request.Items.Select(OnRenew)]));
 
     public async Task<SettleAnswer> SettleAsync(SettleRequest request)
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Accounts;
 using Xunit;
@@ -65,7 +66,7 @@ public sealed class MoneyTests
         edge.Account.OnAdmit = request => Task.FromResult(FakeAccount.Admit(request, most: false));
         edge.Account.OnExtend = request => Task.FromResult(new ExtendAnswer(ExtendOutcome.Refused, 1, request.Ticket.TotalNanos));
 
-        using var response = await edge.PostAsync(EdgeFixture.Body(stream: true, new { tokens = 4000 }, body =>
+        using var response = await edge.PostAsync(EdgeFixture.Body(stream: true, new { tokens = 4000, hang_after = 3000 }, body =>
             body["stream_options"] = new JsonObject { ["include_usage"] = includeUsage }));
 
         var text = await response.TextAsync();
@@ -102,17 +103,19 @@ public sealed class MoneyTests
             using var response = await posting;
             await using var body = await response.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken);
             var (buffer, seen) = (new byte[65536], "");
-            while (!seen.Contains("\"content\"", StringComparison.Ordinal))
+            while (seen.Split("\n\n").Length <= 6)
             {
                 seen += System.Text.Encoding.UTF8.GetString(buffer, 0, await body.ReadAsync(buffer, TestContext.Current.CancellationToken));
             }
 
-            var next = body.ReadAsync(buffer, TestContext.Current.CancellationToken).AsTask();
             Assert.DoesNotContain("\"finish_reason\":\"stop\"", seen, StringComparison.Ordinal);
             Assert.DoesNotContain("[DONE]", seen, StringComparison.Ordinal);
             Assert.Empty(edge.Account.Settled);
             commit.SetResult();
-            Assert.Contains("\"finish_reason\":\"stop\"", System.Text.Encoding.UTF8.GetString(buffer, 0, await next), StringComparison.Ordinal);
+            using var rest = new StreamReader(body);
+            var end = await rest.ReadToEndAsync(TestContext.Current.CancellationToken);
+            Assert.Contains("\"finish_reason\":\"stop\"", end, StringComparison.Ordinal);
+            Assert.EndsWith("data: [DONE]\n\n", end, StringComparison.Ordinal);
         }
         else
         {
@@ -253,5 +256,21 @@ public sealed class MoneyTests
         var settled = Assert.Single(edge.Account.Settled);
         Assert.Equal(11_000_000_000, settled.CostNanos);
         Assert.True(settled.CostNanos > settled.Ticket.TotalNanos);
+    }
+
+    [Fact]
+    public async Task Renew_ClosedByLease_CutsTheRunningStream()
+    {
+        await using var edge = await EdgeFixture.StartAsync(accounting: new AccountingOptions { RenewalInterval = TimeSpan.FromMilliseconds(200) });
+        edge.Account.OnRenew = item => new RenewedHold(item.Ticket.HoldId, RenewOutcome.Closed, 0);
+        edge.Account.OnSettle = _ => Task.FromResult(new SettleAnswer(SettleOutcome.ClosedByLease, 1, 50, 0));
+
+        using var response = await edge.PostAsync(EdgeFixture.Body(stream: true, new { tokens = 100, hang_after = 10 }));
+
+        var text = await response.TextAsync();
+        Assert.NotNull(JsonNode.Parse(StreamReading.Payloads(text).Last())!["error"]);
+        Assert.DoesNotContain("[DONE]", text, StringComparison.Ordinal);
+        await edge.Provider.WaitUntilAsync(stats => stats.ClientGone == 1, TestContext.Current.CancellationToken);
+        Assert.Empty(edge.Account.Moved);
     }
 }

@@ -67,6 +67,25 @@ public sealed class PrivacyTests
     }
 
     [Fact]
+    public async Task Post_FieldsThatTheChannelDrops_AreLeftOutForItAlone()
+    {
+        await using var edge = await EdgeFixture.StartAsync(2, (index, channel) =>
+        {
+            if (index == 0)
+            {
+                channel["drop_params"] = new JsonArray("seed", "logprobs", "user");
+            }
+        });
+        const string Body = """{"seed":5, "model":"test-model","logprobs":true,"messages":[{"role":"user","content":"x"}],"sim":{"error":500},"user":"u"}""";
+
+        using var response = await edge.PostAsync(Body);
+
+        Assert.Equal(
+            """{"model":"test-model","messages":[{"role":"user","content":"x"}],"sim":{"error":500}}""", Assert.Single(edge.Providers[0].Requests).Body);
+        Assert.Equal(Body, Assert.Single(edge.Providers[1].Requests).Body);
+    }
+
+    [Fact]
     public async Task Post_ModelHasAnotherNameAtTheProvider_TheClientSeesThePublicOne()
     {
         await using var edge = await EdgeFixture.StartAsync(channel: (_, channel) => channel["models"] = new JsonObject { ["test-model"] = "vendor/internal-7" });

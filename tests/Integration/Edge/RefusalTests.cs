@@ -202,9 +202,7 @@ public sealed class RefusalTests
             var stream = socket.GetStream();
             await stream.WriteAsync(Encoding.ASCII.GetBytes(head), TestContext.Current.CancellationToken);
             socket.Client.Shutdown(SocketShutdown.Send);
-            var answer = new byte[4096];
-            var read = await stream.ReadAsync(answer, TestContext.Current.CancellationToken);
-            Assert.True(read == 0 || Encoding.ASCII.GetString(answer, 0, read).StartsWith("HTTP/1.1 4", StringComparison.Ordinal));
+            Assert.DoesNotContain("HTTP/1.1 2", await ReadToEndAsync(stream), StringComparison.Ordinal);
         }
 
         Assert.Empty(edge.Account.Admitted);
@@ -240,5 +238,19 @@ public sealed class RefusalTests
         Assert.Equal("tests", (string?)one["owned_by"]);
         Assert.Equal(HttpStatusCode.NotFound, none.StatusCode);
         Assert.Equal("model_not_found", (string?)(await none.ErrorAsync())["code"]);
+    }
+
+    private static async Task<string> ReadToEndAsync(NetworkStream stream)
+    {
+        try
+        {
+            using var reader = new StreamReader(stream);
+            return await reader.ReadToEndAsync(TestContext.Current.CancellationToken);
+        }
+        catch (IOException)
+        {
+            // A reset is an answer too.
+            return "";
+        }
     }
 }

@@ -1,0 +1,130 @@
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using OrleansGateway.Edge;
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Edge.Idempotency;
+using OrleansGateway.Tests.Shared;
+using Xunit;
+
+namespace OrleansGateway.Tests.Unit.Edge.Http;
+
+public sealed class HttpTests
+{
+    [Theory]
+    [InlineData(0, "0ms")]
+    [InlineData(20, "20ms")]
+    [InlineData(1000, "1s")]
+    [InlineData(1500, "1.5s")]
+    [InlineData(360_000, "6m0s")]
+    [InlineData(3_723_004, "1h2m3.004s")]
+    public void Duration_AnyLength_IsWrittenAsOpenAIDoes(long ms, string text) => Assert.Equal(text, RateHeaders.Duration(ms));
+
+    [Theory]
+    [InlineData("203.0.113.1", "198.51.100.1", "203.0.113.1")]
+    [InlineData("10.0.0.1", null, "10.0.0.1")]
+    [InlineData("10.0.0.1", "198.51.100.1", "198.51.100.1")]
+    [InlineData("10.0.0.1", "198.51.100.1, 203.0.113.9", "203.0.113.9")]
+    [InlineData("10.0.0.1", "198.51.100.1, 203.0.113.9, 10.1.2.3", "203.0.113.9")]
+    [InlineData("10.0.0.1", "10.9.9.9, 192.0.2.7", "10.9.9.9")]
+    [InlineData("10.0.0.1", "198.51.100.1, nonsense", "10.0.0.1")]
+    [InlineData("10.0.0.1", "203.0.113.9:5000", "203.0.113.9")]
+    [InlineData("10.0.0.1", "[2001:db8::1]:443", "2001:db8::1")]
+    [InlineData("::ffff:10.0.0.1", "::ffff:203.0.113.9", "203.0.113.9")]
+    public void Of_ForwardedAddresses_BelievesOnlyTrustedProxies(string peer, string? forwarded, string expected)
+    {
+        var context = new DefaultHttpContext();
+        context.Connection.RemoteIpAddress = IPAddress.Parse(peer);
+        if (forwarded is not null)
+        {
+            context.Request.Headers["X-Forwarded-For"] = forwarded;
+        }
+
+        Assert.Equal(expected, new ClientAddress(["10.0.0.0/8", "192.0.2.7"]).Of(context));
+    }
+
+    [Fact]
+    public void Of_NoProxyTrusted_IgnoresTheHeader()
+    {
+        var context = new DefaultHttpContext();
+        context.Connection.RemoteIpAddress = IPAddress.Loopback;
+        context.Request.Headers["X-Forwarded-For"] = "203.0.113.9";
+
+        Assert.Equal("127.0.0.1", new ClientAddress([]).Of(context));
+    }
+
+    [Fact]
+    public void Validate_BadSettings_AreAllNamedAtOnce()
+    {
+        var options = new EdgeOptions { MaxBodyBytes = 1, MaxAttempts = 0 };
+        options.TrustedProxies.Add("everyone");
+
+        var failures = new EdgeOptionsValidator().Validate(null, options).Failures!.ToList();
+
+        Assert.Equal(3, failures.Count);
+        Assert.Contains(failures, failure => failure.StartsWith("Edge:MaxBodyBytes is 1;", StringComparison.Ordinal));
+        Assert.Contains(failures, failure => failure.StartsWith("Edge:MaxAttempts is 0;", StringComparison.Ordinal));
+        Assert.Contains(failures, failure => failure.Contains("'everyone'", StringComparison.Ordinal));
+        Assert.True(new EdgeOptionsValidator().Validate(null, new EdgeOptions()).Succeeded);
+    }
+
+    [Fact]
+    public void Keep_MoreThanFits_ForgetsTheOldest()
+    {
+        var clock = new FakeTimeProvider();
+        var cache = new AnswerCache(bytesMax: 800, clock);
+        for (var i = 0; i < 10; i++)
+        {
+            cache.Keep($"r{i}", new byte[100], i);
+        }
+
+        cache.Keep("too large", new byte[101], 1);
+
+        Assert.Null(cache.Find("r1"));
+        Assert.Equal(2, cache.Find("r2")!.CostNanos);
+        Assert.Null(cache.Find("too large"));
+        clock.Advance(TimeSpan.FromHours(24.1));
+        Assert.Null(cache.Find("r9"));
+    }
+
+    [Fact]
+    public void Tick_LimitsAndSignsOfLife_ComeWhenTheyAreDue()
+    {
+        var clock = new FakeTimeProvider();
+        using var watchdog = new Watchdog(clock);
+        var watched = new Watched();
+        var watch = watchdog.Start(watched, totalMs: 10_000);
+
+        watch.Limit(1000);
+        watch.KeepAliveIn(500);
+        clock.Advance(TimeSpan.FromMilliseconds(600));
+        Assert.True(watched.KeepAlives > 0);
+        watch.NoKeepAlive();
+        Assert.Equal((0, 0), (watched.TimeOuts, watched.TotalTimeOuts));
+        clock.Advance(TimeSpan.FromMilliseconds(600));
+        Assert.True(watched.TimeOuts > 0);
+        watch.NoLimit();
+        clock.Advance(TimeSpan.FromSeconds(9));
+        Assert.True(watched.TotalTimeOuts > 0);
+        watchdog.End(watch);
+        var last = watched.TotalTimeOuts;
+        clock.Advance(TimeSpan.FromSeconds(9));
+        Assert.Equal(last, watched.TotalTimeOuts);
+    }
+
+    private sealed class Watched : IWatched
+    {
+        public int TimeOuts { get; private set; }
+
+        public int TotalTimeOuts { get; private set; }
+
+        public int KeepAlives { get; private set; }
+
+        public void TimedOut(bool isTotal) => _ = isTotal ? TotalTimeOuts++ : TimeOuts++;
+
+        public void KeepAlive() => KeepAlives++;
+
+        public void GatewayStopping()
+        {
+        }
+    }
+}
