@@ -42,6 +42,8 @@ internal sealed class AccountWorld : IDisposable
 
     public IAccountGrain Grain => Silo.Grain;
 
+    public int NextSilo { get; set; }
+
     public LedgerModelAccount Rows => Ledger[AccountId];
 
     public AccountRow Row => Rows.Row;

@@ -29,7 +29,7 @@ internal sealed class Silo : ISoleGateway, IDisposable
         services.AddSingleton(_journal);
         services.AddSingleton<ISoleGateway>(this);
         services.AddSingleton(world.Options(process));
-        services.AddSingleton<RandomSource>(new ProcessRandom(process));
+        services.AddSingleton<RandomSource>(new SiloRandom(world.NextSilo++));
         services.AddEmbeddedGrains(options =>
         {
             options.GrainClasses.Add(typeof(AccountGrain));
@@ -67,15 +67,15 @@ internal sealed class Silo : ISoleGateway, IDisposable
         _journal.Dispose();
     }
 
-    /// <summary>Numbers, so that ids differ between processes and runs repeat.</summary>
-    private sealed class ProcessRandom(string process) : RandomSource
+    /// <summary>Numbers, so that ids differ between silos and runs repeat.</summary>
+    private sealed class SiloRandom(int silo) : RandomSource
     {
         private int _next;
 
         public override void Fill(Span<byte> bytes)
         {
             bytes.Clear();
-            System.Text.Encoding.UTF8.GetBytes(process, bytes);
+            BitConverter.TryWriteBytes(bytes, silo);
             BitConverter.TryWriteBytes(bytes[^4..], ++_next);
         }
     }
