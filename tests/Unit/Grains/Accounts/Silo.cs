@@ -1,7 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using Orleans;
 using Orleans.Embedded;
 using OrleansGateway.Grains.Accounts;
@@ -21,9 +20,9 @@ internal sealed class Silo : ISoleGateway, IDisposable
     public Silo(AccountWorld world, string process)
     {
         _world = world;
-        _journal = new Journal(world.Ledger, world.Clock, world.Scheduler, new JournalOptions(), NullLogger<Journal>.Instance);
+        _journal = new Journal(world.Ledger, world.Clock, world.Scheduler, new JournalOptions(), new Logger<Journal>(world.Logs));
         var services = new ServiceCollection();
-        services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.None));
+        services.AddSingleton<ILoggerFactory>(world.Logs);
         services.AddSingleton<TimeProvider>(world.Clock);
         services.AddSingleton<ILedger>(world.Ledger);
         services.AddSingleton(_journal);
