@@ -82,7 +82,7 @@ internal sealed class Key
         {
             if (!TryParseNetwork(address, out _))
             {
-                return $"'{address}' is neither an address nor a network such as 10.1.0.0/16 (the bits after the prefix are zero)";
+                return $"'{address}' is neither an address nor a network such as 10.1.0.0/16";
             }
         }
 

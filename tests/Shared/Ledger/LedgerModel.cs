@@ -18,7 +18,7 @@ internal enum LedgerMethod
 internal sealed record LedgerCall(LedgerMethod Method, string AccountId, ImmutableArray<AccountBatch> Batches);
 
 /// <summary>What becomes of one try.</summary>
-internal enum LedgerFault
+public enum LedgerFault
 {
     None,
     /// <summary>The connection breaks, and the statement never ran.</summary>

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using OrleansGateway.Grains.Accounts;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Accounts;
@@ -26,6 +27,7 @@ internal sealed class AccountWorld : IDisposable
     {
         Scheduler = new SeededScheduler(seed);
         Options = options ?? (static process => new AccountOptions { ProcessId = process });
+        Logs = new LoggerFactory([Alarms]);
         Silo = AddSilo("p1");
     }
 
@@ -41,6 +43,13 @@ internal sealed class AccountWorld : IDisposable
     public Silo Silo { get; }
 
     public IAccountGrain Grain => Silo.Grain;
+
+    public int NextSilo { get; set; }
+
+    /// <summary>What silos tell at the level critical.</summary>
+    public Alarms Alarms { get; } = new();
+
+    public LoggerFactory Logs { get; }
 
     public LedgerModelAccount Rows => Ledger[AccountId];
 
@@ -230,6 +239,7 @@ internal sealed class AccountWorld : IDisposable
             silo.Dispose();
         }
 
+        Logs.Dispose();
         if (Ledger.Accounts.Any())
         {
             Rows.Verify();
@@ -240,6 +250,9 @@ internal sealed class AccountWorld : IDisposable
 /// <summary>A call to a grain that may still wait.</summary>
 internal sealed class Call<T>(Task<T> task)
 {
+    /// <summary>Whether it is over, with an answer or an error.</summary>
+    public bool IsOver => task.IsCompleted;
+
     public bool IsAnswered => task.IsCompletedSuccessfully;
 
     public Exception? Error => task.Exception?.InnerException;

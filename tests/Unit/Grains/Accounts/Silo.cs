@@ -1,7 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using Orleans;
 using Orleans.Embedded;
 using OrleansGateway.Grains.Accounts;
@@ -21,15 +20,15 @@ internal sealed class Silo : ISoleGateway, IDisposable
     public Silo(AccountWorld world, string process)
     {
         _world = world;
-        _journal = new Journal(world.Ledger, world.Clock, world.Scheduler, new JournalOptions(), NullLogger<Journal>.Instance);
+        _journal = new Journal(world.Ledger, world.Clock, world.Scheduler, new JournalOptions(), new Logger<Journal>(world.Logs));
         var services = new ServiceCollection();
-        services.AddLogging(logging => logging.SetMinimumLevel(LogLevel.None));
+        services.AddSingleton<ILoggerFactory>(world.Logs);
         services.AddSingleton<TimeProvider>(world.Clock);
         services.AddSingleton<ILedger>(world.Ledger);
         services.AddSingleton(_journal);
         services.AddSingleton<ISoleGateway>(this);
         services.AddSingleton(world.Options(process));
-        services.AddSingleton<RandomSource>(new ProcessRandom(process));
+        services.AddSingleton<RandomSource>(new SiloRandom(world.NextSilo++));
         services.AddEmbeddedGrains(options =>
         {
             options.GrainClasses.Add(typeof(AccountGrain));
@@ -67,15 +66,15 @@ internal sealed class Silo : ISoleGateway, IDisposable
         _journal.Dispose();
     }
 
-    /// <summary>Numbers, so that ids differ between processes and runs repeat.</summary>
-    private sealed class ProcessRandom(string process) : RandomSource
+    /// <summary>Numbers, so that ids differ between silos and runs repeat.</summary>
+    private sealed class SiloRandom(int silo) : RandomSource
     {
         private int _next;
 
         public override void Fill(Span<byte> bytes)
         {
             bytes.Clear();
-            System.Text.Encoding.UTF8.GetBytes(process, bytes);
+            BitConverter.TryWriteBytes(bytes, silo);
             BitConverter.TryWriteBytes(bytes[^4..], ++_next);
         }
     }

@@ -1,0 +1,181 @@
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Tests.Shared.Ledger;
+using Xunit;
+
+namespace OrleansGateway.Tests.Unit.Grains.Accounts;
+
+/// <summary>The rules of keys, their order, and their spend caps.</summary>
+public sealed class KeyRuleTests
+{
+    private static AdmitOutcome Admit(AccountWorld world, Func<AdmitRequest, AdmitRequest>? change = null)
+    {
+        var request = AccountWorld.Request("h", 10, tokens: 5);
+        return world.Run(() => world.Grain.AdmitAsync(change?.Invoke(request) ?? request)).Outcome;
+    }
+
+    [Fact]
+    public void Admit_EveryRuleBroken_TheFirstOneTells()
+    {
+        var broken = AccountWorld.Key with
+        {
+            Status = KeyStatus.Disabled,
+            ExpiresAt = DateTimeOffset.UnixEpoch,
+            Models = ["other"],
+            Addresses = ["192.168.0.0/16"],
+            Caps = new SpendCaps(0, null, null, null),
+            Limits = new RateLimits(null, 1, null),
+        };
+        using var world = AccountWorld.With(5);
+        world.Admit("uses up the limit", 0, tokens: 1);
+        world.SetKey(broken);
+        world.SetStatus(AccountStatus.Suspended);
+        AdmitOutcome WithKey(Func<KeySettings, KeySettings> change)
+        {
+            broken = change(broken);
+            world.SetKey(broken);
+            return Admit(world);
+        }
+
+        Assert.Equal(AdmitOutcome.UnknownKey, Admit(world, r => r with { KeyId = "nokey", KeyHash = default }));
+        Assert.Equal(AdmitOutcome.UnknownKey, Admit(world, r => r with { KeyHash = default }));
+        Assert.Equal(AdmitOutcome.KeyDisabled, Admit(world));
+        Assert.Equal(AdmitOutcome.KeyExpired, WithKey(k => k with { Status = KeyStatus.Active }));
+        Assert.Equal(AdmitOutcome.AccountSuspended, WithKey(k => k with { ExpiresAt = null }));
+        world.SetStatus(AccountStatus.Active);
+        Assert.Equal(AdmitOutcome.ModelNotAllowed, Admit(world));
+        Assert.Equal(AdmitOutcome.AddressNotAllowed, WithKey(k => k with { Models = ["other", "model"] }));
+        Assert.Equal(AdmitOutcome.SpendCapReached, WithKey(k => k with { Addresses = ["192.168.0.0/16", "10.0.0.1"] }));
+        world.Admit("takes the token", 0, tokens: 1);
+        Assert.Equal(AdmitOutcome.TokenRateLimited, WithKey(k => k with { Caps = SpendCaps.None }));
+        Assert.Equal(AdmitOutcome.InsufficientFunds, WithKey(k => k with { Limits = RateLimits.None }));
+        world.SetStatus(AccountStatus.Closed);
+        Assert.Equal(AdmitOutcome.AccountClosed, Admit(world));
+    }
+
+    [Fact]
+    public void Admit_AtItsExpiry_IsExpired()
+    {
+        using var world = AccountWorld.With(100);
+        world.SetKey(AccountWorld.Key with { ExpiresAt = world.Clock.GetUtcNow().AddSeconds(10) });
+        world.Pass(9);
+        Assert.Equal(AdmitOutcome.Admitted, Admit(world));
+        world.Pass(1);
+
+        Assert.Equal(AdmitOutcome.KeyExpired, Admit(world, r => r with { HoldId = "i" }));
+    }
+
+    [Theory]
+    [InlineData("10.1.0.0/16", "10.1.255.255", true)]
+    [InlineData("10.1.0.0/16", "10.2.0.0", false)]
+    [InlineData("10.1.2.3", "10.1.2.3", true)]
+    [InlineData("10.1.2.3", "10.1.2.4", false)]
+    [InlineData("10.1.2.3", "::ffff:10.1.2.3", true)]
+    [InlineData("2001:db8::/32", "2001:db8:1::5", true)]
+    [InlineData("2001:db8::/32", "2001:db9::5", false)]
+    [InlineData("2001:db8::/32", "10.1.2.3", false)]
+    [InlineData("0.0.0.0/0", "nonsense", false)]
+    public void Admit_AddressList_AllowsWhatIsInIt(string allowed, string client, bool isAdmitted)
+    {
+        using var world = AccountWorld.With(100);
+        world.SetKey(AccountWorld.Key with { Addresses = [allowed] });
+
+        Assert.Equal(
+            isAdmitted ? AdmitOutcome.Admitted : AdmitOutcome.AddressNotAllowed, Admit(world, r => r with { ClientAddress = client }));
+    }
+
+    [Fact]
+    public void Admit_Cap_CountsWhatIsSpentHeldAndWouldBeHeld()
+    {
+        using var world = AccountWorld.With(10_000, new SpendCaps(100, null, null, null));
+        world.Admit("spent", 50);
+        world.Settle("spent", 50, 30);
+        world.Admit("held", 40);
+
+        var refused = world.Admit("over", 31);
+
+        Assert.Equal((AdmitOutcome.SpendCapReached, LimitScope.Key), (refused.Outcome, refused.Scope));
+        Assert.True(world.Admit("just", 30).IsAdmitted);
+        Assert.True(world.Admit("nothing", 0).IsAdmitted);
+    }
+
+    [Fact]
+    public void Admit_CapDoesNotCoverMost_HoldsLeast()
+    {
+        using var world = AccountWorld.With(10_000, new SpendCaps(100, null, null, null));
+
+        Assert.Equal(60, world.Admit("h", most: 101, least: 60).TotalNanos);
+    }
+
+    [Fact]
+    public void Admit_CapWhileASettlementIsOnItsWay_CountsTheHold()
+    {
+        using var world = AccountWorld.With(10_000, new SpendCaps(100, null, null, null));
+        world.Admit("h", 80);
+        var gate = world.HoldBack(LedgerMethod.Commit);
+        _ = world.StartSettle("h", 80, 10);
+
+        Assert.Equal(AdmitOutcome.SpendCapReached, world.Admit("i", 21).Outcome);
+        gate.Open();
+        world.RunUntilIdle();
+        Assert.True(world.Admit("i", 90).IsAdmitted);
+    }
+
+    [Theory]
+    [InlineData("day", 10.0, 14.0)]
+    [InlineData("week", 24.0, 6 * 24.0)]
+    [InlineData("month", 24.0 * 20, 24.0 * 11)]
+    public void Admit_WindowCap_IsFreshInTheNextWindow(string window, double hoursWithin, double hoursToNext)
+    {
+        // The clock starts on Tuesday 2030-01-01; weeks begin on Monday, months on their first.
+        var caps = new SpendCaps(null, window == "day" ? 100 : null, window == "week" ? 100 : null, window == "month" ? 100 : null);
+        using var world = AccountWorld.With(10_000, caps);
+        world.Admit("h", 100);
+        world.Settle("h", 100, 100);
+        world.Pass(TimeSpan.FromHours(hoursWithin) - TimeSpan.FromSeconds(1));
+        Assert.Equal(AdmitOutcome.SpendCapReached, world.Admit("i", 1).Outcome);
+        var untilNext = window == "week" ? TimeSpan.FromDays(6) - TimeSpan.FromHours(hoursWithin) : TimeSpan.FromHours(hoursToNext);
+        world.Pass(untilNext);
+        Assert.Equal(AdmitOutcome.SpendCapReached, world.Admit("i", 1).Outcome);
+        world.Pass(1);
+
+        Assert.True(world.Admit("i", 100).IsAdmitted);
+    }
+
+    [Fact]
+    public void Settle_AcrossMidnight_SpendsInTheDayInWhichItFalls()
+    {
+        using var world = AccountWorld.With(10_000, new SpendCaps(null, 100, null, null));
+        world.Pass(TimeSpan.FromHours(24) - TimeSpan.FromSeconds(5));
+        world.Admit("h", 70);
+        world.Pass(10);
+        world.Settle("h", 70, 70);
+
+        Assert.Equal(AdmitOutcome.SpendCapReached, world.Admit("i", 31).Outcome);
+        var spend = world.Rows.Keys[AccountWorld.KeyId].Spend;
+        Assert.Equal(
+            (new DateOnly(2030, 1, 2), 70L, new DateOnly(2029, 12, 31), new DateOnly(2030, 1, 1)),
+            (spend.Day, spend.DayNanos, spend.Week, spend.Month));
+    }
+
+    [Fact]
+    public void Caps_AreKnownToTheNextActivation()
+    {
+        using var world = AccountWorld.With(10_000, new SpendCaps(100, null, null, null));
+        world.Admit("h", 70);
+        world.Settle("h", 70, 70);
+        var next = world.AddSilo("p2");
+
+        Assert.Equal(
+            AdmitOutcome.SpendCapReached, world.Run(() => next.Grain.AdmitAsync(AccountWorld.Request("i", 31))).Outcome);
+    }
+
+    [Fact]
+    public void Admit_KeyThatShowsCosts_SaysSo()
+    {
+        using var world = AccountWorld.With(100);
+        Assert.False(world.Admit("h", 1).ShowCost);
+        world.SetKey(AccountWorld.Key with { ShowCost = true });
+
+        Assert.True(world.Admit("i", 1).ShowCost);
+    }
+}
