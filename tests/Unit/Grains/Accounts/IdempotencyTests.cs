@@ -145,7 +145,7 @@ public sealed class IdempotencyTests
         Assert.Equal(0, world.View.OpenHolds);
         Assert.Equal(AdmitOutcome.IdempotencyRunning, Admit(world, "i").Outcome);
 
-        world.Pass(TimeSpan.FromMinutes(31));
+        world.Pass(TimeSpan.FromMinutes(61));
 
         Assert.True(Admit(world, "i").IsAdmitted);
     }
