@@ -240,6 +240,27 @@ public sealed class IdempotencyTests
     }
 
     [Fact]
+    public void Start_ActivationStepsDownBeforeItIsQueued_IsRetry()
+    {
+        var outcomes = new HashSet<AdmitOutcome>();
+        for (var seed = 0; seed < 40; seed++)
+        {
+            using var world = new AccountWorld(seed);
+            world.Run(() => world.Grain.CreateAsync(new CreateRequest("", RateLimits.None)));
+            world.Move(EntryKind.Topup, "t", 1000);
+            world.SetKey(AccountWorld.Key);
+            var gate = world.HoldBack(LedgerMethod.Commit);
+            var call = world.Start(() => world.Grain.AdmitAsync(Request("h")));
+            gate.Open();
+            _ = world.Start(() => world.Grain.AdmitAsync(AccountWorld.Request("i", 0, epoch: 9)));
+
+            outcomes.Add(call.Answer.Outcome);
+        }
+
+        Assert.Contains(AdmitOutcome.Retry, outcomes);
+    }
+
+    [Fact]
     public void Start_Fenced_IsRetry()
     {
         using var world = AccountWorld.With(1000);
