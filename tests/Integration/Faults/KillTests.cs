@@ -1,0 +1,47 @@
+using OrleansGateway.Tests.Integration.Gateway;
+using OrleansGateway.Tests.Integration.Postgres;
+using Xunit;
+
+namespace OrleansGateway.Tests.Integration.Faults;
+
+/// <summary>The gateway's process ends under load, killed or asked to.</summary>
+[Collection(FaultsCollection.Name)]
+public sealed class KillTests(PostgresServer server)
+{
+    [Fact]
+    public async Task Gateway_KilledUnderLoadAndStartedAgain_KeepsItsBooks()
+    {
+        await using var run = await FaultRun.StartAsync(server, "SIGKILL and restart");
+        for (var round = 0; round < FaultRun.Rounds(4); round++)
+        {
+            await run.Load.EventsAsync(run.Random.Next(100, 6000));
+            run.Gateway.Process.Signal(GatewayProcess.SigKill);
+            await run.Gateway.StartGatewayAsync();
+            await run.Load.CompletedAsync(20);
+        }
+
+        await run.FinishAsync(run.Gateway.Process);
+    }
+
+    [Fact]
+    public async Task Gateway_StoppedUnderLoad_EndsWhatRunsAndKeepsItsBooks()
+    {
+        await using var run = await FaultRun.StartAsync(server, "SIGTERM under load");
+        for (var round = 0; round < FaultRun.Rounds(2); round++)
+        {
+            await run.Load.EventsAsync(run.Random.Next(500, 3000));
+            run.Gateway.Process.Signal(GatewayProcess.SigTerm);
+            Assert.Equal(0, await run.Gateway.Process.EndAsync());
+            await using (var command = run.Gateway.DataSource.CreateCommand("SELECT sum(reserved + quarantined)::bigint FROM account"))
+            {
+                Assert.Equal(0L, await command.ExecuteScalarAsync(TestContext.Current.CancellationToken));
+            }
+
+            await run.Gateway.StartGatewayAsync();
+            await run.Load.CompletedAsync(20);
+        }
+
+        await run.FinishAsync(run.Gateway.Process);
+        Assert.DoesNotContain(run.Load.Sent, sent => sent is { Fate: Fate.Cut, HasLeft: false });
+    }
+}
