@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using OrleansGateway.Grains.Accounts;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Ledger;
@@ -152,6 +153,29 @@ public sealed class FlightTests
         Assert.Equal((MoveOutcome.Moved, 7L), (move.Answer.Outcome, world.Ledger[OtherId].Row.Balance));
         Assert.Equal(1, world.Ledger[OtherId].Row.Epoch);
         Assert.Equal(SettleOutcome.Committed, world.Settle("h", 100, 60).Outcome);
+        Assert.Equal(2, world.Row.Epoch);
+    }
+
+    [Fact]
+    public void Bug_WhileAFlightLands_StepsDownAndNobodyWaitsForEver()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Admit("a", 100);
+        world.Admit("b", 100);
+        var gate = world.HoldBack(LedgerMethod.Commit);
+        _ = world.StartMove(EntryKind.Bonus, "gathers", 1);
+        var short1 = world.StartSettle("a", 100, 5000);
+        var after = world.StartSettle("b", 100, 50);
+
+        // A shortfall is logged as an error, in the midst of the landing.
+        world.Alarms.BreaksAt = LogLevel.Error;
+        gate.Open();
+        world.RunUntilIdle();
+
+        Assert.Equal((SettleOutcome.Retry, SettleOutcome.Retry), (short1.Answer.Outcome, after.Answer.Outcome));
+        Assert.Contains("broke a rule", Assert.Single(world.Alarms.Messages), StringComparison.Ordinal);
+        Assert.Equal(SettleOutcome.Committed, world.Settle("a", 100, 5000).Outcome);
+        Assert.Equal(SettleOutcome.Committed, world.Settle("b", 100, 50).Outcome);
         Assert.Equal(2, world.Row.Epoch);
     }
 
