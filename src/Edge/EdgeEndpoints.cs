@@ -58,7 +58,9 @@ public static partial class EdgeEndpoints
             context.Response.Headers["x-request-id"] = requestId;
             try
             {
-                await handle(context, requestId);
+                await (RequestHeaders.AreTooLong(context.Request.Headers)
+                    ? ErrorReply.WriteAsync(context, new Refusal(RequestHeaders.TooLong))
+                    : handle(context, requestId));
             }
             catch (Exception exception)
             {

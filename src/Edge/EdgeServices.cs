@@ -58,6 +58,9 @@ public static class EdgeServices
         {
             kestrel.AddServerHeader = false;
 
+            // The relay refuses headers that are too long itself, with a body that clients understand; the server only from here on.
+            kestrel.Limits.MaxRequestHeadersTotalSize = 8 * RequestHeaders.MaxBytes;
+
             // How long a client may leave an answer unread is the relay's own limit; a slow reader is not a dead one.
             kestrel.Limits.MinResponseDataRate = null;
         });

@@ -18,7 +18,7 @@ return await StartUp.GuardAsync(async () =>
     builder.Services.AddCatalog();
     builder.Services.AddOperatorApi();
     builder.Services.AddSigningSecret();
-    builder.Services.AddEdge(builder.Configuration);
+    builder.Services.AddRelay(builder.Configuration);
 
     await using var app = builder.Build();
     await app.Services.CheckAsync();

@@ -15,7 +15,6 @@ public sealed partial class AccountGrain
     private Departure? _departure;
 
     private Task _flying = Task.CompletedTask;
-    private bool _isFlying;
     private long _flightNumber;
 
     /// <summary>By how much the reserve was last extended, nanos: below half of it, it is extended again.</summary>
@@ -72,10 +71,8 @@ public sealed partial class AccountGrain
 
     private void RequestFlight()
     {
-        if (!_isFlying && !_isOver)
+        if (_flying.IsCompleted && !_isOver)
         {
-            // Not told by the task: a flight that is answered at once lands before the task is assigned.
-            _isFlying = true;
             _flying = FlyAsync();
         }
     }
@@ -83,6 +80,8 @@ public sealed partial class AccountGrain
     /// <summary>Sends flights one after another while there is reason to.</summary>
     private async Task FlyAsync()
     {
+        // In a turn of its own: whoever asks for a flight is in the middle of something that a landing could change.
+        await Task.Yield();
         Departure? departure = null;
         try
         {
@@ -107,10 +106,6 @@ public sealed partial class AccountGrain
             }
 
             StepDown();
-        }
-        finally
-        {
-            _isFlying = false;
         }
     }
 

@@ -83,7 +83,7 @@ public sealed partial class AccountGrain
         var isOpen = hold.Closing is null && _holds.ContainsKey(hold.Id);
 
         // A message about the hold that is here shows that its edge lives: its answer starts the lease afresh, or settles.
-        if (!isOpen || hold.LeaseEnd > Now || _quarantineEnd is not null || _turns.IsBusy(hold.Id))
+        if (!isOpen || hold.LeaseEnd > Now || _turns.IsBusy(hold.Id))
         {
             return hold;
         }

@@ -95,6 +95,13 @@ internal static class GatewayBuilder
         services.AddHostedService<CatalogWatch>();
     }
 
+    /// <summary>The relay; how long a stop waits for its requests is the gateway's setting.</summary>
+    public static void AddRelay(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddEdge(configuration);
+        services.AddOptions<EdgeOptions>().Configure<IOptions<GatewayOptions>>((edge, gateway) => edge.StopWaitMs = gateway.Value.StopSeconds * 1000);
+    }
+
     /// <summary>The operator API.</summary>
     public static void AddOperatorApi(this IServiceCollection services)
     {

@@ -177,6 +177,19 @@ public sealed class RefusalTests
         await response.ErrorAsync();
     }
 
+    [Fact]
+    public async Task Post_HeadersTooLong_Is431()
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+
+        using var response = await edge.PostAsync(
+            EdgeFixture.Body(), request => request.Headers.TryAddWithoutValidation("x-long", new string('x', 33 * 1024)));
+
+        Assert.Equal(431, (int)response.StatusCode);
+        Assert.Equal("request_header_fields_too_large", (string?)(await response.ErrorAsync())["code"]);
+        Assert.Empty(edge.Account.Admitted);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(256)]

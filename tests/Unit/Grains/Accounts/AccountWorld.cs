@@ -23,8 +23,9 @@ internal sealed class AccountWorld : IDisposable
 
     private readonly List<Silo> _silos = [];
 
-    public AccountWorld(int seed = 1, Func<string, AccountOptions>? options = null)
+    public AccountWorld(int seed = 1, Func<string, AccountOptions>? options = null, TaskScheduler? journalScheduler = null)
     {
+        JournalScheduler = journalScheduler;
         Scheduler = new SeededScheduler(seed);
         Options = options ?? (static process => new AccountOptions { ProcessId = process });
         Logs = new LoggerFactory([Alarms]);
@@ -32,6 +33,9 @@ internal sealed class AccountWorld : IDisposable
     }
 
     public SeededScheduler Scheduler { get; }
+
+    /// <summary>Where journals run, if not with everything else.</summary>
+    public TaskScheduler? JournalScheduler { get; }
 
     public FakeTimeProvider Clock { get; } = new();
 
@@ -67,9 +71,14 @@ internal sealed class AccountWorld : IDisposable
 
     /// <summary>An account with money and a key, activated.</summary>
     public static AccountWorld With(
-        long balance, SpendCaps? caps = null, RateLimits? keyLimits = null, RateLimits? limits = null, AccountOptions? options = null)
+        long balance,
+        SpendCaps? caps = null,
+        RateLimits? keyLimits = null,
+        RateLimits? limits = null,
+        AccountOptions? options = null,
+        TaskScheduler? journalScheduler = null)
     {
-        var world = new AccountWorld(options: options is null ? null : _ => options);
+        var world = new AccountWorld(options: options is null ? null : _ => options, journalScheduler: journalScheduler);
         Assert.Equal(ChangeOutcome.Done, world.Run(() => world.Grain.CreateAsync(new CreateRequest("Test", limits ?? RateLimits.None))).Outcome);
         if (balance > 0)
         {

@@ -310,16 +310,23 @@ public sealed class AdmissionTests
     }
 
     [Fact]
-    public void Admit_AfterACreditOfLittle_ExtendsWithoutEnd()
+    public void Reserve_LittleIsFree_ABlockIsNeverNothing()
     {
-        // A block of an eighth of five nanos is still a block.
-        using var world = AccountWorld.With(24);
-        world.Admit("h", 3);
-        world.Settle("h", 3, 0);
-        world.Move(EntryKind.Refund, "out", -24);
-        world.Move(EntryKind.Topup, "in", 5);
+        using var world = AccountWorld.With(20);
+        world.Silo.Stop();
+        var next = world.AddSilo("p2");
+        world.Run(() => next.Grain.ShowAsync());
+        Assert.Equal(2, world.Row.Reserved);
+        var calls = world.Ledger.Calls.Count;
+        world.Ledger.Fault = _ => world.Ledger.Calls.Count > calls + 50 ? LedgerFault.LostBefore : LedgerFault.None;
 
-        Assert.True(world.Admit("i", 5).IsAdmitted);
-        Assert.Equal(5, world.Row.Reserved);
+        // Nothing was held yet, so a block is an eighth of what is free.
+        foreach (var amount in (long[])[-20, 5])
+        {
+            world.Run(() => next.Grain.MoveAsync(new MoveRequest(0, EntryKind.Adjustment, $"{amount}", amount)));
+        }
+
+        Assert.Equal(1, world.Row.Reserved);
+        Assert.InRange(world.Ledger.Calls.Count, calls, calls + 8);
     }
 }

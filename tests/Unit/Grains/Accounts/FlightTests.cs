@@ -171,6 +171,35 @@ public sealed class FlightTests
         Assert.Equal(SettleOutcome.Retry, settle.Answer.Outcome);
     }
 
+    [Fact]
+    public void Flight_AnsweredAtOnce_LandsInATurnOfItsOwn()
+    {
+        using var world = AccountWorld.With(10_000, journalScheduler: new InlineScheduler());
+        world.Admit("renewed", 100);
+        world.Admit("let go", 100);
+        world.Renew("renewed", 100, 40);
+        for (var i = 0; i < 20; i++)
+        {
+            Assert.True(world.Admit($"h{i}", 400).IsAdmitted);
+            Assert.Equal(SettleOutcome.Committed, world.Settle($"h{i}", 400, 10).Outcome);
+        }
+
+        world.Pass(20);
+
+        Assert.Equal((0, 1L, 9760L), (world.View.OpenHolds, world.View.Epoch, world.Row.Balance));
+        Assert.Empty(world.Alarms.Messages);
+    }
+
+    /// <summary>Runs what is queued before the one who queues it goes on.</summary>
+    private sealed class InlineScheduler : TaskScheduler
+    {
+        protected override void QueueTask(Task task) => TryExecuteTask(task);
+
+        protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => false;
+
+        protected override IEnumerable<Task> GetScheduledTasks() => [];
+    }
+
     private static AccountBatch Topup(AccountRow row, string reference, long amount) => new()
     {
         AccountId = row.AccountId,

@@ -145,7 +145,7 @@ public sealed class IdempotencyTests
         Assert.Equal(0, world.View.OpenHolds);
         Assert.Equal(AdmitOutcome.IdempotencyRunning, Admit(world, "i").Outcome);
 
-        world.Pass(TimeSpan.FromMinutes(31));
+        world.Pass(TimeSpan.FromMinutes(61));
 
         Assert.True(Admit(world, "i").IsAdmitted);
     }
@@ -237,6 +237,27 @@ public sealed class IdempotencyTests
         Assert.True(call.Answer.IsAdmitted);
         world.Pass(14);
         Assert.Equal(1, world.View.OpenHolds);
+    }
+
+    [Fact]
+    public void Start_ActivationStepsDownBeforeItIsQueued_IsRetry()
+    {
+        var outcomes = new HashSet<AdmitOutcome>();
+        for (var seed = 0; seed < 40; seed++)
+        {
+            using var world = new AccountWorld(seed);
+            world.Run(() => world.Grain.CreateAsync(new CreateRequest("", RateLimits.None)));
+            world.Move(EntryKind.Topup, "t", 1000);
+            world.SetKey(AccountWorld.Key);
+            var gate = world.HoldBack(LedgerMethod.Commit);
+            var call = world.Start(() => world.Grain.AdmitAsync(Request("h")));
+            gate.Open();
+            _ = world.Start(() => world.Grain.AdmitAsync(AccountWorld.Request("i", 0, epoch: 9)));
+
+            outcomes.Add(call.Answer.Outcome);
+        }
+
+        Assert.Contains(AdmitOutcome.Retry, outcomes);
     }
 
     [Fact]

@@ -27,6 +27,7 @@ internal sealed class RandomWalk : IDisposable
     private Silo _current;
     private TimeSpan _renewedAt;
     private long _epochSeen;
+    private long _checkedVersion;
 
     public RandomWalk(int seed)
     {
@@ -351,6 +352,12 @@ internal sealed class RandomWalk : IDisposable
     private void Check()
     {
         Assert.Empty(_world.Alarms.Messages);
+        if (_world.Row.Version == _checkedVersion)
+        {
+            return;
+        }
+
+        _checkedVersion = _world.Row.Version;
         _world.Rows.Verify();
         foreach (var row in _world.Rows.Entries.Where(static e => e.ClosedBy == ClosedBy.Lease))
         {

@@ -20,7 +20,7 @@ internal sealed class Silo : ISoleGateway, IDisposable
     public Silo(AccountWorld world, string process)
     {
         _world = world;
-        _journal = new Journal(world.Ledger, world.Clock, world.Scheduler, new JournalOptions(), new Logger<Journal>(world.Logs));
+        _journal = new Journal(world.Ledger, world.Clock, world.JournalScheduler ?? world.Scheduler, new JournalOptions(), new Logger<Journal>(world.Logs));
         var services = new ServiceCollection();
         services.AddSingleton<ILoggerFactory>(world.Logs);
         services.AddSingleton<TimeProvider>(world.Clock);

@@ -1,0 +1,28 @@
+using Microsoft.AspNetCore.Http;
+using OrleansGateway.Protocols.OpenAI;
+
+namespace OrleansGateway.Edge.Http;
+
+/// <summary>Refuses requests by the length of their headers.</summary>
+internal static class RequestHeaders
+{
+    /// <summary>The most of all names and values together, bytes.</summary>
+    public const int MaxBytes = 32 * 1024;
+
+    public static readonly OpenAIError TooLong = new(
+        431, $"The request's headers are longer than {MaxBytes} bytes. Send shorter ones.", "invalid_request_error", null, "request_header_fields_too_large");
+
+    public static bool AreTooLong(IHeaderDictionary headers)
+    {
+        var bytes = 0;
+        foreach (var (name, values) in headers)
+        {
+            foreach (var value in values)
+            {
+                bytes += name.Length + (value?.Length ?? 0);
+            }
+        }
+
+        return bytes > MaxBytes;
+    }
+}
