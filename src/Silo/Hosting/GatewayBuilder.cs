@@ -29,8 +29,7 @@ internal static class GatewayBuilder
         builder.Services.AddHostedService<ClientPort>();
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.UseUrls([.. GatewayOptions.Split(builder.Configuration[$"{GatewayOptions.Section}:{nameof(GatewayOptions.Urls)}"] ?? "")]);
-        // Not from the options: the host reads this before they are checked.
-        var stop = TimeSpan.FromSeconds(builder.Configuration.GetValue<int>($"{GatewayOptions.Section}:{nameof(GatewayOptions.StopSeconds)}"));
+        var stop = StopTime(builder.Configuration);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = stop + StopMargin);
         return builder;
     }
@@ -99,7 +98,7 @@ internal static class GatewayBuilder
     public static void AddRelay(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddEdge(configuration);
-        services.AddOptions<EdgeOptions>().Configure<IOptions<GatewayOptions>>((edge, gateway) => edge.StopWaitMs = gateway.Value.StopSeconds * 1000);
+        services.Configure<EdgeOptions>(edge => edge.StopWaitMs = (int)Math.Max(0, StopTime(configuration).TotalMilliseconds));
     }
 
     /// <summary>The operator API.</summary>
@@ -115,4 +114,8 @@ internal static class GatewayBuilder
         SigningSecret.TryParse(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.SigningSecret, out var secret)
             ? secret
             : throw new InvalidOperationException("The signing secret is checked at start."));
+
+    /// <summary>How long a stop waits for running requests. Not from the options: it is needed before they are checked.</summary>
+    private static TimeSpan StopTime(IConfiguration configuration) =>
+        TimeSpan.FromSeconds(configuration.GetValue<int>($"{GatewayOptions.Section}:{nameof(GatewayOptions.StopSeconds)}"));
 }

@@ -90,8 +90,9 @@ public sealed class HealthTests(PostgresServer server)
         await gateway.Provider.WaitUntilAsync(stats => stats.Requests == 1, Cancellation);
 
         gateway.Process.Signal(GatewayProcess.SigTerm);
-        await Assert.ThrowsAsync<HttpRequestException>(() => answer);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await answer).StatusCode);
         Assert.Equal(0, await gateway.Process.EndAsync());
+        await gateway.VerifyAsync();
     }
 
     [Fact]

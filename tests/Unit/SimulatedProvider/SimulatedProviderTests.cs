@@ -122,7 +122,7 @@ public sealed class SimulatedProviderTests : IAsyncLifetime
         await Assert.ThrowsAnyAsync<IOException>(() => body.CopyToAsync(received, Cancelled));
 
         Assert.Equal(events, Encoding.UTF8.GetString(received.ToArray()).Split("\n\n").Length - 1);
-        Assert.Equal(1, _provider.Stats.Broken);
+        await _provider.WaitUntilAsync(stats => stats.Broken == 1, Cancelled);
     }
 
     [Fact]
