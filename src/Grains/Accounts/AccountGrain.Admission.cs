@@ -22,6 +22,12 @@ public sealed partial class AccountGrain
         Invariant.Holds(request.LeastNanos >= 0 && request.LeastNanos <= request.MostNanos && request.EstimatedTokens >= 0);
         Invariant.Holds(request.HoldId.Length is >= 1 and <= RefLengthMax);
         Invariant.Holds(request.IdempotencyKey is null or { Length: >= 1 and <= IdempotencyKeyLengthMax });
+        if (_row is null && !_sole.IsHeld)
+        {
+            // Said at once, unlike to messages that must be repeated: the client can go to the gateway that has the lock.
+            return Refuse(AdmitOutcome.Unavailable);
+        }
+
         await LoadAsync(CancellationToken.None);
         return await InTurnAsync(request.HoldId, () => AdmitInTurnAsync(request));
     }

@@ -76,7 +76,10 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _id = this.GetPrimaryKeyString();
-        await LoadAsync(cancellationToken);
+        if (_sole.IsHeld)
+        {
+            await LoadAsync(cancellationToken);
+        }
     }
 
     /// <inheritdoc/>
@@ -99,7 +102,7 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
         }
     }
 
-    /// <summary>Raises the epoch and reads the account; an account that is not there is looked for again by the next message.</summary>
+    /// <summary>Raises the epoch and reads the account; what is not there, or not without the lock, is looked for again by the next message.</summary>
     private async Task LoadAsync(CancellationToken cancellationToken)
     {
         if (_row is not null)

@@ -1,4 +1,6 @@
+using Microsoft.Extensions.Options;
 using Npgsql;
+using OrleansGateway.Edge;
 using OrleansGateway.Ledger;
 using OrleansGateway.Ledger.Postgres;
 
@@ -15,6 +17,7 @@ internal sealed partial class SoleGateway(
     ILogger<SoleGateway> log,
     TimeProvider time,
     Grains.Accounts.AccountOptions accounts,
+    IOptions<EdgeOptions> edge,
     ClientConnections? clients = null) : IHostedService, ISoleGateway, IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
@@ -106,6 +109,9 @@ internal sealed partial class SoleGateway(
             if (gatewayLock.AwayFor > accounts.Lease)
             {
                 LogLost(clients?.CutAll() ?? 0);
+
+                // Without the lock nothing that still runs can be settled: there is nothing to wait for.
+                edge.Value.StopWaitMs = 0;
                 Fail(null);
                 return;
             }

@@ -18,7 +18,11 @@ internal sealed class Books
 
     public int Refused { get; private set; }
 
+    /// <summary>Answers that ended unfinished, or never began, without the client's doing.</summary>
     public int CutOff { get; private set; }
+
+    /// <summary>Answers whose client left.</summary>
+    public int Left { get; private set; }
 
     /// <summary>Charges of more than nothing.</summary>
     public int Charged { get; private set; }
@@ -45,8 +49,10 @@ internal sealed class Books
         return books;
     }
 
+    public static bool IsCutOff(Sent request) => request is { HasLeft: false, Fate: Fate.Cut or Fate.Unanswered };
+
     public override string ToString() =>
-        $"completed {Completed}, cut {CutOff}, refused {Refused}, charged {Charged}, lost {Lost}, doubled {Doubled}, negative {Negative}";
+        $"completed {Completed}, cut {CutOff}, left {Left}, refused {Refused}, charged {Charged}, lost {Lost}, doubled {Doubled}, negative {Negative}";
 
     private async Task ReadAsync(NpgsqlDataSource ledger)
     {
@@ -84,7 +90,9 @@ internal sealed class Books
         {
             Completed += request.Fate == Fate.Completed ? 1 : 0;
             Refused += request.Fate == Fate.Refused ? 1 : 0;
-            CutOff += request.Fate is Fate.Cut or Fate.Unanswered ? 1 : 0;
+            Left += request.HasLeft ? 1 : 0;
+            CutOff += IsCutOff(request) ? 1 : 0;
+            Note(request.Fate == Fate.Refused && request.Status is not (429 or 503), $"{request}: {request.ErrorMessage}");
             if (request.RequestId is { } id)
             {
                 known.Add((request.Customer.Account, id));

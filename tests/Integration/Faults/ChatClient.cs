@@ -12,6 +12,9 @@ internal sealed record ChatPlan(bool IsStream, int Tokens, double TokenRate, int
 {
     /// <summary>Bounds the cost of what cannot be seen coming.</summary>
     public int TokensMax { get; init; } = 200;
+
+    /// <summary>The prompt; without it, one that differs from all others.</summary>
+    public string? Text { get; init; }
 }
 
 /// <summary>A client that notes what it saw, and believes nothing else.</summary>
@@ -78,7 +81,12 @@ internal sealed class ChatClient : IDisposable
         Interlocked.Increment(ref _events);
         return response.StatusCode == HttpStatusCode.OK
             ? WithUsage(sent, answer["usage"]) with { Fate = Fate.Completed }
-            : sent with { Fate = Fate.Refused, ErrorCode = (string?)answer["error"]?["code"] };
+            : sent with
+            {
+                Fate = Fate.Refused,
+                ErrorCode = (string?)answer["error"]?["code"],
+                ErrorMessage = (string?)answer["error"]?["message"],
+            };
     }
 
     private async Task<Sent> ReadStreamAsync(Sent sent, ChatPlan plan, HttpResponseMessage response, Action? begun)
@@ -123,7 +131,7 @@ internal sealed class ChatClient : IDisposable
 
     private byte[] Body(ChatPlan plan)
     {
-        var text = $"Request {Interlocked.Increment(ref _number)}";
+        var text = plan.Text ?? $"Request {Interlocked.Increment(ref _number)}";
         var body = new JsonObject
         {
             ["model"] = Gateway.GatewayFixture.Model,

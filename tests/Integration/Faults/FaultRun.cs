@@ -78,26 +78,15 @@ internal sealed class FaultRun : IAsyncDisposable
 
     /// <summary>Lets the load end, stops the gateway, and goes through the books. Whatever is off fails the test.</summary>
     /// <param name="last">The gateway that runs at the end.</param>
-    public async Task FinishAsync(GatewayProcess last)
+    /// <param name="mayCut">Whether a gateway ended in a way that cuts answers.</param>
+    public async Task FinishAsync(GatewayProcess last, bool mayCut)
     {
         await Load.CompletedAsync(100);
         await Load.StopAsync();
         await Payer.StopAsync();
         last.Signal(GatewayProcess.SigTerm);
         Assert.Equal(0, await last.EndAsync());
-        await AuditAsync();
-    }
-
-    /// <summary>Goes through the books when all gateways have stopped.</summary>
-    public async Task AuditAsync()
-    {
-        var books = await Books.AuditAsync(Gateway.DataSource, Load.Sent, Payer.Orders);
-        var line = $"{_name} (seed {_seed}): {books}";
-        TestContext.Current.TestOutputHelper?.WriteLine(line);
-        Console.WriteLine(line);
-        Assert.True(books.Problems.Count == 0, string.Join('\n', books.Problems.Take(20).Prepend(line)));
-        await Gateway.VerifyAsync();
-        await AssertAuditorSeesAsync();
+        await AuditAsync(mayCut);
     }
 
     public async ValueTask DisposeAsync()
@@ -105,6 +94,18 @@ internal sealed class FaultRun : IAsyncDisposable
         Load.Dispose();
         Payer.Dispose();
         await Gateway.DisposeAsync();
+    }
+
+    private async Task AuditAsync(bool mayCut)
+    {
+        var books = await Books.AuditAsync(Gateway.DataSource, Load.Sent, Payer.Orders);
+        var line = $"{_name} (seed {_seed}): {books}";
+        TestContext.Current.TestOutputHelper?.WriteLine(line);
+        Console.WriteLine(line);
+        Assert.True(books.Problems.Count == 0, string.Join('\n', books.Problems.Take(20).Prepend(line)));
+        Assert.True(mayCut || books.CutOff == 0, string.Join('\n', Load.Sent.Where(Books.IsCutOff).Select(sent => $"{sent}").Prepend(line)));
+        await Gateway.VerifyAsync();
+        await AssertAuditorSeesAsync();
     }
 
     /// <summary>An auditor that finds nothing must be able to: a charge that is off by a nano, one that is missing, one nobody asked for.</summary>

@@ -33,6 +33,8 @@ internal sealed record Sent(Customer Customer, Fate Fate)
 
     public string? ErrorCode { get; init; }
 
+    public string? ErrorMessage { get; init; }
+
     public bool HasRetryAfter { get; init; }
 
     /// <summary>Whether the client left by itself.</summary>

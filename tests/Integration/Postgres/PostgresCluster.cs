@@ -11,26 +11,29 @@ public sealed class PostgresCluster : IAsyncDisposable
     private readonly string _binaries;
     private readonly string _folder;
     private readonly Process _warden;
+    private readonly int _connectionsMax;
 
-    private PostgresCluster(string binaries, string folder, Process warden)
+    private PostgresCluster(string binaries, string folder, Process warden, int connectionsMax)
     {
         _binaries = binaries;
         _folder = folder;
         _warden = warden;
+        _connectionsMax = connectionsMax;
     }
 
     /// <summary>For the superuser and the database <c>postgres</c>.</summary>
     public string ConnectionString => $"Host={_folder};Username=postgres;Database=postgres";
 
-    public static async Task<PostgresCluster> StartNewAsync()
+    /// <param name="connectionsMax">The most sessions that it takes at once.</param>
+    public static async Task<PostgresCluster> StartNewAsync(int connectionsMax = 200)
     {
         var binaries = FindBinaries();
         var folder = (await RunAsync("mktemp", "-d", "/tmp/og-pg-XXXXXX")).Trim();
         // Its input ends when this process does; then nothing of the cluster may stay.
         var warden = Start(
             redirectInput: true,
-            "sh", "-c", "cat; \"$0/pg_ctl\" stop -s -m immediate -D \"$1/data\"; rm -rf \"$1\"", binaries, folder);
-        var cluster = new PostgresCluster(binaries, folder, warden);
+            "sh", "-c", "cat; kill -CONT \"$(head -n 1 \"$1/data/postmaster.pid\")\"; \"$0/pg_ctl\" stop -s -m immediate -D \"$1/data\"; rm -rf \"$1\"", binaries, folder);
+        var cluster = new PostgresCluster(binaries, folder, warden, connectionsMax);
         await RunAsync(
             $"{binaries}/initdb", "-D", $"{folder}/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync");
         await cluster.StartAsync();
@@ -39,10 +42,16 @@ public sealed class PostgresCluster : IAsyncDisposable
 
     public Task StartAsync() => RunAsync(
         $"{_binaries}/pg_ctl", "start", "-s", "-w", "-D", $"{_folder}/data", "-l", $"{_folder}/log",
-        "-o", $"-c listen_addresses='' -c unix_socket_directories='{_folder}' -c shared_buffers=32MB -c max_connections=200");
+        "-o", $"-c listen_addresses='' -c unix_socket_directories='{_folder}' -c shared_buffers=32MB -c max_connections={_connectionsMax}");
 
     /// <param name="mode"><c>fast</c> ends sessions and checkpoints; <c>immediate</c> is a crash.</param>
     public Task StopAsync(string mode) => RunAsync($"{_binaries}/pg_ctl", "stop", "-s", "-w", "-m", mode, "-D", $"{_folder}/data");
+
+    /// <summary>Stops its processes where they are: connections stay, nothing answers.</summary>
+    public Task FreezeAsync() => SignalAsync("STOP");
+
+    /// <summary>Lets them go on.</summary>
+    public Task ThawAsync() => SignalAsync("CONT");
 
     public async ValueTask DisposeAsync()
     {
@@ -50,6 +59,11 @@ public sealed class PostgresCluster : IAsyncDisposable
         await _warden.WaitForExitAsync();
         _warden.Dispose();
     }
+
+    /// <summary>The postmaster first: it must not start others meanwhile. Those that end meanwhile need no signal.</summary>
+    private Task<string> SignalAsync(string signal) => RunAsync(
+        "sh", "-c", "p=$(head -n 1 \"$1/data/postmaster.pid\") && kill -$0 $p && { kill -$0 $(cat /proc/$p/task/$p/children) || true; }",
+        signal, _folder);
 
     private static string FindBinaries()
     {

@@ -277,9 +277,11 @@ public sealed class AdmissionTests
         Assert.Equal(AdmitOutcome.Unavailable, world.Admit("h", 1).Outcome);
         var elsewhere = world.AddSilo("p2");
         elsewhere.IsHeld = false;
-        var call = world.Start(() => elsewhere.Grain.AdmitAsync(AccountWorld.Request("h", 1)));
+        var answer = world.Run(() => elsewhere.Grain.AdmitAsync(AccountWorld.Request("h", 1)));
+        var credit = world.Start(() => elsewhere.Grain.MoveAsync(new MoveRequest(0, EntryKind.Topup, "order", 1)));
 
-        Assert.IsType<AccountUnavailableException>(call.Error);
+        Assert.Equal(AdmitOutcome.Unavailable, answer.Outcome);
+        Assert.IsType<AccountUnavailableException>(credit.Error);
         Assert.Equal(1, world.Row.Epoch);
     }
 
@@ -295,8 +297,11 @@ public sealed class AdmissionTests
         });
         world.Silo.IsHeld = false;
 
-        Assert.IsType<AccountUnavailableException>(world.StartAdmit("h", 0).Error);
+        Assert.Equal(AdmitOutcome.Unavailable, world.Admit("h", 0).Outcome);
         Assert.Equal(0, world.Row.Epoch);
+        world.Silo.IsHeld = true;
+        Assert.Equal(AdmitOutcome.UnknownKey, world.Admit("h", 0).Outcome);
+        Assert.Equal(1, world.Row.Epoch);
     }
 
     [Fact]

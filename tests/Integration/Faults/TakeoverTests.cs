@@ -1,0 +1,80 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using OrleansGateway.Tests.Integration.Gateway;
+using OrleansGateway.Tests.Integration.Postgres;
+using Xunit;
+
+namespace OrleansGateway.Tests.Integration.Faults;
+
+/// <summary>Two gateways on one database, while clients speak to both.</summary>
+[Collection(FaultsCollection.Name)]
+public sealed class TakeoverTests(PostgresServer server)
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task SecondGateway_WhenTheFirstIsKilledOrStops_TakesOverWithItsBooks()
+    {
+        await using var run = await FaultRun.StartAsync(server, "takeover after SIGKILL and SIGTERM");
+        var first = (run.Gateway.Process, run.Gateway.Url, Operator: run.Gateway.Operator.BaseAddress!);
+        foreach (var signal in new[] { GatewayProcess.SigKill, GatewayProcess.SigTerm })
+        {
+            var second = await run.StartSecondAsync();
+            Assert.Contains("gateway lock", await UnreadyAsync(second.Url), StringComparison.Ordinal);
+            run.Load.Targets = [first.Url, second.Url];
+            run.Payer.Operators = [first.Operator, second.Operator];
+            await run.Load.SeenAsync(sent => sent is { Status: 503, HasRetryAfter: true }, "the waiting gateway to send clients away");
+            await run.Load.EventsAsync(run.Random.Next(100, 2000));
+
+            first.Process.Signal(signal);
+            await second.Process.LineAsync("The gateway lock is held");
+            Assert.Equal(signal == GatewayProcess.SigTerm ? 0 : 128 + signal, await first.Process.EndAsync());
+            run.Load.Targets = [second.Url];
+            run.Payer.Operators = [second.Operator];
+            Assert.Equal("", await UnreadyAsync(second.Url));
+            first = second;
+        }
+
+        await run.FinishAsync(first.Process, mayCut: true);
+    }
+
+    [Fact]
+    public async Task FirstGateway_WhoseLockSecondTakes_IsFencedAndEndsWithAnError()
+    {
+        await using var run = await FaultRun.StartAsync(server, "twins");
+        var first = run.Gateway.Process;
+        var second = await run.StartSecondAsync();
+        run.Load.Targets = [run.Gateway.Url, second.Url];
+        run.Payer.Operators = [run.Gateway.Operator.BaseAddress!, second.Operator];
+        await run.Load.EventsAsync(run.Random.Next(100, 2000));
+
+        await using (var end = run.Gateway.DataSource.CreateCommand(
+            """
+            SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """))
+        {
+            Assert.Equal(1L, await end.ExecuteScalarAsync(Cancellation));
+        }
+
+        await second.Process.LineAsync("The gateway lock is held");
+        await first.LineAsync("The gateway lock is lost");
+        await first.LineAsync("is fenced by");
+        Assert.Contains("gateway lock", await UnreadyAsync(run.Gateway.Url), StringComparison.Ordinal);
+        Assert.Equal(1, await first.EndAsync());
+        run.Load.Targets = [second.Url];
+        run.Payer.Operators = [second.Operator];
+        await run.FinishAsync(second.Process, mayCut: true);
+    }
+
+    /// <returns>Why a gateway is not ready; nothing if it is.</returns>
+    private static async Task<string> UnreadyAsync(Uri url)
+    {
+        using var client = new HttpClient();
+        using var answer = await client.GetAsync(new Uri(url, "health/ready"), Cancellation);
+        return answer.StatusCode == HttpStatusCode.ServiceUnavailable
+            ? (await answer.Content.ReadFromJsonAsync<JsonNode>(Cancellation))!["reasons"]!.ToJsonString()
+            : "";
+    }
+}
