@@ -1,0 +1,116 @@
+using System.ClientModel;
+using System.Globalization;
+using System.Net;
+using System.Text.Json.Nodes;
+using OpenAI;
+using OpenAI.Chat;
+using OrleansGateway.Tests.Integration.Postgres;
+using Xunit;
+
+namespace OrleansGateway.Tests.Integration.Gateway;
+
+/// <summary>The relay over the whole stack: edge, account, ledger.</summary>
+public sealed class RelayTests(PostgresServer server)
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Complete_WithTheOfficialClient_IsChargedToTheNano()
+    {
+        await using var gateway = await GatewayFixture.StartAsync(server);
+        var account = await gateway.CreateAccountAsync("1");
+        var client = new ChatClient(
+            GatewayFixture.Model,
+            new ApiKeyCredential(await gateway.CreateKeyAsync(account)),
+            new OpenAIClientOptions { Endpoint = new Uri(gateway.Url, "v1") });
+
+        var whole = (await client.CompleteChatAsync([new UserChatMessage("Say something.")], cancellationToken: Cancellation)).Value.Usage;
+        ChatTokenUsage? streamed = null;
+        await foreach (var update in client.CompleteChatStreamingAsync([new UserChatMessage("Say more.")], cancellationToken: Cancellation))
+        {
+            streamed = update.Usage ?? streamed;
+        }
+
+        // 0.15 and 0.60 USD a million tokens are 150 and 600 nanos a token.
+        var cost = Cost(whole) + Cost(streamed!);
+        var shown = await gateway.OperateAsync(HttpMethod.Get, $"accounts/{account}");
+        Assert.Equal(1_000_000_000 - cost, (long)(decimal.Parse(shown["balance_usd"]!.GetValue<string>(), CultureInfo.InvariantCulture) * 1_000_000_000));
+        await gateway.VerifyAsync();
+
+        static long Cost(ChatTokenUsage usage) => (usage.InputTokenCount * 150L) + (usage.OutputTokenCount * 600L);
+    }
+
+    [Theory]
+    [InlineData("""{"models":["other"]}""", 403, "model_not_allowed")]
+    [InlineData("""{"addresses":["203.0.113.0/24"]}""", 403, "address_not_allowed")]
+    [InlineData("""{"status":"disabled"}""", 403, "key_disabled")]
+    [InlineData("""{"expires_at":"2020-01-01T00:00:00Z"}""", 403, "key_expired")]
+    [InlineData("""{"cap_day_usd":"0.0000001"}""", 429, "insufficient_quota")]
+    [InlineData("""{"tokens_per_minute":1000,"requests_per_minute":1}""", 429, "rate_limit_exceeded")]
+    public async Task Key_WithALimit_IsHeldToIt(string fields, int status, string code)
+    {
+        await using var gateway = await GatewayFixture.StartAsync(server);
+        var account = await gateway.CreateAccountAsync("1");
+        using var client = gateway.CreateClient(await gateway.CreateKeyAsync(account, (JsonObject)JsonNode.Parse(fields)!));
+
+        if (code == "rate_limit_exceeded")
+        {
+            // The minute's one request.
+            using var first = await client.PostAsync("chat/completions", GatewayFixture.Chat(), Cancellation);
+            Assert.Equal(HttpStatusCode.OK, first.StatusCode);
+        }
+
+        using var response = await client.PostAsync("chat/completions", GatewayFixture.Chat(), Cancellation);
+
+        Assert.Equal(status, (int)response.StatusCode);
+        var error = JsonNode.Parse(await response.Content.ReadAsStringAsync(Cancellation))!["error"]!.AsObject();
+        Assert.Equal(code, (string?)error["code"]);
+        Assert.Equal(["message", "type", "param", "code"], error.Select(field => field.Key));
+        Assert.Equal(code == "rate_limit_exceeded" ? 1 : 0, gateway.Provider.Stats.Requests);
+    }
+
+    [Fact]
+    public async Task Account_SuspendedResumedAndClosed_IsHeldToIt()
+    {
+        await using var gateway = await GatewayFixture.StartAsync(server);
+        var account = await gateway.CreateAccountAsync("1");
+        using var client = gateway.CreateClient(await gateway.CreateKeyAsync(account));
+
+        Assert.Equal(0, (await gateway.CommandAsync("account", "suspend", account)).ExitCode);
+        Assert.Equal(HttpStatusCode.Forbidden, await StatusAsync());
+        Assert.Equal(0, (await gateway.CommandAsync("account", "resume", account)).ExitCode);
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync());
+        Assert.Equal(0, (await gateway.CommandAsync("account", "close", account)).ExitCode);
+        Assert.Equal(HttpStatusCode.Forbidden, await StatusAsync());
+        Assert.Equal(1, (await gateway.CommandAsync("account", "resume", account)).ExitCode);
+
+        async Task<HttpStatusCode> StatusAsync()
+        {
+            using var response = await client.PostAsync("chat/completions", GatewayFixture.Chat(), Cancellation);
+            return response.StatusCode;
+        }
+    }
+
+    [Fact]
+    public async Task Idempotency_RepeatedKey_RunsOnce()
+    {
+        await using var gateway = await GatewayFixture.StartAsync(server);
+        using var client = gateway.CreateClient(await gateway.CreateKeyAsync(await gateway.CreateAccountAsync("1")));
+        client.DefaultRequestHeaders.Add("Idempotency-Key", "order-17");
+
+        var first = await (await client.PostAsync("chat/completions", GatewayFixture.Chat(), Cancellation)).Content.ReadAsStringAsync(Cancellation);
+        var second = await (await client.PostAsync("chat/completions", GatewayFixture.Chat(), Cancellation)).Content.ReadAsStringAsync(Cancellation);
+        using var other = await client.PostAsync("chat/completions", GatewayFixture.Chat(fields: new JsonObject { ["max_tokens"] = 3 }), Cancellation);
+        gateway.Process.Signal(GatewayProcess.SigTerm);
+        await gateway.Process.EndAsync();
+        await gateway.StartGatewayAsync();
+        using var afterRestart = await client.PostAsync("chat/completions", GatewayFixture.Chat(), Cancellation);
+
+        Assert.Equal(first, second);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, other.StatusCode);
+        Assert.Equal(HttpStatusCode.Conflict, afterRestart.StatusCode);
+        Assert.Equal("false", Assert.Single(afterRestart.Headers.GetValues("x-should-retry")));
+        Assert.Equal(1, gateway.Provider.Stats.Requests);
+        await gateway.VerifyAsync();
+    }
+}
