@@ -170,6 +170,7 @@ public sealed class CrashTests
         using var _ = world;
         world.Run(() => next.Grain.ShowAsync());
         world.Pass(24.5);
+        world.Run(() => next.Grain.MoveAsync(new MoveRequest(0, EntryKind.Bonus, "gives authority", 1)));
         var gate = world.HoldBack(LedgerMethod.Commit);
         world.Pass(1);
 

@@ -214,6 +214,26 @@ public sealed class FlightTests
         Assert.Empty(world.Alarms.Messages);
     }
 
+    [Fact]
+    public void Flight_AskedForByALanding_IsTheOnlyOneOut()
+    {
+        using var world = AccountWorld.With(10_000, journalScheduler: new InlineScheduler());
+        world.Admit("h", 100);
+        world.Renew("h", 100, 40);
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        world.Ledger.Before = call => call.Batches.Any(static b => !b.Entries.IsEmpty) ? gate.Task : Task.CompletedTask;
+        world.Pass(16);
+
+        // The lease's end is out, asked for by the landing of the flight that confirmed the epoch.
+        var move = world.StartMove(EntryKind.Bonus, "b", 5);
+        gate.SetResult();
+        world.RunUntilIdle();
+
+        Assert.Equal(MoveOutcome.Moved, move.Answer.Outcome);
+        Assert.Equal((1L, 9965L), (world.View.Epoch, world.Row.Balance));
+        Assert.Empty(world.Alarms.Messages);
+    }
+
     /// <summary>Runs what is queued before the one who queues it goes on.</summary>
     private sealed class InlineScheduler : TaskScheduler
     {
