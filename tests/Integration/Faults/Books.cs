@@ -27,6 +27,9 @@ internal sealed class Books
     /// <summary>Charges of more than nothing.</summary>
     public int Charged { get; private set; }
 
+    /// <summary>Of them, those whose request no client knows the id of.</summary>
+    public int ChargedUnknown { get; private set; }
+
     /// <summary>Complete responses that are not charged, or not with what they cost; acknowledged orders that are not booked.</summary>
     public int Lost { get; private set; }
 
@@ -106,6 +109,7 @@ internal sealed class Books
 
         foreach (var unknown in _charges.Where(charge => charge.Value.Amount > 0 && !known.Contains(charge.Key)).GroupBy(charge => charge.Key.Account))
         {
+            ChargedUnknown += unknown.Count();
             var unanswered = sent.Count(request => request.Customer.Account == unknown.Key && request.Fate == Fate.Unanswered);
             Note(unknown.Count() > unanswered, $"account {unknown.Key}: {unknown.Count()} charges for {unanswered} unanswered requests");
         }

@@ -34,7 +34,7 @@ public sealed class DatabaseAwayTests
             Assert.Contains(run.Load.Sent, sent => sent.Fate == Fate.Completed && sent.From <= from && sent.To >= to);
         }
 
-        await run.FinishAsync(run.Gateway.Process, mayCut: false);
+        await run.FinishAsync(run.Gateway.Process);
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class DatabaseAwayTests
             await run.Load.CompletedAsync(100);
         }
 
-        await run.FinishAsync(run.Gateway.Process, mayCut: false);
+        await run.FinishAsync(run.Gateway.Process);
     }
 
     [Fact]
@@ -78,7 +78,7 @@ public sealed class DatabaseAwayTests
         }
 
         await run.Load.CompletedAsync(100);
-        await run.FinishAsync(run.Gateway.Process, mayCut: false);
+        await run.FinishAsync(run.Gateway.Process);
     }
 
     /// <summary>Ends the gateway's sessions, but not the one with its lock, and takes all places.</summary>

@@ -20,14 +20,14 @@ public sealed class KillTests(PostgresServer server)
             await run.Load.CompletedAsync(20);
         }
 
-        await run.FinishAsync(run.Gateway.Process, mayCut: true);
+        await run.FinishAsync(run.Gateway.Process, Fate.Cut, Fate.Unanswered);
     }
 
     [Fact]
     public async Task Gateway_StoppedUnderLoad_EndsWhatRunsAndKeepsItsBooks()
     {
         await using var run = await FaultRun.StartAsync(server, "SIGTERM under load");
-        for (var round = 0; round < FaultRun.Rounds(2); round++)
+        for (var round = 0; round < FaultRun.Rounds(1); round++)
         {
             await run.Load.EventsAsync(run.Random.Next(500, 3000));
             run.Gateway.Process.Signal(GatewayProcess.SigTerm);
@@ -41,6 +41,6 @@ public sealed class KillTests(PostgresServer server)
             await run.Load.CompletedAsync(20);
         }
 
-        await run.FinishAsync(run.Gateway.Process, mayCut: false);
+        await run.FinishAsync(run.Gateway.Process, Fate.Unanswered);
     }
 }

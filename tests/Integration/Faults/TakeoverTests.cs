@@ -36,7 +36,7 @@ public sealed class TakeoverTests(PostgresServer server)
             first = second;
         }
 
-        await run.FinishAsync(first.Process, mayCut: true);
+        await run.FinishAsync(first.Process, Fate.Cut, Fate.Unanswered);
     }
 
     [Fact]
@@ -65,7 +65,7 @@ public sealed class TakeoverTests(PostgresServer server)
         Assert.Equal(1, await first.EndAsync());
         run.Load.Targets = [second.Url];
         run.Payer.Operators = [second.Operator];
-        await run.FinishAsync(second.Process, mayCut: true);
+        await run.FinishAsync(second.Process, Fate.Cut, Fate.Unanswered);
     }
 
     /// <returns>Why a gateway is not ready; nothing if it is.</returns>
