@@ -16,7 +16,7 @@ public static partial class EdgeEndpoints
 {
     private static readonly string[] AnyMethod = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
-    /// <summary>Maps everything under <c>/v1</c>.</summary>
+    /// <summary>Maps everything under <c>/v1</c>, and answers what nobody maps in the protocol's form.</summary>
     public static void MapEdge(this IEndpointRouteBuilder routes)
     {
         ArgumentNullException.ThrowIfNull(routes);
@@ -29,6 +29,7 @@ public static partial class EdgeEndpoints
         Map("/v1/models", HttpMethods.Get, (context, _) => models.ListAsync(context));
         Map("/v1/models/{**model}", HttpMethods.Get, (context, _) => models.GetAsync(context));
         routes.Map("/v1/{**path}", frame.Around((context, _) => ErrorReply.WriteAsync(context, NoSuchPath(context))));
+        routes.MapFallback("{**path}", frame.Around((context, _) => ErrorReply.WriteAsync(context, NoSuchPath(context))));
 
         void Map(string path, string method, Func<HttpContext, string, Task> handle)
         {

@@ -2,7 +2,7 @@ using OrleansGateway.Edge;
 using OrleansGateway.Silo.Cli;
 using OrleansGateway.Silo.Hosting;
 
-if (args is [not "serve", ..])
+if (args is [not "serve", ..] or ["serve", "--help" or "-h" or "-?", ..])
 {
     return await OperatorCommandLine.RunAsync(args);
 }

@@ -15,7 +15,7 @@ internal static class AdmitRefusals
     public static Refusal Of(AdmitAnswer answer, CostBound bound) => answer.Outcome switch
     {
         AdmitOutcome.UnknownKey => new(KeyReader.InvalidKey),
-        AdmitOutcome.KeyDisabled => Forbidden("This API key is disabled. Enable it or use another one.", "key_disabled"),
+        AdmitOutcome.KeyDisabled => Forbidden("This API key is disabled or revoked. Use another one.", "key_disabled"),
         AdmitOutcome.KeyExpired => Forbidden("This API key has expired. Use another one.", "key_expired"),
         AdmitOutcome.AccountSuspended => Forbidden("This account is suspended. Contact the gateway's operator.", "account_suspended"),
         AdmitOutcome.AccountClosed => Forbidden("This account is closed.", "account_closed"),

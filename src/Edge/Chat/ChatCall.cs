@@ -96,6 +96,18 @@ internal sealed class ChatCall : IHoldOwner, IWatched, IDisposable
         }
     }
 
+    /// <summary>Whether the settlement is on its way or done.</summary>
+    public bool IsSettled
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _isSettled;
+            }
+        }
+    }
+
     /// <summary>Whether the client hung up, whatever becomes of the provider's answer.</summary>
     public bool IsClientGone => Volatile.Read(ref _isClientGone);
 

@@ -87,7 +87,7 @@ internal sealed partial class ChatEndpoint(
         }
         finally
         {
-            if (result is null)
+            if (result is null && !call.IsSettled)
             {
                 // A bug must not leave a hold behind: nothing is charged for it.
                 await SettleAsync(call, default, new Relayed(RelayEnd.Stopped));
@@ -278,9 +278,9 @@ internal sealed partial class ChatEndpoint(
         return new ChatResult(refusal.Error.Status, refusal.Error.Code ?? refusal.Error.Type, default, 0);
     }
 
-    private static async ValueTask<ChatResult> RepeatAsync(ChatCall call, KeptAnswer kept)
+    private async ValueTask<ChatResult> RepeatAsync(ChatCall call, KeptAnswer kept)
     {
-        await WholeRelay.SendAsync(call.Context.Response, kept.Body, kept.CostNanos);
+        await WholeRelay.SendAsync(call, kept.Body, kept.CostNanos, _options.WriteTimeoutMs);
         return new ChatResult(StatusCodes.Status200OK, "Repeated", default, 0);
     }
 

@@ -11,6 +11,9 @@ namespace OrleansGateway.Edge.Chat;
 /// </summary>
 internal sealed class WholeRelay(ChatCall call, EdgeOptions options) : IRelay
 {
+    /// <summary>What is written at once: a client that reads gets the write limit anew for each part.</summary>
+    private const int WriteBytes = 64 * 1024;
+
     private readonly PooledBytes _body = new(4096);
     private ChatResponse _response;
 
@@ -66,19 +69,28 @@ internal sealed class WholeRelay(ChatCall call, EdgeOptions options) : IRelay
 
         RateHeaders.Write(call.Context.Response.Headers, call.Admitted.Rates);
         call.WaitFor(Waiting.Client, options.WriteTimeoutMs);
-        await SendAsync(call.Context.Response, body, chargedNanos);
+        await SendAsync(call, body, chargedNanos, options.WriteTimeoutMs);
     }
 
     public async ValueTask CutAsync(Refusal refusal) => await ErrorReply.WriteAsync(call.Context, refusal);
 
-    /// <summary>Sends a whole answer.</summary>
-    public static async ValueTask SendAsync(HttpResponse response, ReadOnlyMemory<byte> body, long chargedNanos)
+    /// <summary>Sends a whole answer; a client that leaves it unread is cut.</summary>
+    public static async ValueTask SendAsync(ChatCall call, ReadOnlyMemory<byte> body, long chargedNanos, int writeTimeoutMs)
     {
+        var response = call.Context.Response;
         response.StatusCode = StatusCodes.Status200OK;
         response.ContentType = "application/json";
         response.ContentLength = body.Length;
         response.Headers["x-og-cost"] = Money.FormatUsd(chargedNanos);
-        await response.BodyWriter.WriteAsync(body);
+        while (!body.IsEmpty && !call.IsClientGone)
+        {
+            var part = body[..Math.Min(body.Length, WriteBytes)];
+            body = body[part.Length..];
+            call.WaitFor(Waiting.Client, writeTimeoutMs);
+            await response.BodyWriter.WriteAsync(part);
+        }
+
+        call.WaitForNothing();
     }
 
     public void Dispose() => _body.Dispose();

@@ -39,6 +39,9 @@ internal sealed class LocalGateway : IAsyncDisposable
         {
             ["Gateway:OperatorUrls"] = "http://127.0.0.1:0",
             ["Gateway:OperatorToken"] = token,
+
+            // No verb that it runs reads the catalog, so none has to be named.
+            ["Gateway:Catalog"] = "none",
             ["Gateway:StartSeconds"] = "0",
             ["Logging:LogLevel:Default"] = "Error",
         });

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using OrleansGateway.Silo.Configuration;
 
 namespace OrleansGateway.Silo.Hosting;
 
@@ -48,9 +49,9 @@ internal static class StartUp
         AggregateException many when many.InnerExceptions.All(inner => inner is OptionsValidationException) =>
             many.InnerExceptions.Cast<OptionsValidationException>().SelectMany(invalid => invalid.Failures),
         StartUpException start => [start.Message],
-        // A setting that is no number, or an address that is taken: both messages name it.
+        // A setting that is no number: the message names it.
         InvalidOperationException { Message: var message } when message.StartsWith("Failed to convert configuration value", StringComparison.Ordinal) => [message],
-        IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } taken => [taken.Message],
+        IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } taken => [$"{SettingNames.Full("Gateway:Urls")}: {taken.Message}"],
         _ => null,
     };
 }

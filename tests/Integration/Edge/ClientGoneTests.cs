@@ -106,6 +106,22 @@ public sealed class ClientGoneTests
         Assert.True(settled.CostNanos > 0);
     }
 
+    [Fact]
+    public async Task Stalled_ClientThatReadsNothingOfAWholeAnswer_IsCut()
+    {
+        await using var edge = await EdgeFixture.StartAsync(settings: [new("Edge:WriteTimeoutMs", "400")]);
+        using var socket = new TcpClient { ReceiveBufferSize = 4096 };
+        await socket.ConnectAsync(edge.Client.BaseAddress!.Host, edge.Client.BaseAddress.Port, TestContext.Current.CancellationToken);
+        var body = EdgeFixture.Body(sim: new { tokens = 5, big = 24_000_000 }).ToJsonString();
+        var head = $"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {edge.Key}\r\nContent-Length: {body.Length}\r\n\r\n";
+        await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(head + body), TestContext.Current.CancellationToken);
+
+        // Ends only when the relay gives the connection up: nothing is read here.
+        await edge.ClientGone.Task.WaitAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(RequestStatus.Completed, (await SettledAsync(edge)).Status);
+    }
+
     private static Task<HttpResponseMessage> SendAsync(EdgeFixture edge, JsonObject body, CancellationToken cancellationToken) =>
         edge.Client.SendAsync(
             new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")

@@ -227,10 +227,14 @@ public sealed class RefusalTests
         await using var edge = await EdgeFixture.StartAsync();
 
         using var route = await edge.Client.GetAsync(new Uri("/v1/nothing", UriKind.Relative), TestContext.Current.CancellationToken);
+        using var elsewhere = await edge.Client.GetAsync(new Uri("/chat/completions", UriKind.Relative), TestContext.Current.CancellationToken);
         using var method = await edge.Client.GetAsync(new Uri("/v1/chat/completions", UriKind.Relative), TestContext.Current.CancellationToken);
 
         Assert.Equal(HttpStatusCode.NotFound, route.StatusCode);
         Assert.Equal("unknown_url", (string?)(await route.ErrorAsync())["code"]);
+        Assert.Equal(HttpStatusCode.NotFound, elsewhere.StatusCode);
+        Assert.Equal("unknown_url", (string?)(await elsewhere.ErrorAsync())["code"]);
+        Assert.NotNull(elsewhere.Header("x-request-id"));
         Assert.Equal(HttpStatusCode.MethodNotAllowed, method.StatusCode);
         Assert.Equal("POST", method.Content.Headers.Allow.Single());
         await method.ErrorAsync();

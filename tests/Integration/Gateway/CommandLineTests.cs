@@ -19,6 +19,7 @@ public sealed class CommandLineTests(PostgresServer server)
     public async Task Verbs_WhileNoServiceRuns_RunTheAccountThemselves()
     {
         await using var gateway = await GatewayFixture.CreateAsync(server);
+        gateway.Settings.Remove("Gateway:Catalog");
         await OperateAsync(gateway);
         await gateway.VerifyAsync();
         await using var command = gateway.DataSource.CreateCommand("SELECT reserved + quarantined FROM account");

@@ -110,7 +110,9 @@ public sealed class StartUpTests(PostgresServer server)
         gateway.Settings[setting] = address;
         var (exitCode, output, errors) = await gateway.CommandAsync();
         Assert.Equal(1, exitCode);
-        Assert.Contains(address, Assert.Single(errors.Split('\n')), StringComparison.Ordinal);
+        var error = Assert.Single(errors.Split('\n'));
+        Assert.StartsWith(setting, error, StringComparison.Ordinal);
+        Assert.Contains(address, error, StringComparison.Ordinal);
         Assert.DoesNotContain("fatal", output, StringComparison.Ordinal);
     }
 }
