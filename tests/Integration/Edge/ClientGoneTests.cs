@@ -36,7 +36,8 @@ public sealed class ClientGoneTests
 
         using (var response = await SendAsync(edge, EdgeFixture.Body(stream: true, new { tokens = 100, hang_after = 10 }), gone.Token))
         {
-            await ReadSomeAsync(response, "\"content\"");
+            // The role comes first, with a content that is empty: no output yet.
+            await ReadSomeAsync(response, "\"delta\":{\"content\"");
             await gone.CancelAsync();
         }
 
@@ -80,7 +81,8 @@ public sealed class ClientGoneTests
 
         using (var response = await SendAsync(edge, EdgeFixture.Body(stream: true, new { tokens = 100, hang_after = 10 }), gone.Token))
         {
-            await ReadSomeAsync(response, "\"content\"");
+            // The role comes first, with a content that is empty: no output yet.
+            await ReadSomeAsync(response, "\"delta\":{\"content\"");
             await gone.CancelAsync();
         }
 
