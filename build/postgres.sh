@@ -63,7 +63,7 @@ start_postgres() {
         mv "$pgdata.new" "$pgdata"
     fi
     say "Starting PostgreSQL ($("$pgbin/postgres" --version | awk '{print $3}')) in $folder"
-    background INT / "${postgres_identity[@]}" -- "$pgbin/postgres" -D "$pgdata" -c listen_addresses= \
+    background TERM / "${postgres_identity[@]}" -- "$pgbin/postgres" -D "$pgdata" -c listen_addresses= \
         -c unix_socket_directories="$pgsocket" -c unix_socket_permissions=0700 >>"$data/postgres.log" 2>&1
     pgpid=$!
     until "$pgbin/pg_isready" -q -h "$pgsocket" -U gateway -d postgres; do

@@ -57,8 +57,14 @@ public sealed class LedgerDataException : Exception
 public interface ISoleGateway
 {
     /// <summary>
-    /// True while the lock is held. Then what another process has left in quarantine belongs to a dead one, and is free at
-    /// once. Without the lock no account is activated and nothing admitted.
+    /// True while the lock's session lives. Then what another process has left in quarantine belongs to a dead one, and is free
+    /// at once. Without it no account is activated.
     /// </summary>
     bool IsHeld { get; }
+
+    /// <summary>
+    /// True while the lock is held, and after that while the database is away: then nobody else can have it, and the accounts'
+    /// own authority ends admission. Nothing is admitted once the database has answered that the lock is another's.
+    /// </summary>
+    bool MayAdmit { get; }
 }

@@ -88,7 +88,7 @@ public sealed partial class AccountGrain
     /// </summary>
     private AdmitAnswer? Decide(AdmitRequest request, bool hasAsked)
     {
-        if (!_sole.IsHeld)
+        if (!_sole.MayAdmit)
         {
             return Refuse(AdmitOutcome.Unavailable);
         }

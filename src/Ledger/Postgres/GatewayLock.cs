@@ -18,7 +18,9 @@ public sealed class GatewayLock : ISoleGateway
     private readonly Lock _gate = new();
     private TaskCompletionSource _held = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile bool _isHeld;
-    private long _changedAt;
+    private volatile bool _wasHeld;
+    private bool _wasLost;
+    private volatile Taken? _takenAt;
 
     /// <param name="connectionString">The ledger's database.</param>
     /// <param name="time">Measures the intervals.</param>
@@ -26,7 +28,6 @@ public sealed class GatewayLock : ISoleGateway
     {
         _connectionString = LedgerDataSource.Dedicated(connectionString);
         _time = time;
-        _changedAt = time.GetTimestamp();
     }
 
     /// <summary>Raised by <see cref="RunAsync"/> after each change, with the new state. Handlers do not throw.</summary>
@@ -35,17 +36,11 @@ public sealed class GatewayLock : ISoleGateway
     /// <inheritdoc/>
     public bool IsHeld => _isHeld;
 
-    /// <summary>How long the lock has not been held: since it was lost, or since this was made. Zero while it is held.</summary>
-    public TimeSpan AwayFor
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _isHeld ? TimeSpan.Zero : _time.GetElapsedTime(_changedAt);
-            }
-        }
-    }
+    /// <inheritdoc/>
+    public bool MayAdmit => _wasHeld && _takenAt is null;
+
+    /// <summary>For how long another session has held the lock that was ours. Zero while it is ours, and while the database is away.</summary>
+    public TimeSpan TakenFor => _takenAt is { } takenAt ? _time.GetElapsedTime(takenAt.Timestamp) : TimeSpan.Zero;
 
     /// <summary>Waits until the lock is held; <see cref="RunAsync"/> must be running.</summary>
     public Task AcquireAsync(CancellationToken cancellationToken)
@@ -72,6 +67,13 @@ public sealed class GatewayLock : ISoleGateway
                 // The session is gone or could not be had; or we stop.
             }
 
+            if (_wasLost)
+            {
+                // Whether another has it already is asked at once.
+                _wasLost = false;
+                continue;
+            }
+
             await Task.Delay(Interval, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -92,7 +94,9 @@ public sealed class GatewayLock : ISoleGateway
                 }
                 else
                 {
-                    Set((bool)(await ask.ExecuteScalarAsync(cancellationToken))!);
+                    var isOurs = (bool)(await ask.ExecuteScalarAsync(cancellationToken))!;
+                    _takenAt = isOurs || !_wasHeld ? null : _takenAt ?? new Taken(_time.GetTimestamp());
+                    Set(isOurs);
                 }
 
                 await Task.Delay(Interval, _time, cancellationToken);
@@ -100,9 +104,12 @@ public sealed class GatewayLock : ISoleGateway
         }
         finally
         {
+            _wasLost = _isHeld;
             Set(held: false);
         }
     }
+
+    private sealed record Taken(long Timestamp);
 
     private void Set(bool held)
     {
@@ -114,9 +121,9 @@ public sealed class GatewayLock : ISoleGateway
             }
 
             _isHeld = held;
-            _changedAt = _time.GetTimestamp();
             if (held)
             {
+                _wasHeld = true;
                 _held.SetResult();
             }
             else

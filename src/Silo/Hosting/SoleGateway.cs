@@ -8,7 +8,7 @@ namespace OrleansGateway.Silo.Hosting;
 
 /// <summary>
 /// Makes this the only gateway on its database: waits for the gateway lock, brings the schema up to date once it has it, and
-/// ends the process when the lock is lost for longer than a lease.
+/// ends the process when another has had the lock for a lease.
 /// </summary>
 internal sealed partial class SoleGateway(
     GatewayLock gatewayLock,
@@ -28,6 +28,9 @@ internal sealed partial class SoleGateway(
 
     /// <summary>Whether accounts may be activated: the lock is held, on a schema that this build knows.</summary>
     public bool IsHeld => _isMigrated && gatewayLock.IsHeld;
+
+    /// <inheritdoc/>
+    public bool MayAdmit => _isMigrated && gatewayLock.MayAdmit;
 
     /// <summary>Waits for the lock and the schema.</summary>
     /// <returns>False if they are not had in time.</returns>
@@ -92,7 +95,7 @@ internal sealed partial class SoleGateway(
         LogHeld();
     }
 
-    /// <summary>Ends when the lock has been lost, and not got back, for a lease.</summary>
+    /// <summary>Ends when another gateway has had the lock for a lease. A database that is away is waited for: nothing is dropped.</summary>
     private async Task LoseAsync(CancellationToken stopping)
     {
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), time);
@@ -102,11 +105,11 @@ internal sealed partial class SoleGateway(
             var isHeld = gatewayLock.IsHeld;
             if (isHeld != wasHeld)
             {
-                LogChanged(isHeld ? "is held again" : "is lost; nothing is admitted without it");
+                LogChanged(isHeld ? "is held again" : "is lost");
                 wasHeld = isHeld;
             }
 
-            if (gatewayLock.AwayFor > accounts.Lease)
+            if (gatewayLock.TakenFor > accounts.Lease)
             {
                 LogLost(clients?.CutAll() ?? 0);
 
@@ -138,7 +141,7 @@ internal sealed partial class SoleGateway(
     [LoggerMessage(3, LogLevel.Warning, "The gateway lock {What}")]
     private partial void LogChanged(string what);
 
-    [LoggerMessage(4, LogLevel.Critical, "The gateway lock has been lost for a lease: {Connections} connections are cut, the gateway stops")]
+    [LoggerMessage(4, LogLevel.Critical, "Another gateway has had the gateway lock for a lease: {Connections} connections are cut, the gateway stops")]
     private partial void LogLost(int connections);
 
     [LoggerMessage(5, LogLevel.Critical, "The ledger's database cannot be used")]

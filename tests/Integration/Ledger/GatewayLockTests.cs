@@ -17,12 +17,39 @@ public sealed class GatewayLockTests(LedgerDatabase database) : IClassFixture<Le
         Assert.False(gateway.Lock.IsHeld);
         await gateway.Lock.AcquireAsync(Token);
         Assert.True(await gateway.NextAsync());
-        Assert.Equal(TimeSpan.Zero, gateway.Lock.AwayFor);
+        Assert.True(gateway.Lock.MayAdmit);
 
         Assert.True(await database.ScalarAsync<bool>($"SELECT pg_terminate_backend({await HolderAsync()})"));
         Assert.False(await gateway.NextAsync());
         Assert.True(await gateway.NextAsync());
         Assert.True(gateway.Lock.IsHeld);
+        Assert.Equal(TimeSpan.Zero, gateway.Lock.TakenFor);
+    }
+
+    [Fact]
+    public async Task Run_AnotherTookTheLock_MayNotAdmitUntilItIsBack()
+    {
+        await using var first = new Gateway(database.ConnectionString);
+        Assert.False(first.Lock.MayAdmit);
+        await first.Lock.AcquireAsync(Token);
+        Assert.True(await first.NextAsync());
+
+        // Ends the session and takes the lock in one statement, as a waiting gateway might.
+        await using var other = new NpgsqlConnection(database.ConnectionString);
+        await other.OpenAsync(Token);
+        await using (var take = new NpgsqlCommand($"SELECT pg_terminate_backend({await HolderAsync()}, 5000); SELECT pg_advisory_lock(1869021187)", other))
+        {
+            await take.ExecuteNonQueryAsync(Token);
+        }
+
+        Assert.False(await first.NextAsync());
+        await WaitUntilAsync(() => first.Lock.TakenFor > TimeSpan.Zero);
+        Assert.False(first.Lock.MayAdmit);
+        await other.CloseAsync();
+        NpgsqlConnection.ClearPool(other);
+        Assert.True(await first.NextAsync());
+        Assert.True(first.Lock.MayAdmit);
+        Assert.Equal(TimeSpan.Zero, first.Lock.TakenFor);
     }
 
     [Fact]
@@ -73,6 +100,15 @@ public sealed class GatewayLockTests(LedgerDatabase database) : IClassFixture<Le
         var acquiring = waiting.Lock.AcquireAsync(stop.Token);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => acquiring);
+    }
+
+    private static async Task WaitUntilAsync(Func<bool> condition)
+    {
+        while (!condition())
+        {
+            Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
     }
 
     private Task<int> HolderAsync() => database.ScalarAsync<int>(

@@ -286,6 +286,16 @@ public sealed class AdmissionTests
     }
 
     [Fact]
+    public void Admit_LockGoneWithTheDatabase_GoesOnWhileReserveAndAuthorityLast()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Silo.IsHeld = false;
+        world.Silo.IsDatabaseAway = true;
+
+        Assert.True(world.Admit("h", 1).IsAdmitted);
+    }
+
+    [Fact]
     public void Admit_LockLostBeforeTheAccountIsThere_DoesNotActivate()
     {
         using var world = new AccountWorld();

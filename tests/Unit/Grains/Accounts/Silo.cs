@@ -47,6 +47,11 @@ internal sealed class Silo : ISoleGateway, IDisposable
     /// <inheritdoc/>
     public bool IsHeld { get; set; } = true;
 
+    /// <summary>Whether the lock is not held because the database is away, and not because another has it.</summary>
+    public bool IsDatabaseAway { get; set; }
+
+    public bool MayAdmit => IsHeld || IsDatabaseAway;
+
     /// <summary>Gives up batches whose answers are lost.</summary>
     public void StopJournal() => _journal.Stop();
 
