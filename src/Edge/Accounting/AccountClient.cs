@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Orleans;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Keys;
 
 namespace OrleansGateway.Edge.Accounting;
 
@@ -64,6 +65,36 @@ internal sealed partial class AccountClient
 
             await _calls.PauseAsync(attempt);
             request = request with { Epoch = account.Epoch };
+        }
+    }
+
+    /// <summary>Asks whether a key is in force. Repeated as an admission is; then <see cref="AdmitOutcome.Unavailable"/>.</summary>
+    public async ValueTask<KeyAnswer> FindKeyAsync(ApiKey key, string clientAddress)
+    {
+        var account = Find(key.AccountId);
+        var startedAt = _calls.Time.GetTimestamp();
+        for (var attempt = 1; ; attempt++)
+        {
+            var request = new FindKeyRequest
+            {
+                Epoch = account.Epoch,
+                KeyId = key.KeyId,
+                KeyHash = key.SecretHash,
+                ClientAddress = clientAddress,
+            };
+            var answer = await _calls.AskAsync(account, request, static (grain, request) => grain.FindKeyAsync(request), "Look", key.KeyId);
+            account.Saw(answer?.Epoch ?? 0);
+            if (answer is not null and not { Outcome: AdmitOutcome.Retry })
+            {
+                return answer;
+            }
+
+            if (_calls.Time.GetElapsedTime(startedAt) >= _calls.Options.AdmitLimit)
+            {
+                return new KeyAnswer { Outcome = AdmitOutcome.Unavailable, Epoch = account.Epoch };
+            }
+
+            await _calls.PauseAsync(attempt);
         }
     }
 

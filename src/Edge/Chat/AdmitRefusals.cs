@@ -12,15 +12,9 @@ internal static class AdmitRefusals
     private const string Invalid = "invalid_request_error";
     private const long RetrySoonMs = 1000;
 
-    public static Refusal Of(AdmitAnswer answer, CostBound bound) => answer.Outcome switch
+    public static Refusal Of(AdmitAnswer answer, CostBound bound) => OfKey(answer.Outcome) ?? answer.Outcome switch
     {
-        AdmitOutcome.UnknownKey => new(KeyReader.InvalidKey),
-        AdmitOutcome.KeyDisabled => Forbidden("This API key is disabled or revoked. Use another one.", "key_disabled"),
-        AdmitOutcome.KeyExpired => Forbidden("This API key has expired. Use another one.", "key_expired"),
-        AdmitOutcome.AccountSuspended => Forbidden("This account is suspended. Contact the gateway's operator.", "account_suspended"),
-        AdmitOutcome.AccountClosed => Forbidden("This account is closed.", "account_closed"),
-        AdmitOutcome.ModelNotAllowed => Forbidden($"This API key may not use the model '{bound.Model.Id}'.", "model_not_allowed"),
-        AdmitOutcome.AddressNotAllowed => Forbidden("This API key may not be used from this address.", "address_not_allowed"),
+        AdmitOutcome.ModelNotAllowed => ModelNotAllowed(bound.Model.Id),
         AdmitOutcome.SpendCapReached => NoMoney(
             $"The request may cost up to {Usd(bound.LeastNanos)}, which with what this API key has spent and holds is above one of its spending caps. "
             + "Raise the cap, wait for its next period, or lower max_completion_tokens."),
@@ -31,7 +25,7 @@ internal static class AdmitRefusals
         AdmitOutcome.TokenRateLimited => Limited(answer, "tokens a minute"),
         AdmitOutcome.ConcurrencyLimited => Limited(answer, "requests at a time"),
         AdmitOutcome.FundsInQuarantine => Unavailable(
-            answer, $"Part of the account's balance is set aside for requests that were interrupted; {Usd(answer.AvailableNanos)} is free now."),
+            answer.RetryAfterMs, $"Part of the account's balance is set aside for requests that were interrupted; {Usd(answer.AvailableNanos)} is free now."),
         AdmitOutcome.IdempotencyRunning => new(
             new OpenAIError(409, "A request with this Idempotency-Key is still running. Try again later.", Invalid, null, "idempotency_key_in_use"),
             Math.Max(answer.RetryAfterMs, RetrySoonMs)),
@@ -46,8 +40,13 @@ internal static class AdmitRefusals
             ShouldRetry: false),
         AdmitOutcome.IdempotencyBodyDiffers => new(
             new OpenAIError(422, "This Idempotency-Key was used with another request body. Use another key.", Invalid, null, "idempotency_key_reused")),
-        _ => Unavailable(answer, "The account cannot be charged at the moment."),
+        _ => Unavailable(answer.RetryAfterMs, "The account cannot be charged at the moment."),
     };
+
+    public static Refusal Of(KeyAnswer answer) =>
+        OfKey(answer.Outcome) ?? Unavailable(0, "The account cannot be looked up at the moment.");
+
+    public static Refusal ModelNotAllowed(string model) => Forbidden($"This API key may not use the model '{model}'.", "model_not_allowed");
 
     /// <summary>The answer could not be settled in time, so the client does not get it, or not its end.</summary>
     public static Refusal NotSettled(bool clientGotOutput) => new(
@@ -60,6 +59,18 @@ internal static class AdmitRefusals
             null,
             "settlement_failed"),
         RetrySoonMs);
+
+    /// <summary>What refuses a key whatever it asks for; null for everything else.</summary>
+    private static Refusal? OfKey(AdmitOutcome outcome) => outcome switch
+    {
+        AdmitOutcome.UnknownKey => new(KeyReader.InvalidKey),
+        AdmitOutcome.KeyDisabled => Forbidden("This API key is disabled or revoked. Use another one.", "key_disabled"),
+        AdmitOutcome.KeyExpired => Forbidden("This API key has expired. Use another one.", "key_expired"),
+        AdmitOutcome.AccountSuspended => Forbidden("This account is suspended. Contact the gateway's operator.", "account_suspended"),
+        AdmitOutcome.AccountClosed => Forbidden("This account is closed.", "account_closed"),
+        AdmitOutcome.AddressNotAllowed => Forbidden("This API key may not be used from this address.", "address_not_allowed"),
+        _ => null,
+    };
 
     private static Refusal Forbidden(string message, string code) => new(new OpenAIError(403, message, Invalid, null, code));
 
@@ -78,9 +89,9 @@ internal static class AdmitRefusals
             answer.RetryAfterMs > 0 || answer.Outcome == AdmitOutcome.ConcurrencyLimited ? null : false);
     }
 
-    private static Refusal Unavailable(AdmitAnswer answer, string message)
+    private static Refusal Unavailable(long retryAfterMs, string message)
     {
-        var retryMs = Math.Max(answer.RetryAfterMs, RetrySoonMs);
+        var retryMs = Math.Max(retryAfterMs, RetrySoonMs);
         return new Refusal(
             new OpenAIError(
                 503,

@@ -1,20 +1,22 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Edge.Chat;
 using OrleansGateway.Edge.Http;
+using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
 
 namespace OrleansGateway.Edge.Models;
 
-/// <summary><c>GET /v1/models</c> and <c>/v1/models/{id}</c>: the models that a channel serves at the moment.</summary>
-internal sealed class ModelsEndpoint(ICatalogSource catalog, SigningSecret secret, TimeProvider time)
+/// <summary><c>GET /v1/models</c> and <c>/v1/models/{id}</c>: the models that a channel serves at the moment and the key may use.</summary>
+internal sealed class ModelsEndpoint(
+    ICatalogSource catalog, SigningSecret secret, AccountClient accounts, ClientAddress clientAddress, TimeProvider time)
 {
     public async Task ListAsync(HttpContext context)
     {
-        if (!KeyReader.TryRead(context, secret, out _))
+        if (await AuthenticateAsync(context) is not { } key)
         {
-            await ErrorReply.WriteAsync(context, new Refusal(KeyReader.InvalidKey));
             return;
         }
 
@@ -24,7 +26,7 @@ internal sealed class ModelsEndpoint(ICatalogSource catalog, SigningSecret secre
             json.WriteStartObject();
             json.WriteString("object"u8, "list"u8);
             json.WriteStartArray("data"u8);
-            foreach (var model in snapshot.Models.Where(model => IsServed(snapshot, model)))
+            foreach (var model in snapshot.Models.Where(model => IsServed(snapshot, model) && IsAllowed(key, model)))
             {
                 Write(json, model.Id, model);
             }
@@ -36,9 +38,8 @@ internal sealed class ModelsEndpoint(ICatalogSource catalog, SigningSecret secre
 
     public async Task GetAsync(HttpContext context)
     {
-        if (!KeyReader.TryRead(context, secret, out _))
+        if (await AuthenticateAsync(context) is not { } key)
         {
-            await ErrorReply.WriteAsync(context, new Refusal(KeyReader.InvalidKey));
             return;
         }
 
@@ -51,8 +52,35 @@ internal sealed class ModelsEndpoint(ICatalogSource catalog, SigningSecret secre
             return;
         }
 
+        if (!IsAllowed(key, model))
+        {
+            await ErrorReply.WriteAsync(context, AdmitRefusals.ModelNotAllowed(model.Id));
+            return;
+        }
+
         await SendAsync(context, json => Write(json, name, model));
     }
+
+    /// <summary>The key in force; null when the request was refused for its key.</summary>
+    private async ValueTask<KeyAnswer?> AuthenticateAsync(HttpContext context)
+    {
+        if (!KeyReader.TryRead(context, secret, out var key))
+        {
+            await ErrorReply.WriteAsync(context, new Refusal(KeyReader.InvalidKey));
+            return null;
+        }
+
+        var answer = await accounts.FindKeyAsync(key, clientAddress.Of(context));
+        if (answer.Outcome == AdmitOutcome.Admitted)
+        {
+            return answer;
+        }
+
+        await ErrorReply.WriteAsync(context, AdmitRefusals.Of(answer));
+        return null;
+    }
+
+    private static bool IsAllowed(KeyAnswer key, Model model) => key.Models.IsEmpty || key.Models.Contains(model.Id, StringComparer.Ordinal);
 
     private bool IsServed(CatalogSnapshot snapshot, Model model) =>
         !snapshot.RoutesTo(model).IsEmpty && snapshot.PriceFor(model, time.GetUtcNow()) is not null;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Orleans;
 
 namespace OrleansGateway.Grains.Contracts.Accounts;
@@ -122,4 +123,36 @@ public sealed record AdmitAnswer
 
     /// <summary>Whether the answer stands for a hold.</summary>
     public bool IsAdmitted => Outcome == AdmitOutcome.Admitted;
+}
+
+/// <summary>Asks whether a key is in force, without asking for money.</summary>
+[GenerateSerializer, Immutable, Alias("og.FindKeyRequest")]
+public sealed record FindKeyRequest
+{
+    /// <summary>The highest epoch that the edge has seen of this account; 0 for none.</summary>
+    [Id(0)] public required long Epoch { get; init; }
+
+    [Id(1)] public required string KeyId { get; init; }
+
+    /// <summary>The digest of the key's random part.</summary>
+    [Id(2)] public required Sha256Hash KeyHash { get; init; }
+
+    /// <summary>The client's address, as text.</summary>
+    [Id(3)] public required string ClientAddress { get; init; }
+}
+
+/// <summary>Whether a key is in force.</summary>
+[GenerateSerializer, Immutable, Alias("og.KeyAnswer")]
+public sealed record KeyAnswer
+{
+    /// <summary>
+    /// <see cref="AdmitOutcome.Admitted"/> for a key in force, else the rule that an admission would be refused by whatever its
+    /// model, rates and cost, <see cref="AdmitOutcome.Unavailable"/> or <see cref="AdmitOutcome.Retry"/>.
+    /// </summary>
+    [Id(0)] public required AdmitOutcome Outcome { get; init; }
+
+    [Id(1)] public required long Epoch { get; init; }
+
+    /// <summary>The public names of the models that the key may use; empty for all.</summary>
+    [Id(2)] public ImmutableArray<string> Models { get; init; } = [];
 }

@@ -14,6 +14,10 @@ public interface IAccountGrain : IGrainWithStringKey
     [Alias("Admit")]
     Task<AdmitAnswer> AdmitAsync(AdmitRequest request);
 
+    /// <summary>Says whether a key is in force and which models it may use. Takes nothing.</summary>
+    [Alias("Look")]
+    Task<KeyAnswer> FindKeyAsync(FindKeyRequest request);
+
     /// <summary>Raises a hold's total because the stream has used it up. A repeat changes nothing.</summary>
     [Alias("Extend")]
     Task<ExtendAnswer> ExtendAsync(ExtendRequest request);

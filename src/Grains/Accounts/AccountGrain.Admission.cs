@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Ledger;
 
@@ -30,6 +32,53 @@ public sealed partial class AccountGrain
 
         await LoadAsync(CancellationToken.None);
         return await InTurnAsync(request.HoldId, () => AdmitInTurnAsync(request));
+    }
+
+    /// <inheritdoc/>
+    public async Task<KeyAnswer> FindKeyAsync(FindKeyRequest request)
+    {
+        if (IsStale(request.Epoch))
+        {
+            return Found(Refuse(AdmitOutcome.Retry), []);
+        }
+
+        if (_row is null && !_sole.IsHeld)
+        {
+            return Found(Refuse(AdmitOutcome.Unavailable), []);
+        }
+
+        await LoadAsync(CancellationToken.None);
+        if (_isOver || _isGivingBack)
+        {
+            return Found(Refuse(AdmitOutcome.Retry), []);
+        }
+
+        if (_row is null)
+        {
+            return Found(Refuse(AdmitOutcome.UnknownKey), []);
+        }
+
+        ImmutableArray<string> models = [];
+        var answer = await DecideAsync(0, _ =>
+        {
+            if (!_sole.IsHeld)
+            {
+                return Refuse(AdmitOutcome.Unavailable);
+            }
+
+            if (!HasAuthority)
+            {
+                return null;
+            }
+
+            var rule = CheckRules(request.KeyId, request.KeyHash, null, request.ClientAddress, _time.GetUtcNow());
+            models = rule == AdmitOutcome.Admitted ? _keys[request.KeyId].Settings.Models : [];
+            return Refuse(rule);
+        });
+        return Found(answer, models);
+
+        static KeyAnswer Found(AdmitAnswer answer, ImmutableArray<string> models) =>
+            new() { Outcome = answer.Outcome, Epoch = answer.Epoch, Models = models };
     }
 
     private Task<AdmitAnswer> AdmitInTurnAsync(AdmitRequest request)
@@ -135,9 +184,12 @@ public sealed partial class AccountGrain
     private long PreferredAmount(AdmitRequest request) =>
         request.MostNanos <= _funds.Available / MostPartOfAvailable ? request.MostNanos : request.LeastNanos;
 
-    private AdmitOutcome CheckRules(AdmitRequest request, DateTimeOffset utcNow)
+    private AdmitOutcome CheckRules(AdmitRequest request, DateTimeOffset utcNow) =>
+        CheckRules(request.KeyId, request.KeyHash, request.Model, request.ClientAddress, utcNow);
+
+    private AdmitOutcome CheckRules(string keyId, Sha256Hash hash, string? model, string clientAddress, DateTimeOffset utcNow)
     {
-        var rule = _keys.GetValueOrDefault(request.KeyId)?.Check(request, utcNow) ?? AdmitOutcome.UnknownKey;
+        var rule = _keys.GetValueOrDefault(keyId)?.Check(hash, model, clientAddress, utcNow) ?? AdmitOutcome.UnknownKey;
         if (rule is AdmitOutcome.UnknownKey or AdmitOutcome.KeyDisabled or AdmitOutcome.KeyExpired)
         {
             return rule;

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Ledger;
 
@@ -39,9 +40,10 @@ internal sealed class Key
     }
 
     /// <summary>Which of the key's own rules refuses; <see cref="AdmitOutcome.Admitted"/> if none does.</summary>
-    public AdmitOutcome Check(AdmitRequest request, DateTimeOffset utcNow)
+    /// <param name="model">The model that it is to be used for; null for none in particular.</param>
+    public AdmitOutcome Check(Sha256Hash hash, string? model, string clientAddress, DateTimeOffset utcNow)
     {
-        if (Settings.Hash != request.KeyHash)
+        if (Settings.Hash != hash)
         {
             return AdmitOutcome.UnknownKey;
         }
@@ -56,12 +58,12 @@ internal sealed class Key
             return AdmitOutcome.KeyExpired;
         }
 
-        if (!Settings.Models.IsEmpty && !Settings.Models.Contains(request.Model, StringComparer.Ordinal))
+        if (model is not null && !Settings.Models.IsEmpty && !Settings.Models.Contains(model, StringComparer.Ordinal))
         {
             return AdmitOutcome.ModelNotAllowed;
         }
 
-        return IsAllowed(request.ClientAddress) ? AdmitOutcome.Admitted : AdmitOutcome.AddressNotAllowed;
+        return IsAllowed(clientAddress) ? AdmitOutcome.Admitted : AdmitOutcome.AddressNotAllowed;
     }
 
     /// <summary>Whether what is spent, held and would be held passes one of the caps.</summary>

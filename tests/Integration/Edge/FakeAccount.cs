@@ -46,6 +46,10 @@ internal sealed class FakeAccount : IAccountGrain, IGrainFactory
         return answer;
     }
 
+    public Func<FindKeyRequest, KeyAnswer> OnFindKey { get; set; } = _ => new KeyAnswer { Outcome = AdmitOutcome.Admitted, Epoch = 1 };
+
+    public Task<KeyAnswer> FindKeyAsync(FindKeyRequest request) => Task.FromResult(OnFindKey(request));
+
     public Task<ExtendAnswer> ExtendAsync(ExtendRequest request)
     {
         Extended.Enqueue(request);

@@ -257,6 +257,40 @@ public sealed class RefusalTests
         Assert.Equal("model_not_found", (string?)(await none.ErrorAsync())["code"]);
     }
 
+    [Theory]
+    [InlineData(AdmitOutcome.UnknownKey, 401, "invalid_api_key")]
+    [InlineData(AdmitOutcome.KeyDisabled, 403, "key_disabled")]
+    [InlineData(AdmitOutcome.AccountSuspended, 403, "account_suspended")]
+    [InlineData(AdmitOutcome.Unavailable, 503, "service_unavailable")]
+    public async Task Models_KeyNotInForce_IsRefused(AdmitOutcome outcome, int status, string code)
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+        edge.Account.OnFindKey = _ => new KeyAnswer { Outcome = outcome, Epoch = 1 };
+
+        foreach (var path in new[] { "/v1/models", "/v1/models/test-model" })
+        {
+            using var response = await edge.Client.GetAsync(new Uri(path, UriKind.Relative), TestContext.Current.CancellationToken);
+
+            Assert.Equal(status, (int)response.StatusCode);
+            Assert.Equal(code, (string?)(await response.ErrorAsync())["code"]);
+            Assert.Equal(status == 503, response.Header("retry-after") is not null);
+        }
+    }
+
+    [Fact]
+    public async Task Models_NotOnTheKeysList_AreNotShown()
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+        edge.Account.OnFindKey = _ => new KeyAnswer { Outcome = AdmitOutcome.Admitted, Epoch = 1, Models = ["other"] };
+
+        var list = JsonNode.Parse(await edge.Client.GetStringAsync(new Uri("/v1/models", UriKind.Relative), TestContext.Current.CancellationToken))!;
+        using var alias = await edge.Client.GetAsync(new Uri("/v1/models/test-alias", UriKind.Relative), TestContext.Current.CancellationToken);
+
+        Assert.Empty(list["data"]!.AsArray());
+        Assert.Equal(HttpStatusCode.Forbidden, alias.StatusCode);
+        Assert.Equal("model_not_allowed", (string?)(await alias.ErrorAsync())["code"]);
+    }
+
     private static async Task<string> ReadToEndAsync(NetworkStream stream)
     {
         try

@@ -70,6 +70,27 @@ public sealed class RelayTests(PostgresServer server)
     }
 
     [Fact]
+    public async Task Models_AreThoseOfAKeyInForce()
+    {
+        await using var gateway = await GatewayFixture.StartAsync(server);
+        var account = await gateway.CreateAccountAsync("1");
+        Assert.Equal((HttpStatusCode.OK, 1), await ModelsAsync("{}"));
+        Assert.Equal((HttpStatusCode.OK, 0), await ModelsAsync("""{"models":["other"]}"""));
+        Assert.Equal((HttpStatusCode.Forbidden, 0), await ModelsAsync("""{"status":"disabled"}"""));
+        Assert.Equal((HttpStatusCode.Forbidden, 0), await ModelsAsync("""{"addresses":["203.0.113.0/24"]}"""));
+        Assert.Equal(0, (await gateway.CommandAsync("account", "suspend", account)).ExitCode);
+        Assert.Equal((HttpStatusCode.Forbidden, 0), await ModelsAsync("{}"));
+
+        async Task<(HttpStatusCode, int)> ModelsAsync(string fields)
+        {
+            using var client = gateway.CreateClient(await gateway.CreateKeyAsync(account, (JsonObject)JsonNode.Parse(fields)!));
+            using var response = await client.GetAsync(new Uri("models", UriKind.Relative), Cancellation);
+            var body = JsonNode.Parse(await response.Content.ReadAsStringAsync(Cancellation))!;
+            return (response.StatusCode, body["data"]?.AsArray().Count ?? 0);
+        }
+    }
+
+    [Fact]
     public async Task Account_SuspendedResumedAndClosed_IsHeldToIt()
     {
         await using var gateway = await GatewayFixture.StartAsync(server);

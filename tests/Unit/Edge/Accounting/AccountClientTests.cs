@@ -1,5 +1,6 @@
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Keys;
 using Xunit;
 
 namespace OrleansGateway.Tests.Unit.Edge.Accounting;
@@ -36,6 +37,35 @@ public sealed class AccountClientTests
         Assert.All(world.Account.All<AdmitRequest>(), request => Assert.Equal("a", request.HoldId));
         world.Account.OnAdmit = null;
         Assert.True(world.Admit("b").Answer.IsAdmitted);
+    }
+
+    [Fact]
+    public void FindKey_NeverAnswered_IsUnavailableInTheEnd()
+    {
+        var world = new EdgeWorld();
+        world.Account.OnFindKey = _ => null;
+
+        var finding = world.Start(() => world.Client.FindKeyAsync(new ApiKey("acct", "key", default), "10.0.0.1").AsTask());
+        world.Pass(12);
+
+        Assert.Equal(AdmitOutcome.Unavailable, EdgeWorld.Done(finding).Outcome);
+        Assert.True(world.Account.All<FindKeyRequest>().Count() > 2);
+    }
+
+    [Fact]
+    public void FindKey_AsksToRetry_IsRepeatedWithTheHighestEpochSeen()
+    {
+        var world = new EdgeWorld();
+        world.Account.OnFindKey = request => new KeyAnswer
+        {
+            Outcome = request.Epoch < 9 ? AdmitOutcome.Retry : AdmitOutcome.Admitted,
+            Epoch = 9,
+        };
+
+        var finding = world.Start(() => world.Client.FindKeyAsync(new ApiKey("acct", "key", default), "10.0.0.1").AsTask());
+        world.Pass(0.1);
+
+        Assert.Equal(AdmitOutcome.Admitted, EdgeWorld.Done(finding).Outcome);
     }
 
     [Fact]

@@ -152,6 +152,12 @@ internal sealed class ScriptedAccount(TimeProvider clock) : IAccountGrain
         ? new AdmitAnswer { Outcome = AdmitOutcome.Admitted, Epoch = Epoch, TotalNanos = request.LeastNanos }
         : OnAdmit(request));
 
+    public Func<FindKeyRequest, KeyAnswer?>? OnFindKey { get; set; }
+
+    public Task<KeyAnswer> FindKeyAsync(FindKeyRequest request) => Answer(request, OnFindKey is null
+        ? new KeyAnswer { Outcome = AdmitOutcome.Admitted, Epoch = Epoch }
+        : OnFindKey(request));
+
     public Task<ExtendAnswer> ExtendAsync(ExtendRequest request) => Answer(request, OnExtend is null
         ? new ExtendAnswer(ExtendOutcome.Extended, Epoch, request.NewTotalNanos)
         : OnExtend(request));

@@ -13,6 +13,17 @@ public sealed class KeyRuleTests
         return world.Run(() => world.Grain.AdmitAsync(change?.Invoke(request) ?? request)).Outcome;
     }
 
+    private static FindKeyRequest KeyRequest() => new()
+    {
+        Epoch = 0,
+        KeyId = AccountWorld.KeyId,
+        KeyHash = AccountWorld.KeyHash,
+        ClientAddress = "10.0.0.1",
+    };
+
+    private static KeyAnswer FindKey(AccountWorld world, Func<FindKeyRequest, FindKeyRequest>? change = null) =>
+        world.Run(() => world.Grain.FindKeyAsync(change?.Invoke(KeyRequest()) ?? KeyRequest()));
+
     [Fact]
     public void Admit_EveryRuleBroken_TheFirstOneTells()
     {
@@ -50,6 +61,66 @@ public sealed class KeyRuleTests
         Assert.Equal(AdmitOutcome.InsufficientFunds, WithKey(k => k with { Limits = RateLimits.None }));
         world.SetStatus(AccountStatus.Closed);
         Assert.Equal(AdmitOutcome.AccountClosed, Admit(world));
+    }
+
+    [Fact]
+    public void FindKey_InForce_TellsItsModelsAndTakesNothing()
+    {
+        using var world = AccountWorld.With(0, limits: new RateLimits(1, 1, 1));
+        world.SetKey(AccountWorld.Key with { Models = ["other"], Caps = new SpendCaps(0, null, null, null) });
+
+        for (var i = 0; i < 3; i++)
+        {
+            var answer = FindKey(world);
+            Assert.Equal((AdmitOutcome.Admitted, world.Row.Epoch), (answer.Outcome, answer.Epoch));
+            Assert.Equal(["other"], answer.Models);
+        }
+    }
+
+    [Fact]
+    public void FindKey_NotInForce_TellsTheRuleAndNoModels()
+    {
+        using var world = AccountWorld.With(100);
+        AdmitOutcome With(Func<KeySettings, KeySettings> change)
+        {
+            world.SetKey(change(AccountWorld.Key with { Models = ["other"] }));
+            var answer = FindKey(world);
+            Assert.Empty(answer.Models);
+            return answer.Outcome;
+        }
+
+        Assert.Equal(AdmitOutcome.KeyDisabled, With(k => k with { Status = KeyStatus.Disabled }));
+        Assert.Equal(AdmitOutcome.KeyExpired, With(k => k with { ExpiresAt = DateTimeOffset.UnixEpoch }));
+        Assert.Equal(AdmitOutcome.AddressNotAllowed, With(k => k with { Addresses = ["192.168.0.0/16"] }));
+        Assert.Equal(AdmitOutcome.UnknownKey, FindKey(world, r => r with { KeyHash = default }).Outcome);
+        Assert.Equal(AdmitOutcome.UnknownKey, FindKey(world, r => r with { KeyId = "nokey" }).Outcome);
+        world.SetStatus(AccountStatus.Suspended);
+        Assert.Equal(AdmitOutcome.AccountSuspended, With(k => k));
+        world.SetStatus(AccountStatus.Closed);
+        Assert.Equal(AdmitOutcome.AccountClosed, With(k => k));
+    }
+
+    [Fact]
+    public void FindKey_WithoutAuthority_AsksTheLedgerFirst()
+    {
+        using var world = AccountWorld.With(100);
+        world.Pass(60);
+        var gate = world.HoldBack(LedgerMethod.Commit);
+
+        var finding = world.Start(() => world.Grain.FindKeyAsync(KeyRequest()));
+        Assert.False(finding.IsOver);
+        gate.Open();
+        world.RunUntilIdle();
+
+        Assert.Equal(AdmitOutcome.Admitted, finding.Answer.Outcome);
+    }
+
+    [Fact]
+    public void FindKey_SenderSawANewerEpoch_AsksToRetry()
+    {
+        using var world = AccountWorld.With(100);
+
+        Assert.Equal(AdmitOutcome.Retry, FindKey(world, r => r with { Epoch = world.Row.Epoch + 1 }).Outcome);
     }
 
     [Fact]
