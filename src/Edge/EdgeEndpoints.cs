@@ -63,7 +63,7 @@ public static partial class EdgeEndpoints
                     ? ErrorReply.WriteAsync(context, new Refusal(RequestHeaders.TooLong))
                     : handle(context, requestId));
             }
-            catch (Exception exception)
+            catch (Exception exception) when (exception is not ResponseCutException)
             {
                 LogBug(logger, requestId, exception);
                 if (context.Response.HasStarted)

@@ -55,6 +55,11 @@ internal sealed partial class ChatEndpoint(
             metrics.Ended(result.Status, result.Outcome, call.FirstByteMs, call.ElapsedMs);
             Log(call, result);
         }
+
+        if (call.Stream is { IsCut: true })
+        {
+            throw new ResponseCutException();
+        }
     }
 
     private async Task<ChatResult> RelayAsync(ChatCall call)
@@ -272,7 +277,7 @@ internal sealed partial class ChatEndpoint(
     {
         if (!call.IsClientGone)
         {
-            await ErrorReply.WriteAsync(call.Context, refusal);
+            await (call.Stream?.CutAsync(refusal) ?? new ValueTask(ErrorReply.WriteAsync(call.Context, refusal)));
         }
 
         return new ChatResult(refusal.Error.Status, refusal.Error.Code ?? refusal.Error.Type, default, 0);

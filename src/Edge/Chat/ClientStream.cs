@@ -19,6 +19,9 @@ internal sealed class ClientStream(ChatCall call, int keepAliveMs, int writeTime
     /// <summary>Whether the status line went out: from here on there is no other channel and no other status.</summary>
     public bool HasStarted { get; private set; }
 
+    /// <summary>Whether the stream ended with an error event.</summary>
+    public bool IsCut { get; private set; }
+
     /// <summary>Arms the keep-alive: the provider has answered with its status.</summary>
     public void Begin() => call.Watch.KeepAliveIn(keepAliveMs);
 
@@ -41,6 +44,24 @@ internal sealed class ClientStream(ChatCall call, int keepAliveMs, int writeTime
             call.WaitForNothing();
             Volatile.Write(ref _isWriting, 0);
         }
+    }
+
+    /// <summary>
+    /// Ends what is not complete: with an error event, after which the connection is to end early, or, before the status line,
+    /// with a status of its own.
+    /// </summary>
+    public async ValueTask CutAsync(Refusal refusal)
+    {
+        if (!HasStarted)
+        {
+            await ErrorReply.WriteAsync(call.Context, refusal);
+            return;
+        }
+
+        IsCut = true;
+        using var events = new PooledBytes(512);
+        OpenAIErrors.WriteEvent(events, refusal.Error);
+        await SendAsync(events.Memory);
     }
 
     /// <summary>Ends the response for the watchdog, which may hold on to it for a moment longer than the server does.</summary>

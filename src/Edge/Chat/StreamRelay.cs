@@ -108,18 +108,7 @@ internal sealed class StreamRelay : IRelay
         await _client.SendAsync(_events.Memory);
     }
 
-    public async ValueTask CutAsync(Refusal refusal)
-    {
-        if (_client.HasStarted)
-        {
-            OpenAIErrors.WriteEvent(_events, refusal.Error);
-            await _client.SendAsync(_events.Memory);
-        }
-        else
-        {
-            await ErrorReply.WriteAsync(_call.Context, refusal);
-        }
-    }
+    public ValueTask CutAsync(Refusal refusal) => _client.CutAsync(refusal);
 
     public void Dispose()
     {

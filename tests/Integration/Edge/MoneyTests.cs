@@ -150,7 +150,7 @@ public sealed class MoneyTests
 
         using var response = await edge.PostAsync(EdgeFixture.Body(stream: true));
 
-        var text = await response.TextAsync();
+        var text = await response.CutTextAsync();
         Assert.Equal("settlement_failed", (string?)JsonNode.Parse(StreamReading.Payloads(text).Last())!["error"]!["code"]);
         Assert.DoesNotContain("\"finish_reason\":\"stop\"", text, StringComparison.Ordinal);
         Assert.DoesNotContain("[DONE]", text, StringComparison.Ordinal);
@@ -267,7 +267,7 @@ public sealed class MoneyTests
 
         using var response = await edge.PostAsync(EdgeFixture.Body(stream: true, new { tokens = 100, hang_after = 10 }));
 
-        var text = await response.TextAsync();
+        var text = await response.CutTextAsync();
         Assert.NotNull(JsonNode.Parse(StreamReading.Payloads(text).Last())!["error"]);
         Assert.DoesNotContain("[DONE]", text, StringComparison.Ordinal);
         await edge.Provider.WaitUntilAsync(stats => stats.ClientGone == 1, TestContext.Current.CancellationToken);

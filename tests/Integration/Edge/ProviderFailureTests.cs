@@ -104,7 +104,7 @@ public sealed class ProviderFailureTests
 
         using var response = await edge.PostAsync(EdgeFixture.Body(stream: true, change: body => body["sim"] = JsonNode.Parse(sim)));
 
-        var text = await response.TextAsync();
+        var text = await response.CutTextAsync();
         var last = StreamReading.Payloads(text).Last();
         Assert.NotNull(JsonNode.Parse(last)!["error"]!["message"]);
         Assert.DoesNotContain("[DONE]", text, StringComparison.Ordinal);
@@ -123,7 +123,7 @@ public sealed class ProviderFailureTests
 
         using var response = await edge.PostAsync(EdgeFixture.Body(stream: true, sim: new { tokens = 20, hang_after = 4, comments = 50 }));
 
-        var text = await response.TextAsync();
+        var text = await response.CutTextAsync();
         Assert.Equal("provider_timeout", (string?)JsonNode.Parse(StreamReading.Payloads(text).Last())!["error"]!["code"]);
         Assert.Equal(RequestStatus.TimedOut, Assert.Single(edge.Account.Settled).Status);
     }

@@ -29,6 +29,16 @@ internal static class StreamReading
     public static async Task<string> TextAsync(this HttpResponseMessage response) =>
         await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
 
+    /// <summary>What came of a stream that is cut: its body ends before its end.</summary>
+    public static async Task<string> CutTextAsync(this HttpResponseMessage response)
+    {
+        var text = new MemoryStream();
+        await using var stream = await response.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken);
+        var cut = await Assert.ThrowsAsync<HttpIOException>(() => stream.CopyToAsync(text, TestContext.Current.CancellationToken));
+        Assert.Equal(HttpRequestError.ResponseEnded, cut.HttpRequestError);
+        return Encoding.UTF8.GetString(text.ToArray());
+    }
+
     /// <summary>The error object of a refusal, which always has its four fields.</summary>
     public static async Task<JsonObject> ErrorAsync(this HttpResponseMessage response)
     {

@@ -25,8 +25,15 @@ public sealed class PrivacyTests(PostgresServer server)
         {
             foreach (var stream in new[] { false, true })
             {
-                using var response = await client.PostAsync("chat/completions", Chat(stream, JsonNode.Parse(sim)!), Cancellation);
-                answer = response.IsSuccessStatusCode && !stream ? await response.Content.ReadAsStringAsync(Cancellation) : answer;
+                try
+                {
+                    using var response = await client.PostAsync("chat/completions", Chat(stream, JsonNode.Parse(sim)!), Cancellation);
+                    answer = response.IsSuccessStatusCode && !stream ? await response.Content.ReadAsStringAsync(Cancellation) : answer;
+                }
+                catch (HttpRequestException) when (stream)
+                {
+                    // A stream that breaks at the provider is cut here.
+                }
             }
         }
 
@@ -40,6 +47,7 @@ public sealed class PrivacyTests(PostgresServer server)
         await gateway.Process.EndAsync();
         var written = gateway.Process.Output + await DumpAsync(gateway.DataSource);
         Assert.Contains("/v1/chat/completions", written, StringComparison.Ordinal);
+        Assert.DoesNotContain("unhandled exception", gateway.Process.Output, StringComparison.Ordinal);
         Assert.DoesNotContain(Canary, written, StringComparison.Ordinal);
         Assert.DoesNotContain(text, written, StringComparison.Ordinal);
         Assert.DoesNotContain(key, written, StringComparison.Ordinal);
