@@ -224,7 +224,7 @@ internal sealed partial class ChatEndpoint(
 
         // Nothing came of it: settled at zero, which alone closes its hold.
         await SettleAsync(call, default, last);
-        return await RefuseAsync(call, Endings.RefusalOf(call, last));
+        return await RefuseAsync(call, Endings.RefusalOf(call, last, _options.RestMs));
     }
 
     /// <summary>Whether another channel may serve the request: its failure is the channel's, and the client has seen nothing yet.</summary>
@@ -254,7 +254,7 @@ internal sealed partial class ChatEndpoint(
             return result;
         }
 
-        var refusal = settled.IsCommitted ? Endings.RefusalOf(call, end) : AdmitRefusals.NotSettled(call.ClientGotOutput);
+        var refusal = settled.IsCommitted ? Endings.RefusalOf(call, end, _options.RestMs) : AdmitRefusals.NotSettled(call.ClientGotOutput);
         await relay.CutAsync(refusal);
         return result with { Status = refusal.Error.Status, Outcome = settled.IsCommitted ? result.Outcome : "NotSettled" };
     }

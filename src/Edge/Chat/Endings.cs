@@ -8,6 +8,9 @@ namespace OrleansGateway.Edge.Chat;
 /// <summary>What an attempt's end means for the charge, the usage row and the client.</summary>
 internal static class Endings
 {
+    private const long RetryAfterMsMin = 1000;
+    private const long RetryAfterMsMax = 60_000;
+
     /// <summary>
     /// What is charged for: all of a complete answer; of a stream that broke, what was counted, if the client had got any of it
     /// or its provider was let to finish for it; otherwise nothing.
@@ -41,8 +44,23 @@ internal static class Endings
         };
     }
 
-    public static Refusal RefusalOf(ChatCall call, in Relayed end) =>
-        end.End == RelayEnd.ProviderFailed ? new Refusal(end.Failure.Public, end.RetryAfterMs) : new Refusal(Stopped(call.Stopped));
+    /// <param name="restMs">How long a channel that failed rests, ms: a try before that can only meet another channel.</param>
+    public static Refusal RefusalOf(ChatCall call, in Relayed end, long restMs)
+    {
+        if (end.End != RelayEnd.ProviderFailed)
+        {
+            return new Refusal(Stopped(call.Stopped));
+        }
+
+        var retryAfterMs = end.RetryAfterMs;
+        if (end.Failure.Public.Status == 503)
+        {
+            // A provider that is down may be back, or another may take its place, before the wait that it asks for: SDKs give up at two minutes.
+            retryAfterMs = Math.Clamp(retryAfterMs > 0 ? retryAfterMs : restMs, RetryAfterMsMin, RetryAfterMsMax);
+        }
+
+        return new Refusal(end.Failure.Public, retryAfterMs);
+    }
 
     private static OpenAIError Stopped(StopReason reason) => reason switch
     {

@@ -42,7 +42,7 @@ internal readonly record struct Relayed(
 
     public static Relayed BrokenOff() => Failed(
         UpstreamFailure.ServerError,
-        new OpenAIError(502, "The model's provider broke off its answer. Please try again.", "server_error", null, "provider_error"));
+        new OpenAIError(503, "The model's provider broke off its answer. Please try again.", "server_error", null, "provider_error"));
 
     public static Relayed Unusable() => Failed(
         UpstreamFailure.ServerError,

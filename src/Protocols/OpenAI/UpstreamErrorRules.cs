@@ -70,14 +70,14 @@ internal static class UpstreamErrorRules
         UpstreamFailure.ModelMissing =>
             new(404, "The model is not available at the moment: its provider does not have it.", OpenAIError.InvalidRequest, "model", "model_not_found"),
         UpstreamFailure.Auth or UpstreamFailure.Forbidden =>
-            new(502, "The model's provider did not accept the gateway's request.", "api_error", null, "provider_refused"),
+            new(502, "The model's provider did not accept the gateway's request.", "server_error", null, "provider_refused"),
         UpstreamFailure.OutOfFunds =>
-            new(503, "The model's provider is not available at the moment. Please try again later.", "api_error", null, "provider_unavailable"),
+            new(503, "The model's provider is not available at the moment. Please try again later.", "server_error", null, "provider_unavailable"),
         UpstreamFailure.RateLimited =>
             new(429, "The model's provider is limiting requests at the moment. Please try again later.", "rate_limit_error", null, "rate_limit_exceeded"),
         UpstreamFailure.Overloaded =>
             new(503, "The model's provider is overloaded at the moment. Please try again later.", "server_error", null, "provider_overloaded"),
-        _ => new(502, "The model's provider failed to answer. Please try again.", "server_error", null, "provider_error"),
+        _ => new(503, "The model's provider failed to answer. Please try again.", "server_error", null, "provider_error"),
     };
 
     private static OpenAIError PassOn(int status, UpstreamErrorDetails details, ReadOnlySpan<string> secrets, string? code)

@@ -78,6 +78,42 @@ public sealed class ProviderFailureTests
         Assert.Equal(0, Assert.Single(edge.Account.Settled).CostNanos);
     }
 
+    [Theory]
+    [InlineData("""{"error":500}""", 503, "15")]
+    [InlineData("""{"error":502}""", 503, "15")]
+    [InlineData("""{"error":408}""", 503, "15")]
+    [InlineData("""{"error":409}""", 503, "15")]
+    [InlineData("""{"error":503,"retry_after":600}""", 503, "60")]
+    [InlineData("""{"error":401}""", 502, null)]
+    [InlineData("""{"error":402}""", 503, "15")]
+    [InlineData("""{"break_after":-1}""", 503, "15")]
+    [InlineData("""{"break_after":0}""", 503, "15")]
+    [InlineData("""{"malformed":true}""", 502, null)]
+    [InlineData("""{"hang_after":-1}""", 504, null)]
+    public async Task Post_ProviderFailsBeforeTheFirstByte_TellsWhenToTryAgain(string sim, int status, string? retryAfter)
+    {
+        await using var edge = await EdgeFixture.StartAsync(channel: (_, channel) => channel["times"] = new JsonObject { ["first_byte_ms"] = 500 });
+
+        using var response = await edge.PostAsync(EdgeFixture.Body(change: body => body["sim"] = JsonNode.Parse(sim)));
+
+        Assert.Equal(status, (int)response.StatusCode);
+        Assert.Equal("server_error", (string?)(await response.ErrorAsync())["type"]);
+        Assert.Equal(retryAfter, response.Header("retry-after"));
+    }
+
+    [Fact]
+    public async Task Post_ProviderNotThere_Is503()
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+        await edge.Provider.DisposeAsync();
+
+        using var response = await edge.PostAsync(EdgeFixture.Body());
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        Assert.Equal("server_error", (string?)(await response.ErrorAsync())["type"]);
+        Assert.NotNull(response.Header("retry-after"));
+    }
+
     [Fact]
     public async Task Post_ChannelOutOfFunds_RestsFirmly()
     {

@@ -21,14 +21,15 @@ public sealed class UpstreamErrorTests
     [InlineData(402, UpstreamFailure.OutOfFunds, 503)]
     [InlineData(403, UpstreamFailure.Forbidden, 502)]
     [InlineData(404, UpstreamFailure.ModelMissing, 404)]
-    [InlineData(408, UpstreamFailure.ServerError, 502)]
+    [InlineData(408, UpstreamFailure.ServerError, 503)]
+    [InlineData(409, UpstreamFailure.ServerError, 503)]
     [InlineData(413, UpstreamFailure.TooLarge, 413)]
     [InlineData(429, UpstreamFailure.RateLimited, 429)]
-    [InlineData(500, UpstreamFailure.ServerError, 502)]
+    [InlineData(500, UpstreamFailure.ServerError, 503)]
     [InlineData(503, UpstreamFailure.Overloaded, 503)]
     [InlineData(529, UpstreamFailure.Overloaded, 503)]
-    [InlineData(302, UpstreamFailure.ServerError, 502)]
-    [InlineData(200, UpstreamFailure.ServerError, 502)]
+    [InlineData(302, UpstreamFailure.ServerError, 503)]
+    [InlineData(200, UpstreamFailure.ServerError, 503)]
     public void Read_StatusAlone_IsClassified(int status, UpstreamFailure failure, int publicStatus)
     {
         foreach (var body in new[] { "", "<html>gone</html>", "{}", "{\"error\":{}}", "[", "\"x\"" })
@@ -37,6 +38,7 @@ public sealed class UpstreamErrorTests
 
             Assert.Equal((failure, publicStatus), (error.Failure, error.Public.Status));
             Assert.NotEmpty(error.Public.Message);
+            Assert.Equal(publicStatus >= 500, error.Public.Type == "server_error");
         }
     }
 
