@@ -16,7 +16,7 @@ public static class OpenAIUsage
     /// <summary>Reads a usage object.</summary>
     /// <param name="json">The object, from brace to brace.</param>
     /// <param name="usage">The tokens, when true is returned.</param>
-    /// <returns>False when the object lacks the totals or has something other than whole numbers for them.</returns>
+    /// <returns>False when the object lacks the totals or has something other than whole numbers from 0 for them.</returns>
     public static bool TryRead(ReadOnlySpan<byte> json, out TokenUsage usage)
     {
         var reader = new Utf8JsonReader(json);
@@ -116,7 +116,7 @@ public static class OpenAIUsage
             {
                 case Part.Usage when name.SequenceEqual("prompt_tokens"u8): _prompt = Total(ref reader); break;
                 case Part.Usage when name.SequenceEqual("completion_tokens"u8): _completion = Total(ref reader); break;
-                case Part.Usage when name.SequenceEqual("total_tokens"u8): _total = Total(ref reader); break;
+                case Part.Usage when name.SequenceEqual("total_tokens"u8): _total = Total(ref reader) is { } total ? NotNegative(total) : null; break;
                 case Part.Usage when name.SequenceEqual("prompt_cache_hit_tokens"u8) || name.SequenceEqual("cache_read_input_tokens"u8):
                 case Part.Usage or Part.Prompt when name.SequenceEqual("cached_tokens"u8):
                     Largest(ref _read, ref reader);
@@ -149,7 +149,7 @@ public static class OpenAIUsage
                 return null;
             }
 
-            return NotNegative(value);
+            return value;
         }
 
         private void Largest(ref long part, ref Utf8JsonReader reader)
@@ -173,15 +173,13 @@ public static class OpenAIUsage
         public bool TryNormalise(out TokenUsage usage)
         {
             usage = default;
-            var prompt = _prompt ?? (_total - _completion);
-            var completion = _completion ?? (_total - _prompt);
-            if (_malformed || prompt is null || completion is null)
+            if (_malformed || _prompt < 0 || _completion < 0
+                || (_prompt ?? (_total - _completion)) is not (>= 0 and var input)
+                || (_completion ?? (_total - _prompt)) is not (>= 0 and var output))
             {
                 return false;
             }
 
-            var input = NotNegative(prompt.Value);
-            var output = NotNegative(completion.Value);
             var hiddenReasoning = HiddenReasoning(input, output);
 
             var inputLeft = input;
