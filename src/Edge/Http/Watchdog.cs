@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace OrleansGateway.Edge.Http;
 
 /// <summary>What runs out of time, or has been silent for too long. Called from the watchdog's timer, never twice at once.</summary>
@@ -57,7 +59,7 @@ internal sealed class Watch(Watchdog watchdog, IWatched watched, long totalAtMs)
 }
 
 /// <summary>One timer for the limits of all running requests: a timer for each read would cost more than the read.</summary>
-internal sealed class Watchdog : IDisposable
+internal sealed partial class Watchdog : IDisposable
 {
     /// <summary>How late a limit may be noticed, ms.</summary>
     public const int TickMs = 100;
@@ -66,14 +68,16 @@ internal sealed class Watchdog : IDisposable
     private readonly LinkedList<Watch> _watches = [];
     private readonly List<Watch> _due = [];
     private readonly TimeProvider _time;
+    private readonly ILogger<Watchdog> _logger;
     private readonly long _startedAt;
     private readonly ITimer _timer;
     private long _nowMs;
     private int _isTicking;
 
-    public Watchdog(TimeProvider time)
+    public Watchdog(TimeProvider time, ILogger<Watchdog> logger)
     {
         _time = time;
+        _logger = logger;
         _startedAt = time.GetTimestamp();
         _timer = time.CreateTimer(static state => ((Watchdog)state!).Tick(), this, TimeSpan.FromMilliseconds(TickMs), TimeSpan.FromMilliseconds(TickMs));
     }
@@ -128,6 +132,19 @@ internal sealed class Watchdog : IDisposable
             return;
         }
 
+        try
+        {
+            TickAll();
+        }
+        finally
+        {
+            _due.Clear();
+            Volatile.Write(ref _isTicking, 0);
+        }
+    }
+
+    private void TickAll()
+    {
         var nowMs = (long)_time.GetElapsedTime(_startedAt).TotalMilliseconds;
         Volatile.Write(ref _nowMs, nowMs);
         lock (_lock)
@@ -143,10 +160,18 @@ internal sealed class Watchdog : IDisposable
 
         foreach (var watch in _due)
         {
-            watch.Tick(nowMs);
+            try
+            {
+                watch.Tick(nowMs);
+            }
+            catch (Exception bug)
+            {
+                // Thrown on, it would end the process, or at least the other requests' limits. This one is called again at the next tick.
+                LogBug(_logger, bug);
+            }
         }
-
-        _due.Clear();
-        Volatile.Write(ref _isTicking, 0);
     }
+
+    [LoggerMessage(1310, LogLevel.Error, "A request could not be told that its time is over")]
+    private static partial void LogBug(ILogger logger, Exception bug);
 }

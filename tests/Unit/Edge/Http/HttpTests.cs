@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
 using OrleansGateway.Edge;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Idempotency;
@@ -90,7 +91,7 @@ public sealed class HttpTests
     public void Tick_LimitsAndSignsOfLife_ComeWhenTheyAreDue()
     {
         var clock = new FakeTimeProvider();
-        using var watchdog = new Watchdog(clock);
+        using var watchdog = new Watchdog(clock, NullLogger<Watchdog>.Instance);
         var watched = new Watched();
         var watch = watchdog.Start(watched, totalMs: 10_000);
 
@@ -111,15 +112,39 @@ public sealed class HttpTests
         Assert.Equal(last, watched.TotalTimeOuts);
     }
 
+    [Fact]
+    public void Tick_OneCannotBeTold_TheOthersAreAndItIsToldAgain()
+    {
+        var clock = new FakeTimeProvider();
+        using var watchdog = new Watchdog(clock, NullLogger<Watchdog>.Instance);
+        var (broken, watched) = (new Watched { Throws = true }, new Watched());
+        watchdog.Start(broken, totalMs: 1000);
+        watchdog.Start(watched, totalMs: 1000);
+
+        clock.Advance(TimeSpan.FromMilliseconds(1300));
+
+        Assert.True(broken.TotalTimeOuts > 1);
+        Assert.Equal(broken.TotalTimeOuts, watched.TotalTimeOuts);
+    }
+
     private sealed class Watched : IWatched
     {
+        public bool Throws { get; init; }
+
         public int TimeOuts { get; private set; }
 
         public int TotalTimeOuts { get; private set; }
 
         public int KeepAlives { get; private set; }
 
-        public void TimedOut(bool isTotal) => _ = isTotal ? TotalTimeOuts++ : TimeOuts++;
+        public void TimedOut(bool isTotal)
+        {
+            _ = isTotal ? TotalTimeOuts++ : TimeOuts++;
+            if (Throws)
+            {
+                throw new InvalidOperationException();
+            }
+        }
 
         public void KeepAlive() => KeepAlives++;
 
