@@ -16,8 +16,8 @@ internal static class AdmitRefusals
     {
         AdmitOutcome.ModelNotAllowed => ModelNotAllowed(bound.Model.Id),
         AdmitOutcome.SpendCapReached => NoMoney(
-            $"The request may cost up to {Usd(bound.LeastNanos)}, which with what this API key has spent and holds is above one of its spending caps. "
-            + "Raise the cap, wait for its next period, or lower max_completion_tokens."),
+            $"The request may cost up to {Usd(bound.LeastNanos)}, but this API key has only {Usd(answer.AvailableNanos)} left under its spending cap "
+            + $"{Window(answer.CapWindow)}, where running requests count with all that they may cost. {CapAdvice(answer.CapEnd)}"),
         AdmitOutcome.InsufficientFunds => NoMoney(
             $"The request may cost up to {Usd(bound.LeastNanos)}, but only {Usd(answer.AvailableNanos)} of the account's balance is free. "
             + "Top up, wait for running requests to end, or lower max_completion_tokens."),
@@ -42,6 +42,9 @@ internal static class AdmitRefusals
             new OpenAIError(422, "This Idempotency-Key was used with another request body. Use another key.", Invalid, null, "idempotency_key_reused")),
         _ => Unavailable(answer.RetryAfterMs, "The account cannot be charged at the moment."),
     };
+
+    /// <summary>Nothing is admitted because this gateway stops; another, or its next start, takes the request.</summary>
+    public static Refusal Stopping { get; } = Unavailable(RetrySoonMs, "The gateway is stopping; the request was not run.");
 
     public static Refusal Of(KeyAnswer answer) =>
         OfKey(answer.Outcome) ?? Unavailable(0, "The account cannot be looked up at the moment.");
@@ -101,6 +104,18 @@ internal static class AdmitRefusals
                 "service_unavailable"),
             retryMs);
     }
+
+    private static string Window(SpendWindow window) => window switch
+    {
+        SpendWindow.Day => "for the day",
+        SpendWindow.Week => "for the week",
+        SpendWindow.Month => "for the month",
+        _ => "in all",
+    };
+
+    private static string CapAdvice(DateTimeOffset? end) => end is null
+        ? "Raise the cap or lower max_completion_tokens."
+        : string.Create(CultureInfo.InvariantCulture, $"It starts anew at {end:yyyy-MM-dd HH:mm} UTC. Wait until then, raise the cap, or lower max_completion_tokens.");
 
     private static string Usd(long nanos) => "$" + Money.FormatUsd(nanos);
 }

@@ -84,6 +84,10 @@ public enum AdmitOutcome
 [GenerateSerializer, Alias("og.LimitScope")]
 public enum LimitScope { None, Key, Account }
 
+/// <summary>In which time a spend cap counts. Weeks begin on Monday; days, weeks and months are UTC's.</summary>
+[GenerateSerializer, Alias("og.SpendWindow")]
+public enum SpendWindow { None, Total, Day, Week, Month }
+
 /// <summary>The tightest of a key's and its account's limits after this request. A limit of 0 means that there is none.</summary>
 [GenerateSerializer, Immutable, Alias("og.RateStanding")]
 public readonly record struct RateStanding
@@ -107,7 +111,10 @@ public sealed record AdmitAnswer
     /// <summary>What is held, nanos: the most or the least that was asked for.</summary>
     [Id(2)] public long TotalNanos { get; init; }
 
-    /// <summary>Free money and what no hold needs of the reserve, nanos; set on refusals for money.</summary>
+    /// <summary>
+    /// Free money and what no hold needs of the reserve, nanos; set on refusals for money. On a refusal for a cap, what is left
+    /// under that cap.
+    /// </summary>
     [Id(3)] public long AvailableNanos { get; init; }
 
     /// <summary>Until another try can succeed, ms; 0 where waiting does not help.</summary>
@@ -120,6 +127,12 @@ public sealed record AdmitAnswer
 
     /// <summary>Whether the key asks for its cost in the answer's usage.</summary>
     [Id(9)] public bool ShowCost { get; init; }
+
+    /// <summary>The cap that refused; of several the one that frees last.</summary>
+    [Id(10)] public SpendWindow CapWindow { get; init; }
+
+    /// <summary>When that cap's window ends; null for a cap that never frees.</summary>
+    [Id(11)] public DateTimeOffset? CapEnd { get; init; }
 
     /// <summary>Whether the answer stands for a hold.</summary>
     public bool IsAdmitted => Outcome == AdmitOutcome.Admitted;

@@ -155,9 +155,9 @@ public sealed partial class AccountGrain
         }
 
         var key = _keys[request.KeyId];
-        if (key.IsOverCap(request.LeastNanos, utcNow))
+        if (key.FindCapOver(request.LeastNanos, utcNow) is { } cap)
         {
-            return Refuse(AdmitOutcome.SpendCapReached, key) with { Scope = LimitScope.Key };
+            return RefuseForCap(cap, key);
         }
 
         if (CheckLimits(request, key) is { } limited)
@@ -218,6 +218,14 @@ public sealed partial class AccountGrain
             ? null
             : Refuse(outcome, key) with { Scope = scope, RetryAfterMs = CeilingMs(retryAfter) };
     }
+
+    private AdmitAnswer RefuseForCap(in CapReached cap, Key key) => Refuse(AdmitOutcome.SpendCapReached, key) with
+    {
+        Scope = LimitScope.Key,
+        AvailableNanos = cap.LeftNanos,
+        CapWindow = cap.Window,
+        CapEnd = cap.Window == SpendWindow.Total ? null : new DateTimeOffset(cap.End, TimeOnly.MinValue, TimeSpan.Zero),
+    };
 
     private AdmitAnswer RefuseForMoney(AdmitRequest request, Key key)
     {

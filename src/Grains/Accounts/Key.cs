@@ -6,11 +6,14 @@ using OrleansGateway.Ledger;
 
 namespace OrleansGateway.Grains.Accounts;
 
+/// <summary>A spend cap that refuses.</summary>
+/// <param name="LeftNanos">What is left under it, nanos.</param>
+/// <param name="End">The first day, UTC, of the next window; <see cref="DateOnly.MaxValue"/> for a cap in all.</param>
+internal readonly record struct CapReached(SpendWindow Window, long LeftNanos, DateOnly End);
+
 /// <summary>A key in memory: its settings, what it has spent and holds.</summary>
 internal sealed class Key
 {
-    private readonly record struct Window(long Spent, long? Cap);
-
     // The default of a network would be everybody.
     private static readonly IPNetwork Nobody = new(IPAddress.None, 32);
 
@@ -67,14 +70,33 @@ internal sealed class Key
     }
 
     /// <summary>Whether what is spent, held and would be held passes one of the caps.</summary>
-    public bool IsOverCap(long amount, DateTimeOffset utcNow)
+    public bool IsOverCap(long amount, DateTimeOffset utcNow) => FindCapOver(amount, utcNow) is not null;
+
+    /// <summary>The cap that what is spent, held and would be held passes, of several the one that frees last; null if there is none.</summary>
+    public CapReached? FindCapOver(long amount, DateTimeOffset utcNow)
     {
         var caps = Settings.Caps;
+        if (caps == SpendCaps.None)
+        {
+            return null;
+        }
+
         var spend = SpendWindows.Roll(Spend, utcNow);
-        return IsOver(new Window(spend.TotalNanos, caps.TotalNanos), amount)
-            || IsOver(new Window(spend.DayNanos, caps.DayNanos), amount)
-            || IsOver(new Window(spend.WeekNanos, caps.WeekNanos), amount)
-            || IsOver(new Window(spend.MonthNanos, caps.MonthNanos), amount);
+        CapReached? last = null;
+        See(SpendWindow.Total, spend.TotalNanos, caps.TotalNanos, DateOnly.MaxValue);
+        See(SpendWindow.Month, spend.MonthNanos, caps.MonthNanos, spend.Month.AddMonths(1));
+        See(SpendWindow.Week, spend.WeekNanos, caps.WeekNanos, spend.Week.AddDays(7));
+        See(SpendWindow.Day, spend.DayNanos, caps.DayNanos, spend.Day.AddDays(1));
+        return last;
+
+        void See(SpendWindow window, long spent, long? cap, DateOnly end)
+        {
+            var left = cap - ((Int128)spent + Held);
+            if (left < amount && (last is null || end > last.Value.End))
+            {
+                last = new CapReached(window, (long)Int128.Max(0, left.Value), end);
+            }
+        }
     }
 
     /// <summary>Why settings are not valid; null if they are.</summary>
@@ -123,9 +145,6 @@ internal sealed class Key
         address = address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
         return _networks.Any(n => n.Contains(address));
     }
-
-    private bool IsOver(Window window, long amount) =>
-        window.Cap is { } cap && (Int128)window.Spent + Held + amount > cap;
 }
 
 /// <summary>The day, the week from Monday and the month, UTC, in which a settlement falls.</summary>

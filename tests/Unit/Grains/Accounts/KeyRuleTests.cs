@@ -1,3 +1,4 @@
+using System.Globalization;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Tests.Shared.Ledger;
 using Xunit;
@@ -165,8 +166,26 @@ public sealed class KeyRuleTests
         var refused = world.Admit("over", 31);
 
         Assert.Equal((AdmitOutcome.SpendCapReached, LimitScope.Key), (refused.Outcome, refused.Scope));
+        Assert.Equal((SpendWindow.Total, 30L, null), (refused.CapWindow, refused.AvailableNanos, refused.CapEnd));
         Assert.True(world.Admit("just", 30).IsAdmitted);
         Assert.True(world.Admit("nothing", 0).IsAdmitted);
+    }
+
+    [Theory]
+    [InlineData(SpendWindow.Day, "2030-01-02", 40, null, 100, null)]
+    [InlineData(SpendWindow.Week, "2030-01-07", 30, 35, 100, null)]
+    [InlineData(SpendWindow.Month, "2030-02-01", 30, 35, 100, 38)]
+    public void Admit_OverCaps_TellsTheOneThatFreesLast(SpendWindow window, string end, long day, int? week, int total, int? month)
+    {
+        // The clock starts on Tuesday 2030-01-01.
+        using var world = AccountWorld.With(10_000, new SpendCaps(total, day, week, month));
+        world.Admit("held", 25);
+
+        var refused = world.Admit("h", 16);
+
+        var left = (window == SpendWindow.Day ? day : window == SpendWindow.Week ? week!.Value : month!.Value) - 25;
+        Assert.Equal((AdmitOutcome.SpendCapReached, window, left), (refused.Outcome, refused.CapWindow, refused.AvailableNanos));
+        Assert.Equal(DateTimeOffset.Parse(end + "T00:00:00Z", CultureInfo.InvariantCulture), refused.CapEnd);
     }
 
     [Fact]
