@@ -31,6 +31,9 @@ internal sealed partial class AccountClient
     /// <summary>Holds that are open or waiting for their settlement.</summary>
     public int OpenHolds => _openHolds.Count;
 
+    /// <summary>Whether nothing more is admitted because the gateway stops.</summary>
+    public bool IsStopping => _openHolds.IsStopping;
+
     public Account Find(string accountId) => _accounts.Get(accountId);
 
     /// <summary>

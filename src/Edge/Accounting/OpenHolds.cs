@@ -8,8 +8,10 @@ internal sealed class OpenHolds(int holdsMax)
     // Those whose settlement is on its way, with its cost: what a stop may have to leave behind.
     private readonly Dictionary<HoldSession, long> _settling = [];
     private int _count;
-    private bool _isStopping;
+    private volatile bool _isStopping;
     private volatile TaskCompletionSource? _empty;
+
+    public bool IsStopping => _isStopping;
 
     public int Count => Volatile.Read(ref _count);
 

@@ -118,7 +118,8 @@ internal sealed partial class ChatEndpoint(
             return unread;
         }
 
-        if (!ChatRequest.TryRead(call.Body.Memory, ChatRequest.MaxChoicesLimit, out var request, out var error))
+        // How many choices are too many, the model says.
+        if (!ChatRequest.TryRead(call.Body.Memory, int.MaxValue, out var request, out var error))
         {
             return error;
         }
@@ -132,8 +133,13 @@ internal sealed partial class ChatEndpoint(
             return ModelErrors.NotFound(request.Model);
         }
 
+        if (ModelErrors.BeyondModel(request, model) is { } beyond)
+        {
+            return beyond;
+        }
+
         call.Bound = CostBound.Of(request, model, price, _options.FirstSliceTokens);
-        return ModelErrors.BeyondModel(request, model);
+        return null;
     }
 
     /// <summary>Step 3: takes a hold.</summary>
@@ -154,6 +160,11 @@ internal sealed partial class ChatEndpoint(
         if (admission.Hold is not null)
         {
             return null;
+        }
+
+        if (admission.Answer.Outcome == AdmitOutcome.Unavailable && accounts.IsStopping)
+        {
+            return await RefuseAsync(call, AdmitRefusals.Stopping);
         }
 
         RateHeaders.Write(call.Context.Response.Headers, admission.Answer.Rates);
@@ -238,8 +249,13 @@ internal sealed partial class ChatEndpoint(
         // 7 Settle: the end of the response waits for it.
         failures.Note(call.Route!.Channel, end);
         var usage = Endings.ChargedUsage(call, end, relay.Metered);
+        CheckUsage(call, usage, relay.Metered.Usage.IsInconsistent);
         var settled = await SettleAsync(call, usage, end);
-        _means.Add(call.Bound.Model.Id, usage.TotalOutput);
+        if (end.End == RelayEnd.Completed)
+        {
+            // What was cut off or stopped tells nothing of how much the model says.
+            _means.Add(call.Bound.Model.Id, usage.TotalOutput / call.Request.Choices);
+        }
 
         // 8 The last byte.
         var result = new ChatResult(StatusCodes.Status200OK, Endings.StatusOf(call, end).ToString(), usage, settled.ChargedNanos);
@@ -263,14 +279,27 @@ internal sealed partial class ChatEndpoint(
     private Task<Settled> SettleAsync(ChatCall call, Usage usage, Relayed end)
     {
         call.Settling();
-        var isFree = usage == default;
         return accounts.SettleAsync(call.Hold!, new RequestEnd(
-            isFree ? 0 : PriceArithmetic.Charge(call.Bound.Price, usage),
+            CostOf(call, usage),
             usage,
             Endings.StatusOf(call, end),
             call.FirstByteMs,
             call.ElapsedMs,
             call.ClientGotOutput));
+    }
+
+    private static long CostOf(ChatCall call, Usage usage) => usage == default ? 0 : PriceArithmetic.Charge(call.Bound.Price, usage);
+
+    /// <summary>Tells the operator of usage that the price or the provider has wrong; it is settled as it is.</summary>
+    private void CheckUsage(ChatCall call, Usage usage, bool isInconsistent)
+    {
+        var cost = CostOf(call, usage);
+        if (isInconsistent || cost > call.Bound.MostNanos)
+        {
+            LogSuspect(
+                logger, call.RequestId, call.Bound.Model.Id, call.Route!.Channel.Name, cost, call.Bound.MostNanos,
+                isInconsistent ? "contradicts itself" : "is above the bound");
+        }
     }
 
     private static async ValueTask<ChatResult> RefuseAsync(ChatCall call, Refusal refusal)
@@ -299,6 +328,13 @@ internal sealed partial class ChatEndpoint(
                 call.FirstByteMs, call.ElapsedMs);
         }
     }
+
+    [LoggerMessage(
+        1101,
+        LogLevel.Warning,
+        "{RequestId} model={Model} channel={Channel}: the provider's usage {Reason}: it costs {Cost} nanos, the bound is {Bound} nanos")]
+    private static partial void LogSuspect(
+        ILogger logger, string requestId, string model, string channel, long cost, long bound, string reason);
 
     [LoggerMessage(
         1100,

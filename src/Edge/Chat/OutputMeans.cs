@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace OrleansGateway.Edge.Chat;
 
-/// <summary>Each model's recent mean output, tokens: what the tokens-per-minute limits count at admission.</summary>
+/// <summary>Each model's recent mean output, tokens of one choice: what the tokens-per-minute limits count at admission.</summary>
 internal sealed class OutputMeans
 {
     private const double First = 256;

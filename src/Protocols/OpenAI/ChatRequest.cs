@@ -112,7 +112,7 @@ public sealed partial class ChatRequest
     /// Reads a request.
     /// </summary>
     /// <param name="body">The whole body.</param>
-    /// <param name="maxChoices">The largest <c>n</c> that is accepted, at most 128.</param>
+    /// <param name="maxChoices">The largest <c>n</c> that is accepted; only requests with at most <see cref="MaxChoicesLimit"/> can be metered.</param>
     /// <param name="request">The request, when true is returned.</param>
     /// <param name="error">What is wrong with it otherwise: always a status of 400.</param>
     public static bool TryRead(
@@ -122,7 +122,7 @@ public sealed partial class ChatRequest
         out OpenAIError error)
     {
         var candidate = new ChatRequest(body);
-        var failure = new Scanner(candidate, Math.Min(maxChoices, MaxChoicesLimit)).Run();
+        var failure = new Scanner(candidate, maxChoices).Run();
         request = failure is null ? candidate : null;
         error = failure.GetValueOrDefault();
         return failure is null;

@@ -43,7 +43,12 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
 
     public FakeAccount Account { get; }
 
+    public AccountClient Accounts => _app.Services.GetRequiredService<AccountClient>();
+
     public string Key { get; }
+
+    /// <summary>What the relay has logged.</summary>
+    public LogLines Log { get; } = new();
 
     /// <summary>Ends when the relay has noticed that a client went away.</summary>
     public TaskCompletionSource ClientGone { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -89,6 +94,7 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         fixture = new EdgeFixture(app, hosts, account, key) { Current = Catalog(hosts, channel, model) };
 
         // Registered before the relay's own callback and therefore run after it.
+        app.Services.GetRequiredService<ILoggerFactory>().AddProvider(fixture.Log);
         app.Use((context, next) =>
         {
             context.RequestAborted.Register(() => fixture.ClientGone.TrySetResult());

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.Logging;
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Accounts;
@@ -256,6 +257,27 @@ public sealed class MoneyTests
         var settled = Assert.Single(edge.Account.Settled);
         Assert.Equal(11_000_000_000, settled.CostNanos);
         Assert.True(settled.CostNanos > settled.Ticket.TotalNanos);
+        var warning = Assert.Single(edge.Log.Lines, line => line.Level == LogLevel.Warning).Text;
+        Assert.StartsWith($"{settled.Ticket.HoldId} model=test-model channel=channel-0: ", warning, StringComparison.Ordinal);
+        Assert.Contains($"11000000000 nanos, the bound is {edge.Account.Admitted.Single().MostNanos} nanos", warning, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Admit_AfterAnAnswer_EstimatesByItsOutputOfOneChoice()
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+        var usage = new { prompt_tokens = 10, completion_tokens = 200, total_tokens = 210 };
+        for (var i = 0; i < 3; i++)
+        {
+            // A stream that breaks tells nothing of the mean.
+            using var response = await edge.PostAsync(EdgeFixture.Body(
+                stream: i == 1, i == 1 ? new { tokens = 20, break_after = 4 } : new { usage }, body => body["n"] = 2));
+            await (i == 1 ? response.CutTextAsync() : response.TextAsync());
+        }
+
+        // The mean begins with 256; an answer of 100 tokens a choice moves it by a twentieth of the difference.
+        var estimates = edge.Account.Admitted.Select(request => request.EstimatedTokens).ToArray();
+        Assert.Equal(estimates[0] - (2 * (256 - 248)), estimates[2]);
     }
 
     [Fact]

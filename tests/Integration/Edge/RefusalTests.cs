@@ -52,6 +52,33 @@ public sealed class RefusalTests
     }
 
     [Theory]
+    [InlineData(4)]
+    [InlineData(129)]
+    [InlineData(int.MaxValue)]
+    public async Task Post_MoreChoicesThanTheModelHas_TellsTheModelsBound(int choices)
+    {
+        await using var edge = await EdgeFixture.StartAsync(model: model => model["max_n"] = 3);
+
+        using var response = await edge.PostAsync(EdgeFixture.Body(change: body => body["n"] = choices));
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Contains("<= 3.", (string?)(await response.ErrorAsync())["message"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Post_GatewayStops_SaysSo()
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+        Assert.True(await edge.Accounts.StopAsync(TimeSpan.FromSeconds(1)));
+
+        using var response = await edge.PostAsync(EdgeFixture.Body());
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        Assert.Equal("1", response.Header("retry-after"));
+        Assert.StartsWith("The gateway is stopping; ", (string?)(await response.ErrorAsync())["message"], StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(null)]
     [InlineData("sk-og-nonsense")]
     [InlineData("forged")]
@@ -146,6 +173,31 @@ public sealed class RefusalTests
         var message = (string)(await response.ErrorAsync())["message"]!;
         Assert.Contains("$" + OrleansGateway.Grains.Contracts.Money.FormatUsd(asked!.LeastNanos), message, StringComparison.Ordinal);
         Assert.Contains("$0.0015", message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(SpendWindow.Total, null, "cap in all, ", "Raise the cap or lower")]
+    [InlineData(SpendWindow.Day, "2026-11-22", "cap for the day, ", "anew at 2026-11-22 00:00 UTC.")]
+    [InlineData(SpendWindow.Week, "2026-11-23", "cap for the week, ", "anew at 2026-11-23 00:00 UTC.")]
+    [InlineData(SpendWindow.Month, "2026-12-01", "cap for the month, ", "anew at 2026-12-01 00:00 UTC.")]
+    public async Task Post_SpendCapReached_TellsWhichAndWhenItFrees(SpendWindow window, string? end, string cap, string advice)
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+        edge.Account.OnAdmit = request => Task.FromResult(new AdmitAnswer
+        {
+            Outcome = AdmitOutcome.SpendCapReached,
+            Epoch = 1,
+            AvailableNanos = 1_500_000,
+            CapWindow = window,
+            CapEnd = end is null ? null : DateTimeOffset.Parse(end + "T00:00:00Z", System.Globalization.CultureInfo.InvariantCulture),
+        });
+
+        using var response = await edge.PostAsync(EdgeFixture.Body());
+
+        var message = (string)(await response.ErrorAsync())["message"]!;
+        Assert.Contains("$0.0015 left", message, StringComparison.Ordinal);
+        Assert.Contains(cap, message, StringComparison.Ordinal);
+        Assert.Contains(advice, message, StringComparison.Ordinal);
     }
 
     [Fact]
