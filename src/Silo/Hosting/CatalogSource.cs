@@ -57,19 +57,14 @@ internal sealed partial class CatalogSource(IOptions<GatewayOptions> options, Ti
     /// <summary>Reads a catalog file without putting it in force.</summary>
     public static CatalogResult Read(string path, TimeProvider time, CatalogSnapshot? previous)
     {
-        CatalogResult result;
         try
         {
-            result = CatalogFile.Parse(File.ReadAllBytes(path), Environment.GetEnvironmentVariable, time.GetUtcNow(), previous);
+            return CatalogFile.Parse(File.ReadAllBytes(path), Environment.GetEnvironmentVariable, time.GetUtcNow(), previous);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             return new CatalogResult(null, [new CatalogProblem(1, "", $"The file cannot be read: {exception.Message}")], []);
         }
-
-        return result.Snapshot is { Models.IsEmpty: true }
-            ? new CatalogResult(null, [new CatalogProblem(1, "models", "The catalog is empty: it names no model.")], result.Warnings)
-            : result;
     }
 
     [LoggerMessage(1, LogLevel.Warning, "Catalog {Path}: {Warning}")]
