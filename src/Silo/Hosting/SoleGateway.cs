@@ -98,17 +98,16 @@ internal sealed partial class SoleGateway(
     /// <summary>Ends when another gateway has had the lock for a lease. A database that is away is waited for: nothing is dropped.</summary>
     private async Task LoseAsync(CancellationToken stopping)
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), time);
-        var wasHeld = true;
-        while (await timer.WaitForNextTickAsync(stopping))
+        gatewayLock.Changed += isHeld =>
         {
-            var isHeld = gatewayLock.IsHeld;
-            if (isHeld != wasHeld)
+            if (!stopping.IsCancellationRequested)
             {
                 LogChanged(isHeld ? "is held again" : "is lost");
-                wasHeld = isHeld;
             }
-
+        };
+        using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), time);
+        while (await timer.WaitForNextTickAsync(stopping))
+        {
             if (gatewayLock.TakenFor > accounts.Lease)
             {
                 LogLost(clients?.CutAll() ?? 0);

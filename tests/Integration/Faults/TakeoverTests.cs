@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Npgsql;
 using OrleansGateway.Tests.Integration.Gateway;
 using OrleansGateway.Tests.Integration.Postgres;
 using Xunit;
@@ -49,14 +50,14 @@ public sealed class TakeoverTests(PostgresServer server)
         run.Payer.Operators = [run.Gateway.Operator.BaseAddress!, second.Operator];
         await run.Load.EventsAsync(run.Random.Next(100, 2000));
 
-        await using (var end = run.Gateway.DataSource.CreateCommand(
-            """
-            SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted
-                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-            """))
+        do
         {
-            Assert.Equal(1L, await end.ExecuteScalarAsync(Cancellation));
+            await StealLockAsync(run.Gateway.ConnectionString);
+            await Load.UntilAsync(
+                async _ => (await UnreadyAsync(run.Gateway.Url)).Length == 0 || (await UnreadyAsync(second.Url)).Length == 0,
+                "one of the gateways to have the lock");
         }
+        while ((await UnreadyAsync(second.Url)).Length > 0);
 
         await second.Process.LineAsync("The gateway lock is held");
         await first.LineAsync("The gateway lock is lost");
@@ -66,6 +67,28 @@ public sealed class TakeoverTests(PostgresServer server)
         run.Load.Targets = [second.Url];
         run.Payer.Operators = [second.Operator];
         await run.FinishAsync(second.Process, Fate.Cut, Fate.Unanswered);
+    }
+
+    /// <summary>
+    /// Waits for the lock, ends the backend that holds it, and so has it for a moment. The gateway whose backend it was asks for it again at
+    /// once, so that otherwise no other would ever get it; after this, whoever asks first does.
+    /// </summary>
+    private static async Task StealLockAsync(string connectionString)
+    {
+        await using var thief = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString);
+        await thief.OpenAsync(Cancellation);
+        await using var take = new NpgsqlCommand("SELECT pg_advisory_lock(1869021187)", thief);
+        var taking = take.ExecuteNonQueryAsync(Cancellation);
+        await using var source = NpgsqlDataSource.Create(connectionString);
+        await using var end = source.CreateCommand(
+            """
+            SELECT count(pg_terminate_backend(holder.pid))
+            FROM pg_locks waiting JOIN pg_locks holder ON holder.locktype = 'advisory' AND holder.granted AND holder.database = waiting.database
+            WHERE waiting.locktype = 'advisory' AND NOT waiting.granted
+                AND waiting.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """);
+        await Load.UntilAsync(async _ => (long)(await end.ExecuteScalarAsync(Cancellation))! > 0, "the thief to wait for the lock");
+        await taking;
     }
 
     /// <returns>Why a gateway is not ready; nothing if it is.</returns>

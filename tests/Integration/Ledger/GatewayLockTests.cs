@@ -34,19 +34,23 @@ public sealed class GatewayLockTests(LedgerDatabase database) : IClassFixture<Le
         await first.Lock.AcquireAsync(Token);
         Assert.True(await first.NextAsync());
 
-        // Ends the session and takes the lock in one statement, as a waiting gateway might.
-        await using var other = new NpgsqlConnection(database.ConnectionString);
+        // Stands in line for the lock, so that it is this session's as soon as the gateway's ends.
+        await using var other = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Pooling = false }.ConnectionString);
         await other.OpenAsync(Token);
-        await using (var take = new NpgsqlCommand($"SELECT pg_terminate_backend({await HolderAsync()}, 5000); SELECT pg_advisory_lock(1869021187)", other))
+        await using var take = new NpgsqlCommand("SELECT pg_advisory_lock(1869021187)", other);
+        var taking = take.ExecuteNonQueryAsync(Token);
+        var holder = await HolderAsync();
+        while (!await database.ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"))
         {
-            await take.ExecuteNonQueryAsync(Token);
+            Token.ThrowIfCancellationRequested();
         }
 
+        Assert.True(await database.ScalarAsync<bool>($"SELECT pg_terminate_backend({holder})"));
+        await taking;
         Assert.False(await first.NextAsync());
         await WaitUntilAsync(() => first.Lock.TakenFor > TimeSpan.Zero);
         Assert.False(first.Lock.MayAdmit);
         await other.CloseAsync();
-        NpgsqlConnection.ClearPool(other);
         Assert.True(await first.NextAsync());
         Assert.True(first.Lock.MayAdmit);
         Assert.Equal(TimeSpan.Zero, first.Lock.TakenFor);
