@@ -87,7 +87,13 @@ public sealed class TakeoverTests(PostgresServer server)
             WHERE waiting.locktype = 'advisory' AND NOT waiting.granted
                 AND waiting.database = (SELECT oid FROM pg_database WHERE datname = current_database())
             """);
-        await Load.UntilAsync(async _ => (long)(await end.ExecuteScalarAsync(Cancellation))! > 0, "the thief to wait for the lock");
+        await Load.UntilAsync(
+            async _ =>
+            {
+                await end.ExecuteNonQueryAsync(Cancellation);
+                return taking.IsCompleted;
+            },
+            "the thief to have the lock");
         await taking;
     }
 
