@@ -52,7 +52,7 @@ public sealed class TakeoverTests(PostgresServer server)
 
         do
         {
-            await StealLockAsync(run.Gateway.ConnectionString);
+            await StealLockAsync(run.Gateway.ConnectionString, run.Gateway.Url, second.Url);
             await Load.UntilAsync(
                 async _ => (await UnreadyAsync(run.Gateway.Url)).Length == 0 || (await UnreadyAsync(second.Url)).Length == 0,
                 "one of the gateways to have the lock");
@@ -62,7 +62,8 @@ public sealed class TakeoverTests(PostgresServer server)
         await second.Process.LineAsync("The gateway lock is held");
         await first.LineAsync("The gateway lock is lost");
         await first.LineAsync("is fenced by");
-        Assert.Contains("gateway lock", await UnreadyAsync(run.Gateway.Url), StringComparison.Ordinal);
+        await Load.UntilAsync(
+            async _ => (await UnreadyAsync(run.Gateway.Url)).Contains("gateway lock", StringComparison.Ordinal), "the first to say that it is not ready");
         Assert.Equal(1, await first.EndAsync());
         run.Load.Targets = [second.Url];
         run.Payer.Operators = [second.Operator];
@@ -73,7 +74,7 @@ public sealed class TakeoverTests(PostgresServer server)
     /// Waits for the lock, ends the backend that holds it, and so has it for a moment. The gateway whose backend it was asks for it again at
     /// once, so that otherwise no other would ever get it; after this, whoever asks first does.
     /// </summary>
-    private static async Task StealLockAsync(string connectionString)
+    private static async Task StealLockAsync(string connectionString, params Uri[] gateways)
     {
         await using var thief = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false }.ConnectionString);
         await thief.OpenAsync(Cancellation);
@@ -83,9 +84,9 @@ public sealed class TakeoverTests(PostgresServer server)
         await using var end = source.CreateCommand(
             """
             SELECT count(pg_terminate_backend(holder.pid))
-            FROM pg_locks waiting JOIN pg_locks holder ON holder.locktype = 'advisory' AND holder.granted AND holder.database = waiting.database
-            WHERE waiting.locktype = 'advisory' AND NOT waiting.granted
-                AND waiting.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            FROM pg_locks waiting JOIN pg_locks holder USING (locktype, database, classid, objid)
+            WHERE locktype = 'advisory' AND objid = 1869021187 AND holder.granted AND NOT waiting.granted
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
             """);
         await Load.UntilAsync(
             async _ =>
@@ -95,6 +96,11 @@ public sealed class TakeoverTests(PostgresServer server)
             },
             "the thief to have the lock");
         await taking;
+        foreach (var gateway in gateways)
+        {
+            // Until it has noticed, it would still call itself ready.
+            await Load.UntilAsync(async _ => (await UnreadyAsync(gateway)).Length > 0, "each gateway to notice");
+        }
     }
 
     /// <returns>Why a gateway is not ready; nothing if it is.</returns>
