@@ -24,10 +24,8 @@ public sealed class DatabaseAwayTests
             var from = run.Load.Events;
             var admitted = await run.Load.SendAsync(run.Gateway.Url, run.Customers[0], Probe);
             Assert.Equal(200, admitted.Status);
+            // An authority's length, which is longer than any statement waits: every answer that was on its way is lost.
             await SentAwayAsync(run);
-
-            // Longer than any statement waits: every answer that was on its way is lost.
-            await Task.Delay(TimeSpan.FromSeconds(6), Cancellation);
             var to = run.Load.Events;
             await cluster.ThawAsync();
             await run.Load.CompletedAsync(100);
