@@ -1,0 +1,6 @@
+namespace OrleansGateway.Tests.Simulation;
+
+internal static class Cli
+{
+    public static int Run(string[] args) => args.Length;
+}
