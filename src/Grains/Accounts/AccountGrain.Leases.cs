@@ -91,6 +91,7 @@ public sealed partial class AccountGrain
         if (!hold.IsRenewed)
         {
             Drop(hold);
+            LogLetGo(_id, hold.Id);
             return hold;
         }
 

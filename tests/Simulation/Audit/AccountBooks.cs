@@ -1,0 +1,73 @@
+using OrleansGateway.Tests.Shared.Ledger;
+
+namespace OrleansGateway.Tests.Simulation.Audit;
+
+/// <summary>What the auditor knows of one account.</summary>
+internal sealed class AccountBooks(LedgerModelAccount rows)
+{
+    public LedgerModelAccount Rows => rows;
+
+    /// <summary>How many of the ledger's rows have been audited, and their sum.</summary>
+    public int EntriesSeen { get; set; }
+
+    public Int128 Sum { get; set; }
+
+    public long Epoch { get; set; }
+
+    public TimeSpan ActivatedAt { get; set; }
+
+    public bool IsQuarantined { get; set; }
+
+    /// <summary>As of the last statement, nanos.</summary>
+    public long Reserved { get; set; }
+
+    /// <summary>Holds without a row that some activation has answered for.</summary>
+    public Dictionary<string, HoldBooks> Open { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Those of them that the present epoch has answered for.</summary>
+    public Dictionary<string, HoldBooks> Held { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Messages that a silo has and has not answered.</summary>
+    public List<PendingMessage> Pending { get; } = [];
+
+    /// <summary>Until when a hold that came too late may have taken what others were promised.</summary>
+    public TimeSpan LateUntil { get; set; }
+
+    /// <summary>
+    /// The least that this message could have been given, nanos: what is neither spent nor in quarantine, less all that the present
+    /// activation holds or may be about to hold for others.
+    /// </summary>
+    public long SpareFor(PendingMessage message)
+    {
+        var spare = (Int128)rows.Row.Balance - rows.Row.Quarantined;
+        foreach (var hold in Held.Values)
+        {
+            spare -= hold.Confirmed;
+        }
+
+        foreach (var other in Pending)
+        {
+            if (other != message && !other.Silo.IsDead)
+            {
+                foreach (var (holdId, total) in other.Totals)
+                {
+                    spare -= Math.Max(0, total - (Held.TryGetValue(holdId, out var held) ? held.Confirmed : 0));
+                }
+            }
+        }
+
+        return (long)Int128.Max(spare, long.MinValue);
+    }
+
+    /// <summary>Something has changed: who waits may have had less for a moment.</summary>
+    public void Watch()
+    {
+        foreach (var message in Pending)
+        {
+            if (message.WantsMoney)
+            {
+                message.LeastSpare = Math.Min(message.LeastSpare, SpareFor(message));
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+using System.Collections.Immutable;
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Ledger;
+using OrleansGateway.Tests.Shared.Ledger;
+using OrleansGateway.Tests.Simulation.Workload;
+
+namespace OrleansGateway.Tests.Simulation.Audit;
+
+internal sealed partial class Auditor
+{
+    private readonly Dictionary<(string AccountId, long Epoch, long Version), int> _tries = [];
+    private readonly Dictionary<(string AccountId, long Epoch), TimeSpan> _confirmedAt = [];
+
+    /// <summary>A statement has run: all that it changed is there.</summary>
+    public void AfterStatement(IEnumerable<LedgerModelAccount> accounts)
+    {
+        foreach (var rows in accounts)
+        {
+            if (!_accounts.TryGetValue(rows.Row.AccountId, out var books))
+            {
+                _accounts.Add(rows.Row.AccountId, books = new AccountBooks(rows));
+            }
+
+            AfterStatement(books);
+        }
+    }
+
+    /// <summary>A statement of a flight is on its way.</summary>
+    public void Trying(AccountBatch batch)
+    {
+        if (!batch.IsReadOnly)
+        {
+            var key = (batch.AccountId, batch.Epoch, batch.Version);
+            _tries[key] = _tries.GetValueOrDefault(key) + 1;
+        }
+    }
+
+    /// <summary>A flight's sender has its answer.</summary>
+    /// <param name="sentAt">When this try was sent.</param>
+    public void Answered(AccountBatch batch, BatchAnswer answer, TimeSpan sentAt)
+    {
+        var key = (batch.AccountId, batch.Epoch, batch.Version);
+        if (!batch.IsReadOnly && _tries[key] > 1)
+        {
+            if (answer.IsApplied)
+            {
+                rare.Reached(RareState.LostCommitHadNotRun);
+            }
+            else if (answer.Epoch == batch.Epoch)
+            {
+                rare.Reached(RareState.LostCommitHadRun);
+            }
+        }
+
+        var activation = (batch.AccountId, batch.Epoch);
+        if (answer.IsApplied)
+        {
+            _confirmedAt[activation] = sentAt;
+        }
+        else if (answer.Epoch > batch.Epoch)
+        {
+            rare.Reached(RareState.FencedTwin);
+            if (batch.IsReadOnly && _confirmedAt.TryGetValue(activation, out var confirmedAt) && sentAt - confirmedAt > Lease)
+            {
+                rare.Reached(RareState.TwinWithoutAuthority);
+            }
+        }
+    }
+
+    /// <summary>All is over and at rest: what only shows in the end.</summary>
+    public void Close()
+    {
+        var completed = new HashSet<(string, string)>();
+        foreach (var hold in _holds.Values)
+        {
+            var request = hold.Request;
+            var charged = -(hold.Charge?.Amount ?? 0);
+            if (charged > 0 && request.Fate is not (Fate.Completed or Fate.Cut or Fate.Left))
+            {
+                Break("rule 3", $"{request.Id} was {request.Fate} and is charged {charged}");
+            }
+
+            if (request is { Fate: Fate.Cut, GotOutput: false } && charged > hold.Compensation && !hold.IsEdgeDead)
+            {
+                Break("rule 3", $"{request.Id}: of {charged} only {hold.Compensation} was paid back, and its client got nothing");
+            }
+
+            if (request is { Fate: Fate.Completed, IdempotencyKey: { } key, IsWhole: true } && !completed.Add((request.AccountId, key)))
+            {
+                Break("rule 3", $"{request.Id}: what has this idempotency key was completed before");
+            }
+        }
+
+        foreach (var (order, (accountId, amount)) in _orders)
+        {
+            if (amount > 0 && _accounts[accountId].Rows.Entries.Count(e => e.Kind == order.Kind && e.Ref == order.Ref) != 1)
+            {
+                Break("rule 4", $"{order} is not in the books once");
+            }
+        }
+
+        foreach (var books in _accounts.Values)
+        {
+            var row = books.Rows.Row;
+            if (row.Reserved != 0 || row.Quarantined != 0)
+            {
+                Break("rule 7", $"{row.AccountId} was left with {row.Reserved} reserved and {row.Quarantined} in quarantine");
+            }
+
+            books.Rows.Verify();
+        }
+    }
+
+    private void AfterStatement(AccountBooks books)
+    {
+        var row = books.Rows.Row;
+        if (row.Epoch != books.Epoch)
+        {
+            Activated(books);
+        }
+
+        var charges = 0;
+        for (; books.EntriesSeen < books.Rows.Entries.Count; books.EntriesSeen++)
+        {
+            var entry = books.Rows.Entries[books.EntriesSeen];
+            books.Sum += entry.Amount;
+            if (entry.BalanceAfter != books.Sum || entry.Seq != books.EntriesSeen + 1)
+            {
+                Break("rule 2", $"{row.AccountId}: {entry} follows a sum of {books.Sum - entry.Amount}");
+            }
+
+            charges += entry.Kind == EntryKind.Charge ? 1 : 0;
+            Written(books, entry);
+        }
+
+        if (books.IsQuarantined && row.Quarantined == 0 && charges == 0)
+        {
+            var isAny = books.Held.Values.Any(hold => hold.Epochs.Count > 1);
+            rare.Reached(isAny ? RareState.QuarantineEndedWithAdoptedHolds : RareState.QuarantineEndedWithoutAdoptedHolds);
+        }
+
+        books.IsQuarantined = row.Quarantined > 0;
+        if (row.Balance != books.Sum)
+        {
+            Break("rule 2", $"{row.AccountId} has {row.Balance}, and its rows come to {books.Sum}");
+        }
+
+        if (row.Balance < 0)
+        {
+            Break("rule 1", $"{row.AccountId} has {row.Balance}");
+        }
+
+        if (row.Reserved < 0 || row.Quarantined < 0 || row.Free < 0)
+        {
+            Break("rule 5", $"{row.AccountId} has {row.Reserved} reserved and {row.Quarantined} in quarantine of {row.Balance}");
+        }
+
+        if (row.Free == 0 && row.Reserved > books.Reserved && books.Epoch == row.Epoch && row.Balance > 0)
+        {
+            rare.Reached(RareState.ReserveExtendedForLastNano);
+        }
+
+        books.Reserved = row.Reserved;
+        Backed(books);
+        books.Watch();
+    }
+
+    private void Activated(AccountBooks books)
+    {
+        books.Epoch = books.Rows.Row.Epoch;
+        books.ActivatedAt = clock.Now;
+        books.Reserved = books.Rows.Row.Reserved;
+        books.Held.Clear();
+        foreach (var hold in books.Open.Values)
+        {
+            if (IsLate(hold))
+            {
+                hold.IsLate = true;
+            }
+            else if (hold.Deadline < clock.Now + Quarantine)
+            {
+                hold.Deadline = clock.Now + Quarantine;
+            }
+        }
+    }
+
+    private void Written(AccountBooks books, LedgerEntry entry)
+    {
+        switch (entry.Kind)
+        {
+            case EntryKind.Charge:
+                Charged(books, entry);
+                break;
+            case EntryKind.Compensation:
+                _holds[entry.Ref].Compensation += entry.Amount;
+                rare.Reached(RareState.PaidBack);
+                break;
+            default:
+                if (!_orders.TryGetValue(new EntryRef(entry.Kind, entry.Ref), out var order)
+                    || order != (books.Rows.Row.AccountId, entry.Amount))
+                {
+                    Break("rule 4", $"nobody ordered {entry}");
+                }
+
+                break;
+        }
+    }
+
+    private void Charged(AccountBooks books, LedgerEntry entry)
+    {
+        if (!_holds.TryGetValue(entry.Ref, out var hold) || hold.Charge is not null || hold.Request.Fate is Fate.Refused)
+        {
+            Break("rule 3", $"{entry} is for {(hold is null ? "nobody" : hold.Charge is null ? "what was refused" : "what was charged before")}");
+            return;
+        }
+
+        var cost = CostOf(hold.Request, hold.Request.Provided);
+        if (-entry.Amount > cost)
+        {
+            Break("rule 3", $"{entry} is above the {cost} that its provider has charged for");
+        }
+
+        if (entry.ClosedBy == ClosedBy.Lease)
+        {
+            if (entry.Amount < 0)
+            {
+                rare.Reached(RareState.LeaseChargedAtProgress);
+            }
+
+            if (!IsLate(hold) && !hold.IsEdgeDead && !HadTwoGateways)
+            {
+                Break("rule 8", $"{entry} ended a lease in time");
+            }
+        }
+
+        if (entry.Shortfall > 0)
+        {
+            rare.Reached(RareState.Shortfall);
+            var isWithin = entry.Shortfall - entry.Amount <= hold.TicketTotal;
+            if (isWithin && !IsLate(hold) && !IsAnyLate(books))
+            {
+                Break("rule 8", $"{entry} has a shortfall within its bound of {hold.TicketTotal}");
+            }
+        }
+
+        hold.Charge = entry;
+        books.Open.Remove(entry.Ref);
+        books.Held.Remove(entry.Ref);
+    }
+
+    /// <summary>Whatever an activation has confirmed and could not yet give up is set aside.</summary>
+    private void Backed(AccountBooks books)
+    {
+        if (IsAnyLate(books))
+        {
+            return;
+        }
+
+        Int128 promised = 0;
+        foreach (var hold in books.Open.Values)
+        {
+            promised += IsLate(hold) || hold.IsEdgeDead ? 0 : hold.Confirmed;
+        }
+
+        var row = books.Rows.Row;
+        if (promised > row.Reserved + row.Quarantined)
+        {
+            Break("rule 5", $"{row.AccountId} has promised {promised} and set aside {row.Reserved} and {row.Quarantined}: "
+                + string.Join(' ', books.Open.Values.Select(static h => $"{h.Request.Id}={h.Confirmed}")));
+        }
+    }
+
+    private bool IsAnyLate(AccountBooks books) => HadTwoGateways || clock.Now < books.LateUntil;
+}

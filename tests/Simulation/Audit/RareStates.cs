@@ -1,0 +1,45 @@
+namespace OrleansGateway.Tests.Simulation.Audit;
+
+/// <summary>States that a simulation must have reached, or it is blind to what can go wrong in them.</summary>
+internal enum RareState
+{
+    HoldAdopted,
+    HeldAgainAfterQuarantine,
+    QuarantineEndedWithAdoptedHolds,
+    QuarantineEndedWithoutAdoptedHolds,
+    LostCommitHadNotRun,
+    LostCommitHadRun,
+    FencedTwin,
+    TwinWithoutAuthority,
+    LeaseChargedAtProgress,
+    NeverRenewedHoldLetGo,
+    LateSettlementOfHoldLetGo,
+    ClosedByLeaseToldToLivingEdge,
+    Shortfall,
+    ReserveExtendedForLastNano,
+    RefusedForMoney,
+    RefusedForQuarantine,
+    ExtendRefused,
+    PaidBack,
+    RepeatRefusedByIdempotencyKey,
+}
+
+/// <summary>How often each rare state was reached.</summary>
+internal sealed class RareStates
+{
+    public static readonly RareState[] All = Enum.GetValues<RareState>();
+
+    private readonly long[] _counts = new long[All.Length];
+
+    public long this[RareState state] => _counts[(int)state];
+
+    public void Reached(RareState state) => _counts[(int)state]++;
+
+    public void Add(RareStates other)
+    {
+        for (var i = 0; i < _counts.Length; i++)
+        {
+            _counts[i] += other._counts[i];
+        }
+    }
+}

@@ -1,0 +1,93 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Embedded;
+using OrleansGateway.Grains.Accounts;
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Keys;
+using OrleansGateway.Ledger;
+using OrleansGateway.Tests.Simulation.Machine;
+
+namespace OrleansGateway.Tests.Simulation.Cluster;
+
+/// <summary>The part of a process that runs accounts: the real engine, grain and journal.</summary>
+internal sealed class SimulatedSilo : IDisposable
+{
+    private readonly ServiceProvider _services;
+    private readonly IGrainFactory _grains;
+    private readonly Journal _journal;
+
+    /// <param name="processId">The same for all silos of a cluster: what one leaves in quarantine has living edges.</param>
+    public SimulatedSilo(
+        SimulatedProcess process, string processId, ISoleGateway sole, SimulatedClock clock, ILedger ledger, int seed, ILoggerFactory loggers)
+    {
+        Process = process;
+        _journal = new Journal(ledger, clock, process, new JournalOptions(), loggers.CreateLogger<Journal>());
+        var services = new ServiceCollection();
+        services.AddSingleton(loggers);
+        services.AddSingleton<TimeProvider>(clock);
+        services.AddSingleton(ledger);
+        services.AddSingleton(_journal);
+        services.AddSingleton(sole);
+        services.AddSingleton(new AccountOptions { ProcessId = processId });
+        services.AddSingleton<RandomSource>(new SeededRandomSource(seed));
+        services.AddEmbeddedGrains(options =>
+        {
+            options.GrainClasses.Add(typeof(AccountGrain));
+            options.Scheduler = process;
+            options.TurnsPerWorkItem = 1;
+            options.CollectionAge = TimeSpan.FromSeconds(90);
+            options.CollectionQuantum = TimeSpan.FromSeconds(20);
+        });
+        _services = services.BuildServiceProvider();
+        _grains = _services.GetRequiredService<IGrainFactory>();
+    }
+
+    public SimulatedProcess Process { get; }
+
+    public string Name => Process.Name;
+
+    public bool IsDead => Process.IsDead;
+
+    /// <summary>Ends its activations and is gone; messages to it fail meanwhile.</summary>
+    public bool IsStopping { get; private set; }
+
+    public IAccountGrain Grain(string accountId) => _grains.GetGrain<IAccountGrain>(accountId);
+
+    /// <summary>Stops cleanly, as its host would, in the middle of whatever runs; then the process ends.</summary>
+    public void Stop(Action? ended = null)
+    {
+        IsStopping = true;
+        _ = Process.Start(async () =>
+        {
+            foreach (var service in _services.GetServices<IHostedService>())
+            {
+                await service.StopAsync(CancellationToken.None);
+            }
+
+            _journal.Stop();
+            Die();
+            ended?.Invoke();
+        });
+    }
+
+    public void Die()
+    {
+        if (!Process.IsDead)
+        {
+            Process.Die();
+            _services.Dispose();
+            _journal.Dispose();
+        }
+    }
+
+    public void Dispose() => Die();
+
+    private sealed class SeededRandomSource(int seed) : RandomSource
+    {
+        private readonly Random _random = new(seed);
+
+        public override void Fill(Span<byte> bytes) => _random.NextBytes(bytes);
+    }
+}

@@ -1,0 +1,148 @@
+using Microsoft.Extensions.Logging;
+using OrleansGateway.Tests.Simulation.Audit;
+using OrleansGateway.Tests.Simulation.Cluster;
+using OrleansGateway.Tests.Simulation.Faults;
+using OrleansGateway.Tests.Simulation.Machine;
+using OrleansGateway.Tests.Simulation.Workload;
+
+namespace OrleansGateway.Tests.Simulation;
+
+/// <summary>What one seed came to.</summary>
+internal sealed record SeedResult(
+    SeedPlan Plan, (string Rule, string What)? Broken, string Trace, ulong Digest, int Requests, int[] Faults, long Steps, TimeSpan Time, RareStates Rare);
+
+/// <summary>One seed: faults while customers work, then rest, then the end of everything. Runs on the thread that calls.</summary>
+internal sealed class SeedRun : IDisposable
+{
+    private static readonly TimeSpan RestMax = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan WorkMax = TimeSpan.FromHours(10);
+    private static readonly TimeSpan LeaseAndQuarantine = TimeSpan.FromSeconds(45);
+
+    private readonly SeedPlan _plan;
+    private readonly SimulatedMachine _machine;
+    private readonly SimulatedClock _clock = new();
+    private readonly Trace _trace;
+    private readonly FaultDice _faults;
+    private readonly Auditor _auditor;
+    private readonly RareStates _rare = new();
+    private readonly Installation _installation;
+    private readonly Customers _customers;
+
+    private SeedRun(SeedPlan plan, bool keepsTrace)
+    {
+        _plan = plan;
+        _trace = new Trace(_clock, keepsTrace);
+        _machine = new SimulatedMachine(plan.Random(0).Next(), _clock, _trace);
+        _faults = new FaultDice(plan) { IsOver = true };
+        _auditor = new Auditor(_clock, _trace, _rare);
+        var prices = new Prices(plan.Random(6));
+        var logs = new LoggerFactory([new AuditedLogs(_auditor)]);
+        _installation = new Installation(_machine, plan, _faults, prices, _auditor, _trace, logs);
+        _customers = new Customers(_machine, plan, _installation, _faults, prices, _auditor);
+    }
+
+    public static SeedResult Run(SeedPlan plan, bool keepsTrace = false)
+    {
+        // Awaits prefer a synchronization context to the scheduler.
+        var context = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(null);
+        try
+        {
+            using var run = new SeedRun(plan, keepsTrace);
+            try
+            {
+                run.Run();
+            }
+            catch (Exception bug) when (run._auditor.Broken is null)
+            {
+                run._auditor.Break("alarm", $"{bug}");
+            }
+            catch (Exception)
+            {
+                // What was broken first is what is told.
+            }
+
+            return run.Result();
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(context);
+        }
+    }
+
+    private void Run()
+    {
+        // Accounts are made in peace, then faults begin.
+        Do(_customers.OpenAsync(), "the accounts to be made");
+        _faults.IsOver = false;
+        Do(_customers.WorkAsync(), "all requests to be sent");
+
+        // Faults are over: all that runs comes to its end, and leaves nothing behind.
+        _faults.IsOver = true;
+        _installation.Heal();
+        Until(() => _customers.AreDone, "requests and orders to end");
+        Pass(LeaseAndQuarantine);
+        Do(_customers.AssertRestAsync(), "accounts to be asked");
+
+        // Everything ends, and what starts then and lives past its quarantine leaves nothing set aside.
+        _installation.EndAll(isClean: _plan.Seed % 2 == 0);
+        Until(() => _installation.HasEnded, "silos to end");
+        _installation.Start();
+        Until(() => _installation.IsReady, "a silo to be there");
+        Do(_customers.AssertRestAsync(), "accounts to be asked");
+        Pass(LeaseAndQuarantine);
+        _installation.EndAll(isClean: true);
+        Until(() => _installation.HasEnded, "silos to end");
+        _auditor.Close();
+    }
+
+    public void Dispose() => _installation.Dispose();
+
+    private SeedResult Result() => new(
+        _plan, _auditor.Broken, _trace.Text, _trace.Digest, _customers.Requests, _faults.Happened, _machine.Steps, _clock.Now, _rare);
+
+    private void Do(Task task, string what)
+    {
+        Until(() => task.IsCompleted, what);
+        task.GetAwaiter().GetResult();
+    }
+
+    private void Pass(TimeSpan time)
+    {
+        var end = _clock.Now + time;
+        while (_clock.Now < end)
+        {
+            Step();
+        }
+    }
+
+    private void Until(Func<bool> condition, string what)
+    {
+        var end = _clock.Now + (_faults.IsOver ? RestMax : WorkMax);
+        while (!condition())
+        {
+            Step();
+            if (_clock.Now > end)
+            {
+                _auditor.Break("stuck", $"waited in vain for {what}");
+                throw new StoppedException();
+            }
+        }
+    }
+
+    private void Step()
+    {
+        _machine.Step();
+        if (_machine.HasEscaped)
+        {
+            _auditor.Break("escaped", "a continuation has left the scheduler");
+        }
+
+        if (_auditor.Broken is not null)
+        {
+            throw new StoppedException();
+        }
+    }
+
+    private sealed class StoppedException : Exception;
+}
