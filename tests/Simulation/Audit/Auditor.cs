@@ -82,9 +82,9 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
 
     public PendingMessage Delivered(SimulatedSilo silo, string accountId, object message)
     {
-        trace.Add(silo.Name, $"{accountId} gets {message}");
+        trace.Add(silo.Name, $"{accountId} gets {Told.Of(message)}");
         var books = _accounts.GetValueOrDefault(accountId);
-        var pending = new PendingMessage(silo, books, message);
+        var pending = new PendingMessage(silo, books, message, clock.Now);
         if (books is not null && pending.Totals.Length > 0)
         {
             books.Pending.Add(pending);
@@ -104,7 +104,7 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
 
     public void Answered(PendingMessage pending, object answer)
     {
-        trace.Add(pending.Silo.Name, $"answers {answer}");
+        trace.Add(pending.Silo.Name, $"answers {Told.Of(answer, pending.Message)}");
         if (pending.Books is not { } books)
         {
             return;
@@ -121,7 +121,7 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
             case (RenewRequest request, RenewAnswer renewal):
                 for (var i = 0; i < request.Items.Length; i++)
                 {
-                    Renewed(books, request.Items[i].Ticket, renewal.Holds[i], renewal.Epoch);
+                    Renewed(pending, books, request.Items[i].Ticket, renewal.Holds[i], renewal.Epoch);
                 }
 
                 break;
@@ -192,7 +192,7 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
     {
         if (answer.IsAdmitted)
         {
-            Contact(books, request.HoldId, answer.Epoch, answer.TotalNanos, answer.TotalNanos);
+            Contact(books, request.HoldId, answer.Epoch, answer.TotalNanos, answer.TotalNanos, clock.Now);
         }
         else if (answer.Outcome is AdmitOutcome.InsufficientFunds or AdmitOutcome.FundsInQuarantine)
         {
@@ -207,11 +207,11 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         switch (answer.Outcome)
         {
             case ExtendOutcome.Extended:
-                Contact(books, holdId, answer.Epoch, request.NewTotalNanos, answer.TotalNanos);
+                Contact(books, holdId, answer.Epoch, request.NewTotalNanos, answer.TotalNanos, clock.Now);
                 break;
             case ExtendOutcome.Refused:
                 rare.Reached(RareState.ExtendRefused);
-                Contact(books, holdId, answer.Epoch, request.Ticket.TotalNanos, answer.TotalNanos);
+                Contact(books, holdId, answer.Epoch, request.Ticket.TotalNanos, answer.TotalNanos, clock.Now);
                 if (books.Rows.Keys[_holds[holdId].Request.KeyId].Settings.Caps == SpendCaps.None)
                 {
                     NotRefusedInVain(pending, request.NewTotalNanos - answer.TotalNanos);
@@ -224,12 +224,13 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         }
     }
 
-    private void Renewed(AccountBooks books, Ticket ticket, RenewedHold answer, long epoch)
+    private void Renewed(PendingMessage pending, AccountBooks books, Ticket ticket, RenewedHold answer, long epoch)
     {
         if (answer.Outcome == RenewOutcome.Held)
         {
             Presented(books, ticket.HoldId, epoch);
-            Contact(books, ticket.HoldId, epoch, ticket.TotalNanos, answer.TotalNanos);
+            // The lease starts when it comes, however long its answer waits for others'.
+            Contact(books, ticket.HoldId, epoch, ticket.TotalNanos, answer.TotalNanos, pending.At);
         }
         else if (answer.Outcome == RenewOutcome.Closed)
         {
@@ -300,7 +301,8 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
 
     /// <summary>An activation has answered for a hold: its lease starts afresh.</summary>
     /// <param name="asked">The total that the message named: one that knew less changes nothing.</param>
-    private void Contact(AccountBooks books, string holdId, long epoch, long asked, long total)
+    /// <param name="at">When its lease has started at the latest.</param>
+    private void Contact(AccountBooks books, string holdId, long epoch, long asked, long total, TimeSpan at)
     {
         var hold = _holds[holdId];
         hold.Epochs.Add(epoch);
@@ -331,7 +333,8 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         var quarantineEnd = books.ActivatedAt + Quarantine;
         if (isPresent)
         {
-            var leaseEnd = clock.Now + Lease;
+            var leaseEnd = at + Lease;
+            leaseEnd = hold.Deadline > leaseEnd ? hold.Deadline.Value : leaseEnd;
             hold.Deadline = books.IsQuarantined && quarantineEnd > leaseEnd ? quarantineEnd : leaseEnd;
         }
         else

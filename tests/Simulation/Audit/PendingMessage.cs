@@ -4,7 +4,7 @@ using OrleansGateway.Tests.Simulation.Cluster;
 namespace OrleansGateway.Tests.Simulation.Audit;
 
 /// <summary>A message that a silo has got.</summary>
-internal sealed class PendingMessage(SimulatedSilo silo, AccountBooks? books, object message)
+internal sealed class PendingMessage(SimulatedSilo silo, AccountBooks? books, object message, TimeSpan at)
 {
     public SimulatedSilo Silo => silo;
 
@@ -12,6 +12,8 @@ internal sealed class PendingMessage(SimulatedSilo silo, AccountBooks? books, ob
     public AccountBooks? Books => books;
 
     public object Message => message;
+
+    public TimeSpan At => at;
 
     /// <summary>The most that it may let the activation hold, by hold, nanos.</summary>
     public (string HoldId, long Total)[] Totals { get; } = message switch
