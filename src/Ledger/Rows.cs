@@ -32,7 +32,7 @@ public sealed record AccountRow
 /// <summary>What an activation reads, in the transaction that raised the epoch.</summary>
 /// <param name="Account">The row as the activation left it.</param>
 /// <param name="Keys">All keys, revoked ones too, by key id.</param>
-/// <param name="EarlierProcess">The process that held the account before; null if none did.</param>
+/// <param name="EarlierProcess">The one process that had reserved what is in quarantine now; null if several had, or none.</param>
 public sealed record ActivatedAccount(AccountRow Account, ImmutableArray<KeyRow> Keys, string? EarlierProcess);
 
 /// <summary>A key with what it has spent.</summary>

@@ -136,8 +136,9 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
 
         if (_funds.Quarantined > 0)
         {
-            // Under the lock another process is a dead one; what this process left may have live edges, which will renew.
-            var isLeftByTheDead = _sole.IsHeld && activated.EarlierProcess != _options.ProcessId;
+            // Under the lock another process is a dead one; what this process left may have live edges, which will renew. An activation
+            // that a dead process had sent can still run late, between two of ours: then both have a part.
+            var isLeftByTheDead = _sole.IsHeld && activated.EarlierProcess is { } process && process != _options.ProcessId;
             _quarantineEnd = isLeftByTheDead ? Now : Now + _options.Quarantine;
             KeepTicking();
             RequestFlight();

@@ -47,7 +47,11 @@ public sealed class PostgresLedger(NpgsqlDataSource dataSource) : ILedger
             UPDATE account SET
                 epoch = epoch + 1, version = version + 1, quarantined = quarantined + reserved,
                 reserved = (balance - reserved - quarantined) / 8,
-                earlier_process = process, process = $3, activation = $2, activated_at = $4
+                earlier_process = CASE
+                    WHEN quarantined = 0 THEN process
+                    WHEN reserved = 0 OR earlier_process = process THEN earlier_process
+                END,
+                process = $3, activation = $2, activated_at = $4
             WHERE id = $1 AND activation IS DISTINCT FROM $2
             """;
         return TryAsync(

@@ -40,6 +40,9 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
     {
         if (_activation != activationId)
         {
+            _earlierProcess = Row.Quarantined == 0 ? _process
+                : Row.Reserved == 0 || _earlierProcess == _process ? _earlierProcess
+                : null;
             Row = Row with
             {
                 Epoch = Row.Epoch + 1,
@@ -47,7 +50,6 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
                 Quarantined = Row.Quarantined + Row.Reserved,
                 Reserved = Row.Free / 8,
             };
-            _earlierProcess = _process;
             _process = processId;
             _activation = activationId;
         }

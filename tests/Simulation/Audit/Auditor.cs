@@ -165,7 +165,7 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         var hold = _holds[holdId];
         hold.IsLetGo = true;
         var books = _accounts[hold.Request.AccountId];
-        if (!IsLate(hold) && !HadTwoGateways)
+        if (hold.Charge is null && !IsLate(hold) && !HadTwoGateways)
         {
             Break("rule 8", $"{holdId} was let go in time");
         }
@@ -308,6 +308,13 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         hold.Epochs.Add(epoch);
         if (hold.Charge is not null)
         {
+            // A late message has revived it in an activation that does not know: set aside until that lets it go.
+            if (epoch == books.Epoch)
+            {
+                hold.Confirmed = total;
+                books.Held.TryAdd(holdId, hold);
+            }
+
             return;
         }
 

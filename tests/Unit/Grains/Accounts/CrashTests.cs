@@ -30,6 +30,21 @@ public sealed class CrashTests
     }
 
     [Fact]
+    public void Activate_AfterALateActivationOfADeadProcess_KeepsTheQuarantineOfItsOwnEdges()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Admit("h", 150);
+        world.Run(() => world.Ledger.ActivateAsync(AccountWorld.AccountId, "late", "dead", world.Clock.GetUtcNow(), CancellationToken.None));
+        Assert.Equal(AdmitOutcome.Retry, world.Run(() => world.Grain.AdmitAsync(AccountWorld.Request("finds out", 900))).Outcome);
+
+        Assert.Equal(650, world.View.QuarantinedNanos);
+        world.Pass(24);
+        Assert.Equal(650, world.View.QuarantinedNanos);
+        world.Pass(2);
+        Assert.Equal(0, world.View.QuarantinedNanos);
+    }
+
+    [Fact]
     public void Admit_MoneyIsInQuarantine_SaysWhenToRetry()
     {
         var (world, _, next) = Crashed();
