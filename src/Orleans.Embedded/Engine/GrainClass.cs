@@ -11,8 +11,10 @@ internal sealed class GrainClass(Type type, GrainRuntime runtime)
     private const int MaxForwards = 2;
     private const int StripeCount = 64;
 
+    private static readonly Dictionary<Type, ObjectFactory> Factories = [];
+
     private readonly Stripe[] _stripes = Enumerable.Range(0, StripeCount).Select(_ => new Stripe()).ToArray();
-    private readonly ObjectFactory _factory = ActivatorUtilities.CreateFactory(type, []);
+    private readonly ObjectFactory _factory = FactoryOf(type);
     private volatile bool _closed;
 
     public Type Type { get; } = type;
@@ -98,6 +100,21 @@ internal sealed class GrainClass(Type type, GrainRuntime runtime)
 
     /// <summary>Makes no activation any more. A snapshot taken afterwards misses none.</summary>
     public void Close() => _closed = true;
+
+    /// <summary>Compiled once for the process, whatever engines it runs.</summary>
+    private static ObjectFactory FactoryOf(Type type)
+    {
+        lock (Factories)
+        {
+            if (!Factories.TryGetValue(type, out var factory))
+            {
+                factory = ActivatorUtilities.CreateFactory(type, []);
+                Factories.Add(type, factory);
+            }
+
+            return factory;
+        }
+    }
 
     private Activation? GetOrAdd(string key)
     {

@@ -4,9 +4,11 @@ using Orleans.Concurrency;
 
 namespace Orleans.Embedded;
 
-/// <summary>How to call one method of a grain interface; compiled once.</summary>
+/// <summary>How to call one method of a grain interface.</summary>
 internal sealed class GrainMethod
 {
+    private static readonly Dictionary<Type, Dictionary<MethodInfo, GrainMethod>> Known = [];
+
     private readonly Func<Grain, object?[], Task> _invoke;
     private readonly Func<GrainMethod, object?[], Call> _newCall;
     private readonly Func<Task, object>? _toValueTask;
@@ -34,11 +36,22 @@ internal sealed class GrainMethod
     /// <summary>Whether the method is marked <see cref="AlwaysInterleaveAttribute"/>.</summary>
     public bool Interleaves { get; }
 
-    /// <summary>Every method of an interface and those it inherits.</summary>
-    public static Dictionary<MethodInfo, GrainMethod> Of(Type grainInterface) =>
-        grainInterface.GetInterfaces().Prepend(grainInterface)
-            .SelectMany(type => type.GetMethods(BindingFlags.Instance | BindingFlags.Public))
-            .ToDictionary(method => method, method => new GrainMethod(method));
+    /// <summary>Every method of an interface and those it inherits; compiled once for the process, whatever engines it runs.</summary>
+    public static Dictionary<MethodInfo, GrainMethod> Of(Type grainInterface)
+    {
+        lock (Known)
+        {
+            if (!Known.TryGetValue(grainInterface, out var methods))
+            {
+                methods = grainInterface.GetInterfaces().Prepend(grainInterface)
+                    .SelectMany(type => type.GetMethods(BindingFlags.Instance | BindingFlags.Public))
+                    .ToDictionary(method => method, method => new GrainMethod(method));
+                Known.Add(grainInterface, methods);
+            }
+
+            return methods;
+        }
+    }
 
     public Task Invoke(Grain grain, object?[] arguments) => _invoke(grain, arguments);
 

@@ -3,7 +3,6 @@ using System.Numerics;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Ledger;
-using OrleansGateway.Tests.Shared.Ledger;
 using OrleansGateway.Tests.Simulation.Cluster;
 using OrleansGateway.Tests.Simulation.Machine;
 using OrleansGateway.Tests.Simulation.Workload;
