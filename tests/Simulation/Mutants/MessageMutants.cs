@@ -147,27 +147,13 @@ internal static class MessageMutants
             "        if (!_holds.ContainsKey(hold.Id) || hold.LeaseEnd > Now)",
             200, "rule 3", "rule 5", "rule 8", Alarm),
 
-        // Nothing shows that its ticket arrived: a request that was refused, or never begun, is charged.
+        // Nothing shows that its ticket arrived: a request that was refused gets a row, and one that lives is told that it is closed.
         new(
             "a never-renewed hold charged",
             Leases,
-            """
-                    if (!hold.IsRenewed)
-                    {
-                        Drop(hold);
-                        return hold;
-                    }
-
-                    _ = CloseAsync(hold, new CloseHold(hold, ClosedBy.Lease, OnClosed)
-                    {
-                        Cost = Math.Min(hold.Progress, hold.Total),
-            """,
-            """
-                    _ = CloseAsync(hold, new CloseHold(hold, ClosedBy.Lease, OnClosed)
-                    {
-                        Cost = hold.IsRenewed ? Math.Min(hold.Progress, hold.Total) : hold.Total,
-            """,
-            200, "rule 3"),
+            "        if (!hold.IsRenewed)",
+            "        if (hold.Total == 0)",
+            200, "rule 3", "rule 8"),
 
         // A twin whose reserve has become another's goes on giving it out.
         new(
