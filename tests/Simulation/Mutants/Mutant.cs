@@ -12,6 +12,9 @@ internal sealed record Mutant(string Name, string File, string Text, string Repl
     public const string Alarm = "alarm";
     public const string Stuck = "stuck";
 
+    /// <summary>The first of its seeds; past 1 where many seeds are known to miss it.</summary>
+    public int From { get; init; } = 1;
+
     public string Project => File[..File.IndexOf('/', StringComparison.Ordinal)];
 
     public string PathInProject => File[(Project.Length + 1)..];

@@ -6,8 +6,8 @@ namespace OrleansGateway.Tests.Simulation.Mutants;
 /// <summary>Plants mutants and has the seeds run.</summary>
 internal static class MutantRuns
 {
-    /// <summary>The first seed, for all of them.</summary>
-    public const int From = 1;
+    /// <summary>How many seeds pass without a mutant.</summary>
+    public const int SeedsWithoutMutant = 60;
 
     /// <summary>After this a run hangs; the simulation's own rule about what is stuck comes long before.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
@@ -20,7 +20,7 @@ internal static class MutantRuns
         var project = ProductProject.Named(mutant.Project);
         using var simulation = new MutatedSimulation(new Dictionary<string, byte[]> { [project.AssemblyFile] = project.Compile(mutant) });
         var compiled = Stopwatch.GetElapsedTime(since);
-        var caught = await simulation.RunAsync(From, mutant.Seeds, Patience, TestContext.Current.CancellationToken);
+        var caught = await simulation.RunAsync(mutant.From, mutant.Seeds, Patience, TestContext.Current.CancellationToken);
         var seconds = Stopwatch.GetElapsedTime(since).TotalSeconds;
         Console.WriteLine(
             $"{mutant.Name,-52} {(caught.Seed is { } seed ? $"seed {seed,4}: {caught.Rule}" : "not caught"),-20} "
