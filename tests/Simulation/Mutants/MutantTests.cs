@@ -21,6 +21,12 @@ public sealed class MessageMutantTests
     [MemberData(nameof(Names))]
     public Task Seeds_MutantPlanted_CatchIt(string name) => MutantRuns.CatchAsync(MessageMutants.All.Single(m => m.Name == name));
 
+    [Theory]
+    [InlineData("nothing like it")]
+    [InlineData("text, text")]
+    public void ApplyTo_TextNotThereOnce_Throws(string source) =>
+        Assert.Throws<InvalidOperationException>(() => new Mutant("a name", "Grains/File.cs", "text", "other", 1).ApplyTo(source));
+
     /// <summary>What is compiled for mutants is the product.</summary>
     [Fact]
     public async Task Seeds_NothingPlanted_Pass()
