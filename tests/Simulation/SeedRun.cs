@@ -16,6 +16,8 @@ internal sealed class SeedRun : IDisposable
 {
     private static readonly TimeSpan RestMax = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan WorkMax = TimeSpan.FromHours(10);
+    /// <summary>The most overdue message, and a lease.</summary>
+    private static readonly TimeSpan LastMessages = TimeSpan.FromSeconds(70);
     private static readonly TimeSpan LeaseAndQuarantine = TimeSpan.FromSeconds(45);
 
     private readonly SeedPlan _plan;
@@ -81,7 +83,7 @@ internal sealed class SeedRun : IDisposable
         _faults.IsOver = true;
         _installation.Heal();
         Until(() => _customers.AreDone, "requests and orders to end");
-        Pass(LeaseAndQuarantine);
+        Pass(LastMessages);
         Do(_customers.AssertRestAsync(), "accounts to be asked");
 
         // Everything ends, and what starts then and lives past its quarantine leaves nothing set aside.

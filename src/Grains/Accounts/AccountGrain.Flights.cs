@@ -28,7 +28,8 @@ public sealed partial class AccountGrain
     /// <summary>What no hold needs of the reserve; what a flight takes away counts as gone, what it brings does not count yet.</summary>
     private long SlackNow => Math.Max(0, _funds.Slack - (_departure?.Funds.ReservedGone ?? 0));
 
-    private bool IsQuarantineDue => _quarantineEnd <= Now;
+    /// <summary>Not while a hold that came in time is being looked for.</summary>
+    private bool IsQuarantineDue => _quarantineEnd <= Now && _looking == 0;
 
     private bool NeedsReserve => !_isGivingBack && _funds.Free > 0 && SlackNow < _block / 2;
 
@@ -249,7 +250,7 @@ public sealed partial class AccountGrain
         {
             LogFenced(_id, Epoch, result.Epoch);
         }
-        else
+        else if (!_isOver && result.Outcome != BatchOutcome.Abandoned)
         {
             LogFlightFailed(_id, Epoch, result.Outcome);
         }

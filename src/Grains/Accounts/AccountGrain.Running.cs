@@ -202,10 +202,14 @@ public sealed partial class AccountGrain
         };
     }
 
+    /// <summary>How many holds the ledger is being asked for.</summary>
+    private int _looking;
+
     /// <summary>Whether the ledger has the hold's row. What an older epoch had out is committed or fenced by now.</summary>
     private async Task<(bool IsAnswered, ClosedHold? Closed)> LookAsync(string holdId)
     {
         ImmutableArray<LedgerEntry> rows;
+        _looking++;
         try
         {
             rows = await _ledger.FindEntriesAsync(_id, [new EntryRef(EntryKind.Charge, holdId)], CancellationToken.None);
@@ -213,7 +217,17 @@ public sealed partial class AccountGrain
         catch (Exception error) when (error is not InvariantException)
         {
             LogLookFailed(_id, holdId, error);
+            if (_quarantineEnd is { } end)
+            {
+                // It came in time, and its edge will repeat it.
+                _quarantineEnd = Max(end, Now + _options.Quarantine - _options.Lease);
+            }
+
             return (false, null);
+        }
+        finally
+        {
+            _looking--;
         }
 
         if (_isOver)

@@ -55,7 +55,7 @@ internal sealed partial class Auditor
         var activation = (batch.AccountId, batch.Epoch);
         if (answer.IsApplied)
         {
-            _confirmedAt[activation] = sentAt;
+            _confirmedAt[activation] = TimeSpan.FromTicks(Math.Max(sentAt.Ticks, _confirmedAt[activation].Ticks));
         }
         else if (answer.Epoch > batch.Epoch)
         {
@@ -169,6 +169,7 @@ internal sealed partial class Auditor
     {
         books.Epoch = books.Rows.Row.Epoch;
         books.ActivatedAt = clock.Now;
+        _confirmedAt[(books.Rows.Row.AccountId, books.Epoch)] = clock.Now;
         books.Reserved = books.Rows.Row.Reserved;
         books.Held.Clear();
         foreach (var hold in books.Open.Values)
@@ -193,6 +194,7 @@ internal sealed partial class Auditor
                 break;
             case EntryKind.Compensation:
                 _holds[entry.Ref].Compensation += entry.Amount;
+                NotPaidBack(_holds[entry.Ref]);
                 rare.Reached(RareState.PaidBack);
                 break;
             default:

@@ -17,6 +17,7 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
 {
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan Quarantine = TimeSpan.FromSeconds(25);
+    private static readonly TimeSpan RenewalAndMargin = TimeSpan.FromSeconds(10);
 
     /// <summary>Between what an activation does and its being seen here.</summary>
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(0.5);
@@ -155,6 +156,8 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         {
             Break("rule 3", $"{request.Id} was completed and cost {cost}, its row is {charge}");
         }
+
+        NotPaidBack(_holds[request.Id]);
     }
 
     /// <summary>An activation has said that it lets a hold go that was never renewed.</summary>
@@ -191,7 +194,7 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
     {
         if (answer.IsAdmitted)
         {
-            Contact(books, request.HoldId, answer.Epoch, answer.TotalNanos, answer.TotalNanos, clock.Now);
+            Contact(books, request.HoldId, answer.Epoch, answer.TotalNanos, answer.TotalNanos, pending.At);
         }
         else if (answer.Outcome is AdmitOutcome.InsufficientFunds or AdmitOutcome.FundsInQuarantine)
         {
@@ -206,11 +209,11 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         switch (answer.Outcome)
         {
             case ExtendOutcome.Extended:
-                Contact(books, holdId, answer.Epoch, request.NewTotalNanos, answer.TotalNanos, clock.Now);
+                Contact(books, holdId, answer.Epoch, request.NewTotalNanos, answer.TotalNanos, pending.At);
                 break;
             case ExtendOutcome.Refused:
                 rare.Reached(RareState.ExtendRefused);
-                Contact(books, holdId, answer.Epoch, request.Ticket.TotalNanos, answer.TotalNanos, clock.Now);
+                Contact(books, holdId, answer.Epoch, request.Ticket.TotalNanos, answer.TotalNanos, pending.At);
                 if (books.Rows.Keys[_holds[holdId].Request.KeyId].Settings.Caps == SpendCaps.None)
                 {
                     NotRefusedInVain(pending, request.NewTotalNanos - answer.TotalNanos);
@@ -228,12 +231,17 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         if (answer.Outcome == RenewOutcome.Held)
         {
             Presented(books, ticket.HoldId, epoch);
-            // The lease starts when it comes, however long its answer waits for others'.
             Contact(books, ticket.HoldId, epoch, ticket.TotalNanos, answer.TotalNanos, pending.At);
         }
         else if (answer.Outcome == RenewOutcome.Closed)
         {
             IsClosed(ticket.HoldId);
+        }
+        else if (epoch == books.Epoch && _holds[ticket.HoldId] is { Deadline: not null } hold && !IsLate(hold))
+        {
+            // It came in time; that the ledger was away is not its fault.
+            var soonest = pending.At + RenewalAndMargin;
+            hold.Deadline = soonest > hold.Deadline ? soonest : hold.Deadline;
         }
     }
 
@@ -275,6 +283,14 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         }
     }
 
+    private void NotPaidBack(HoldBooks hold)
+    {
+        if (hold is { Compensation: > 0, Request.Fate: Fate.Completed })
+        {
+            Break("rule 3", $"{hold.Request.Id} was completed and is paid back {hold.Compensation}");
+        }
+    }
+
     private void NotRefusedInVain(PendingMessage pending, long nanos)
     {
         if (pending.LeastSpare >= nanos)
@@ -300,11 +316,16 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
 
     /// <summary>An activation has answered for a hold: its lease starts afresh.</summary>
     /// <param name="asked">The total that the message named: one that knew less changes nothing.</param>
-    /// <param name="at">When its lease has started at the latest.</param>
+    /// <param name="at">When the message came: its lease has started then or later.</param>
     private void Contact(AccountBooks books, string holdId, long epoch, long asked, long total, TimeSpan at)
     {
         var hold = _holds[holdId];
         hold.Epochs.Add(epoch);
+        if (epoch < books.Epoch && at - _confirmedAt[(hold.Request.AccountId, epoch)] > Lease + Slack)
+        {
+            Break("rule 5", $"{holdId} was answered by epoch {epoch} long after that lost its authority to {books.Epoch}");
+        }
+
         if (hold.Charge is not null)
         {
             // A late message has revived it in an activation that does not know: set aside until that lets it go.

@@ -16,6 +16,9 @@ internal sealed class Installation : IDisposable
     private const int Edges = 2;
     private const int Gateways = 2;
 
+    /// <summary>A fault happens within so many steps, so that it strikes at any await.</summary>
+    private const int FaultStepsMax = 150;
+
     private readonly SimulatedMachine _machine;
     private readonly FaultDice _faults;
     private readonly Prices _prices;
@@ -164,8 +167,11 @@ internal sealed class Installation : IDisposable
     {
         if (_faults.Strikes(kind))
         {
-            _trace.Add("fault", $"{kind}");
-            happens();
+            _machine.In(_faults.Next(FaultStepsMax), () =>
+            {
+                _trace.Add("fault", $"{kind}");
+                happens();
+            });
         }
     }
 

@@ -3,14 +3,18 @@ namespace OrleansGateway.Tests.Simulation.Machine;
 /// <summary>The one thread that all simulated processes share, and their clock. A seed chooses which ready task of which process runs next.</summary>
 internal sealed class SimulatedMachine(int seed, SimulatedClock clock, Trace trace)
 {
+    /// <summary>One in so many steps the clock goes on although tasks are ready: a slow machine.</summary>
+    private const int SlowSteps = 64;
+
     private readonly Random _random = new(seed);
+    private readonly PriorityQueue<Action, long> _later = new();
     private readonly List<(SimulatedProcess Process, Task Task)> _ready = [];
     private readonly int _thread = Environment.CurrentManagedThreadId;
 
     public SimulatedClock Clock => clock;
 
     /// <summary>How many tasks ran.</summary>
-    public int Steps { get; private set; }
+    public long Steps { get; private set; }
 
     /// <summary>Set when anything was queued from another thread: a continuation had escaped.</summary>
     public bool HasEscaped { get; private set; }
@@ -28,10 +32,19 @@ internal sealed class SimulatedMachine(int seed, SimulatedClock clock, Trace tra
         _ready.Add((process, task));
     }
 
+    /// <summary>Does something between two steps to come, wherever these are in what they do.</summary>
+    public void In(int steps, Action what) => _later.Enqueue(what, Steps + steps);
+
     /// <summary>Runs one ready task; lets the clock go on to the next timer where there is none.</summary>
     public void Step()
     {
-        if (_ready.Count == 0)
+        while (_later.TryPeek(out var what, out var due) && due <= Steps)
+        {
+            _later.Dequeue();
+            what();
+        }
+
+        if (_ready.Count == 0 || _random.Next(SlowSteps) == 0)
         {
             clock.Advance(clock.NextDue ?? throw new InvalidOperationException("Nothing will ever happen again."));
             return;
