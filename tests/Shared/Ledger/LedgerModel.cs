@@ -75,7 +75,7 @@ internal sealed class LedgerModel : ILedger
                 LedgerChecks.Text(accountId, 1, 128);
                 LedgerChecks.Text(name, 0, int.MaxValue);
                 LedgerChecks.Limits(limits);
-                return _accounts.TryAdd(accountId, new LedgerModelAccount(accountId, name, limits));
+                return _accounts.TryAdd(accountId, new LedgerModelAccount(accountId, name, limits, at));
             },
             cancellationToken);
 
@@ -84,7 +84,7 @@ internal sealed class LedgerModel : ILedger
         string accountId, string activationId, string processId, DateTimeOffset at, CancellationToken cancellationToken) =>
         TryAsync(
             new LedgerCall(LedgerMethod.Activate, accountId, []),
-            () => _accounts.GetValueOrDefault(accountId)?.Activate(activationId, processId),
+            () => _accounts.GetValueOrDefault(accountId)?.Activate(activationId, processId, at),
             cancellationToken);
 
     /// <inheritdoc/>
