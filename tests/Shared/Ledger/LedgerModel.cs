@@ -72,8 +72,8 @@ internal sealed class LedgerModel : ILedger
             new LedgerCall(LedgerMethod.Create, accountId, []),
             () =>
             {
-                LedgerChecks.Text(accountId, 1, 128);
-                LedgerChecks.Text(name, 0, int.MaxValue);
+                LedgerChecks.Sendable(accountId, name);
+                LedgerChecks.Length(accountId, 128);
                 LedgerChecks.Limits(limits);
                 return _accounts.TryAdd(accountId, new LedgerModelAccount(accountId, name, limits, at));
             },
@@ -84,7 +84,11 @@ internal sealed class LedgerModel : ILedger
         string accountId, string activationId, string processId, DateTimeOffset at, CancellationToken cancellationToken) =>
         TryAsync(
             new LedgerCall(LedgerMethod.Activate, accountId, []),
-            () => _accounts.GetValueOrDefault(accountId)?.Activate(activationId, processId, at),
+            () =>
+            {
+                LedgerChecks.Sendable(accountId, activationId, processId);
+                return _accounts.GetValueOrDefault(accountId)?.Activate(activationId, processId, at);
+            },
             cancellationToken);
 
     /// <inheritdoc/>
@@ -98,7 +102,7 @@ internal sealed class LedgerModel : ILedger
 
         foreach (var batch in batches)
         {
-            LedgerChecks.Batch(batch);
+            LedgerChecks.Sent(batch);
         }
 
         return TryAsync(new LedgerCall(LedgerMethod.Commit, batches[0].AccountId, batches), () => Commit(batches), cancellationToken);
@@ -109,16 +113,24 @@ internal sealed class LedgerModel : ILedger
         string accountId, ImmutableArray<EntryRef> refs, CancellationToken cancellationToken) =>
         TryAsync(
             new LedgerCall(LedgerMethod.FindEntries, accountId, []),
-            () => _accounts.TryGetValue(accountId, out var account)
-                ? refs.Distinct().Select(account.Find).OfType<LedgerEntry>().OrderBy(static e => e.Seq).ToImmutableArray()
-                : [],
+            () =>
+            {
+                LedgerChecks.Sendable([accountId, .. refs.Select(static r => r.Ref)]);
+                return _accounts.TryGetValue(accountId, out var account)
+                    ? refs.Distinct().Select(account.Find).OfType<LedgerEntry>().OrderBy(static e => e.Seq).ToImmutableArray()
+                    : [];
+            },
             cancellationToken);
 
     /// <inheritdoc/>
     public Task<IdempotencyRow?> FindIdempotencyAsync(string accountId, string key, CancellationToken cancellationToken) =>
         TryAsync(
             new LedgerCall(LedgerMethod.FindIdempotency, accountId, []),
-            () => _accounts.GetValueOrDefault(accountId)?.Idempotency.GetValueOrDefault(key),
+            () =>
+            {
+                LedgerChecks.Sendable(accountId, key);
+                return _accounts.GetValueOrDefault(accountId)?.Idempotency.GetValueOrDefault(key);
+            },
             cancellationToken);
 
     private ImmutableArray<BatchAnswer> Commit(ImmutableArray<AccountBatch> batches)

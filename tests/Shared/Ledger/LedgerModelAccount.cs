@@ -80,6 +80,7 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
             && Row.Quarantined + batch.QuarantinedDelta == batch.QuarantinedAfter,
             "the row's money is not what the batch claims");
         LedgerChecks.Require(batch.Entries.IsEmpty || batch.Entries[0].Seq == Row.Seq + 1, "the row's seq is not what the batch claims");
+        LedgerChecks.Written(batch);
         var refs = new HashSet<EntryRef>();
         foreach (var entry in batch.Entries)
         {
@@ -87,9 +88,12 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
             LedgerChecks.Require(refs.Add(key) && !_byRef.ContainsKey(key), "ledger_ref");
         }
 
-        var started = batch.IdempotencyStarts.Select(static s => s.Key).ToHashSet(StringComparer.Ordinal);
-        var holds = Idempotency.Values.Where(r => !started.Contains(r.Key)).Select(static r => r.HoldId).ToHashSet(StringComparer.Ordinal);
-        LedgerChecks.Require(batch.IdempotencyStarts.All(start => holds.Add(start.HoldId)), "idempotency_hold");
+        foreach (var write in batch.KeySpends.Where(w => Keys.ContainsKey(w.KeyId) || batch.Keys.Any(k => k.KeyId == w.KeyId)))
+        {
+            LedgerChecks.Spend(write.Spend);
+        }
+
+        CheckIdempotency(batch);
     }
 
     /// <summary>Commits a batch that matches and was checked.</summary>
@@ -117,9 +121,10 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
             _byRef.Add(new EntryRef(entry.Kind, entry.Ref), stored);
         }
 
-        Usage.AddRange(batch.Usage);
-        foreach (var settings in batch.Keys)
+        Usage.AddRange(batch.Usage.Select(static u => u with { At = ToStored(u.At) }));
+        foreach (var each in batch.Keys)
         {
+            var settings = each with { ExpiresAt = each.ExpiresAt is { } expires ? ToStored(expires) : null };
             Keys[settings.KeyId] = Keys.TryGetValue(settings.KeyId, out var key)
                 ? key with { Settings = settings with { Hash = key.Settings.Hash } }
                 : new KeyRow(settings, KeySpend.None);
@@ -164,6 +169,27 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
         foreach (var (id, key) in Keys)
         {
             LedgerChecks.Require(key.Spend.TotalNanos == Usage.Where(u => u.KeyId == id).Sum(static u => u.Charge), "a key's spend");
+        }
+    }
+
+    private void CheckIdempotency(AccountBatch batch)
+    {
+        var ends = batch.IdempotencyEnds.ToDictionary(static e => e.HoldId, StringComparer.Ordinal);
+        var started = batch.IdempotencyStarts.Select(static s => s.Key).ToHashSet(StringComparer.Ordinal);
+        var others = Idempotency.Values.Where(row => !started.Contains(row.Key)).ToList();
+        var holds = others.Select(static row => row.HoldId).ToHashSet(StringComparer.Ordinal);
+        foreach (var start in batch.IdempotencyStarts)
+        {
+            LedgerChecks.Length(start.Key, 256);
+            LedgerChecks.Length(start.HoldId, 128);
+            LedgerChecks.Require(holds.Add(start.HoldId), "idempotency_hold");
+            var end = ends.GetValueOrDefault(start.HoldId);
+            LedgerChecks.Idempotency(end?.State ?? start.State, end?.Charge ?? start.Charge);
+        }
+
+        foreach (var end in others.Select(row => ends.GetValueOrDefault(row.HoldId)).OfType<IdempotencyEnd>())
+        {
+            LedgerChecks.Idempotency(end.State, end.Charge);
         }
     }
 

@@ -18,7 +18,7 @@ internal sealed class DisagreementException(string message) : Exception(message)
 internal sealed class Sequence(int seed, TwoSessions postgres, LedgerModel model, ILedger modelsLedger, Tally tally)
 {
     /// <summary>What becomes of a first try that was held.</summary>
-    private static readonly string[] Ends = ["committed", "committed", "cancelled", "its backend ended"];
+    private static readonly string[] Ends = ["committed", "committed", "committed", "cancelled", "cancelled", "its backend ended"];
 
     private readonly Random _random = new(seed);
     private int _step;
@@ -51,12 +51,12 @@ internal sealed class Sequence(int seed, TwoSessions postgres, LedgerModel model
     private async Task InterleaveAsync(OperationDraws draws)
     {
         var first = draws.Next();
-        await postgres.CloseGateAsync();
+        await postgres.CloseGateAsync(TwoSessions.FirstName);
         var firstAnswer = first.AnswerAsync(postgres.First);
         Task<string>? secondAnswer = null;
         try
         {
-            if (!await postgres.FirstIsHeldAsync(firstAnswer))
+            if (!await postgres.WaitsAsync(TwoSessions.FirstName, firstAnswer))
             {
                 await CompareAsync(first, await firstAnswer);
                 await CompareRowsAsync();
@@ -72,7 +72,7 @@ internal sealed class Sequence(int seed, TwoSessions postgres, LedgerModel model
 
             var second = draws.Next(running: first);
             secondAnswer = second.AnswerAsync(postgres.Second);
-            var isBlocked = await postgres.SecondIsBlockedAsync(secondAnswer);
+            var isBlocked = await postgres.WaitsAsync(TwoSessions.SecondName, secondAnswer);
             if (!isBlocked)
             {
                 tally.Add("answered beside one that is held");
@@ -82,17 +82,25 @@ internal sealed class Sequence(int seed, TwoSessions postgres, LedgerModel model
             await CompareRowsAsync();
             var end = Ends[_random.Next(Ends.Length)];
             tally.Add($"{(isBlocked ? second == first ? "blocked resend" : "blocked other" : "nothing blocked")}, first {end}");
+            if (isBlocked)
+            {
+                // Else its commit could pass between the first one's commit and its look at the rows that it left out.
+                await postgres.CloseGateAsync(TwoSessions.SecondName);
+            }
+
             await EndFirstAsync(first, firstAnswer, end);
+            await CompareRowsAsync();
+            await postgres.OpenGateAsync(TwoSessions.SecondName);
             if (isBlocked)
             {
                 await CompareAsync(second, await secondAnswer);
+                await CompareRowsAsync();
             }
-
-            await CompareRowsAsync();
         }
         finally
         {
-            await postgres.OpenGateAsync();
+            await postgres.OpenGateAsync(TwoSessions.FirstName);
+            await postgres.OpenGateAsync(TwoSessions.SecondName);
             await firstAnswer;
             await (secondAnswer ?? firstAnswer);
         }
@@ -102,7 +110,7 @@ internal sealed class Sequence(int seed, TwoSessions postgres, LedgerModel model
     {
         if (end == "committed")
         {
-            await postgres.OpenGateAsync();
+            await postgres.OpenGateAsync(TwoSessions.FirstName);
             await CompareAsync(first, await answer);
             return;
         }

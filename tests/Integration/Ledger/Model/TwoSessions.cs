@@ -4,22 +4,23 @@ using OrleansGateway.Ledger.Postgres;
 namespace OrleansGateway.Tests.Integration.Ledger.Model;
 
 /// <summary>
-/// The ledger on two sessions of a real server. What the first one writes is held at its commit while the gate is closed: all
-/// is done and all locks are taken, but nobody else sees it, and it may still be rolled back.
+/// The ledger on two sessions of a real server. What a session writes is held at its commit while its gate is closed: all is
+/// done and all locks are taken, but nobody else sees it, and it may still be rolled back.
 /// </summary>
 internal sealed class TwoSessions : IAsyncDisposable
 {
-    private const string GateKey = "1";
+    public const string FirstName = "first";
+    public const string SecondName = "second";
 
     private readonly NpgsqlDataSource _first;
     private readonly NpgsqlDataSource _second;
     private readonly NpgsqlDataSource _control;
-    private bool _isClosed;
+    private readonly HashSet<string> _closed = [];
 
     private TwoSessions(string connectionString)
     {
-        _first = Session(connectionString, "first");
-        _second = Session(connectionString, "second");
+        _first = Session(connectionString, FirstName);
+        _second = Session(connectionString, SecondName);
         _control = Session(connectionString, "control");
         First = new PostgresLedger(_first);
         Second = new PostgresLedger(_second);
@@ -35,16 +36,16 @@ internal sealed class TwoSessions : IAsyncDisposable
         var sessions = new TwoSessions(connectionString);
         // The rows are for good, but each sequence begins with none.
         await sessions.ControlAsync(
-            $"""
+            """
             DROP TRIGGER ledger_for_good ON ledger;
             DROP TRIGGER account_for_good ON account;
             CREATE FUNCTION pass_gate() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN
-                PERFORM pg_advisory_xact_lock_shared({GateKey});
+                PERFORM pg_advisory_xact_lock_shared(hashtext(current_setting('application_name')));
                 RETURN NULL;
             END $$;
             CREATE CONSTRAINT TRIGGER gate AFTER INSERT OR UPDATE ON account DEFERRABLE INITIALLY DEFERRED
-                FOR EACH ROW WHEN (current_setting('application_name') = 'first') EXECUTE FUNCTION pass_gate();
+                FOR EACH ROW EXECUTE FUNCTION pass_gate();
             """);
         return sessions;
     }
@@ -82,33 +83,24 @@ internal sealed class TwoSessions : IAsyncDisposable
         return rows;
     }
 
-    public Task CloseGateAsync()
-    {
-        _isClosed = true;
-        return ControlAsync($"SELECT pg_advisory_lock({GateKey})");
-    }
+    /// <param name="session"><see cref="FirstName"/> or <see cref="SecondName"/>.</param>
+    public Task CloseGateAsync(string session) =>
+        _closed.Add(session) ? ControlAsync($"SELECT pg_advisory_lock(hashtext('{session}'))") : Task.CompletedTask;
 
-    public Task OpenGateAsync()
-    {
-        var wasClosed = _isClosed;
-        _isClosed = false;
-        return wasClosed ? ControlAsync($"SELECT pg_advisory_unlock({GateKey})") : Task.CompletedTask;
-    }
-
-    /// <summary>Whether an operation of the first session is held at the gate, rather than answered.</summary>
-    public Task<bool> FirstIsHeldAsync(Task operation) => WaitsAsync("first", operation);
-
-    /// <summary>Whether an operation of the second session waits for the first one, rather than answered.</summary>
-    public Task<bool> SecondIsBlockedAsync(Task operation) => WaitsAsync("second", operation);
+    public Task OpenGateAsync(string session) =>
+        _closed.Remove(session) ? ControlAsync($"SELECT pg_advisory_unlock(hashtext('{session}'))") : Task.CompletedTask;
 
     /// <summary>Has the server roll back what the first session does; the session goes on.</summary>
-    public Task CancelFirstAsync() => ControlAsync("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'first'");
+    public Task CancelFirstAsync() => SignalFirstAsync("pg_cancel_backend");
 
     /// <summary>Ends the first session's backend.</summary>
-    public Task TerminateFirstAsync() => ControlAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'first'");
+    public Task TerminateFirstAsync() => SignalFirstAsync("pg_terminate_backend");
 
-    /// <summary>Asks the server until it is one or the other; while the first session is held, neither passes.</summary>
-    private async Task<bool> WaitsAsync(string session, Task operation)
+    /// <summary>
+    /// Whether a session's operation is held at its gate, or waits for a row that the other one holds, rather than answered. Asks
+    /// the server until it is one or the other; neither passes by itself.
+    /// </summary>
+    public async Task<bool> WaitsAsync(string session, Task operation)
     {
         await using var command = _control.CreateCommand(
             $"""
@@ -125,6 +117,9 @@ internal sealed class TwoSessions : IAsyncDisposable
 
         return false;
     }
+
+    private Task SignalFirstAsync(string signal) => ControlAsync(
+        $"SELECT {signal}(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = '{FirstName}'");
 
     private async Task ControlAsync(string sql)
     {
