@@ -50,6 +50,12 @@ internal sealed class LedgerModel : ILedger
     /// <summary>Awaited before the transaction runs: the request is on its way.</summary>
     public Func<LedgerCall, Task> Before { get; set; } = static _ => Task.CompletedTask;
 
+    /// <summary>
+    /// Awaited after a flight that left batches out, before it looks at their rows in a transaction of its own: what others commit
+    /// meanwhile is seen.
+    /// </summary>
+    public Func<LedgerCall, Task> BeforeLook { get; set; } = static _ => Task.CompletedTask;
+
     /// <summary>Awaited after the transaction ran: the answer is on its way.</summary>
     public Func<LedgerCall, Task> After { get; set; } = static _ => Task.CompletedTask;
 
@@ -105,7 +111,8 @@ internal sealed class LedgerModel : ILedger
             LedgerChecks.Sent(batch);
         }
 
-        return TryAsync(new LedgerCall(LedgerMethod.Commit, batches[0].AccountId, batches), () => Commit(batches), cancellationToken);
+        var call = new LedgerCall(LedgerMethod.Commit, batches[0].AccountId, batches);
+        return TryAsync(call, () => Commit(batches), cancellationToken, answers => LookAsync(call, answers, cancellationToken));
     }
 
     /// <inheritdoc/>
@@ -147,12 +154,32 @@ internal sealed class LedgerModel : ILedger
             _accounts[batch.AccountId].Apply(batch);
         }
 
-        return [.. batches.Select(batch => matching.Contains(batch) ? new BatchAnswer(true, 0, 0)
-            : _accounts.TryGetValue(batch.AccountId, out var account) ? new BatchAnswer(false, account.Row.Epoch, account.Row.Version)
-            : default)];
+        return [.. batches.Select(batch => new BatchAnswer(matching.Contains(batch), 0, 0))];
     }
 
-    private async Task<T> TryAsync<T>(LedgerCall call, Func<T> transaction, CancellationToken cancellationToken)
+    /// <summary>Reads the rows of the batches that were left out.</summary>
+    private async Task<ImmutableArray<BatchAnswer>> LookAsync(
+        LedgerCall call, ImmutableArray<BatchAnswer> answers, CancellationToken cancellationToken)
+    {
+        if (answers.All(static a => a.IsApplied))
+        {
+            return answers;
+        }
+
+        await BeforeLook(call).WaitAsync(cancellationToken);
+        if (IsAway)
+        {
+            throw new LedgerLostException();
+        }
+
+        return [.. answers.Zip(call.Batches, (answer, batch) =>
+            !answer.IsApplied && _accounts.TryGetValue(batch.AccountId, out var account)
+                ? new BatchAnswer(false, account.Row.Epoch, account.Row.Version)
+                : answer)];
+    }
+
+    private async Task<T> TryAsync<T>(
+        LedgerCall call, Func<T> transaction, CancellationToken cancellationToken, Func<T, Task<T>>? then = null)
     {
         Calls.Add(call);
         var fault = Fault(call);
@@ -169,6 +196,7 @@ internal sealed class LedgerModel : ILedger
         }
 
         var result = transaction();
+        result = then is null ? result : await then(result);
         await After(call).WaitAsync(cancellationToken);
         return IsAway || fault == LedgerFault.LostAfter ? throw new LedgerLostException() : result;
     }

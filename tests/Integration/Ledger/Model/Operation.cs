@@ -26,7 +26,7 @@ internal sealed record Operation(string Kind, Func<ILedger, Task<object?>> Call)
     public ImmutableArray<AccountBatch> Batches { get; init; } = [];
 
     /// <summary>Its parameters, for a human.</summary>
-    public string Text { get; init; } = "";
+    public Func<string> Text { get; init; } = static () => "";
 
     /// <summary>The answer as text: two answers are equal if their texts are.</summary>
     public async Task<string> AnswerAsync(ILedger ledger)
@@ -49,13 +49,13 @@ internal sealed record Operation(string Kind, Func<ILedger, Task<object?>> Call)
         }
     }
 
-    public override string ToString() => $"{Kind}{(Flaw is null ? "" : $" ({Flaw.Name})")} {Text}";
+    public override string ToString() => $"{Kind}{(Flaw is null ? "" : $" ({Flaw.Name})")} {Text()}";
 
     public static Operation Commit(string kind, ImmutableArray<AccountBatch> batches, Flaw? flaw = null) =>
         new(kind, async ledger => await ledger.CommitAsync(batches, CancellationToken.None))
         {
             Batches = batches,
             Flaw = flaw,
-            Text = JsonSerializer.Serialize(batches),
+            Text = () => JsonSerializer.Serialize(batches),
         };
 }

@@ -47,10 +47,10 @@ internal sealed class OperationDraws(Random random, LedgerModel model)
         {
             _ when count == 0 || (count < AccountsMax && _draws.Chance(20)) => Create(_draws.NewId("account")),
             < 5 => CreateOddly(),
-            < 17 => Activate(),
-            < 26 => FindEntries(running),
-            < 33 => FindIdempotency(running),
-            < 41 when _commits.Count > 0 => _draws.OneOf(_commits) with { Kind = "an earlier flight again", Flaw = null },
+            < 20 => Activate(),
+            < 29 => FindEntries(running),
+            < 35 => FindIdempotency(running),
+            < 43 when _commits.Count > 0 => _draws.OneOf(_commits) with { Kind = "an earlier flight again", Flaw = null },
             _ => Commit(running),
         };
     }
@@ -65,7 +65,7 @@ internal sealed class OperationDraws(Random random, LedgerModel model)
         {
             await ledger.CreateAccountAsync(id, name, drawn, at, CancellationToken.None);
             return null;
-        }) { Text = $"{id} {drawn}", Flaw = flaw };
+        }) { Text = () => $"{id} {drawn}", Flaw = flaw };
     }
 
     private Operation CreateOddly() => random.Next(7) switch
@@ -97,7 +97,7 @@ internal sealed class OperationDraws(Random random, LedgerModel model)
         var at = _draws.Time();
         return new Operation(kind, async ledger => await ledger.ActivateAsync(id, activation, process, at, CancellationToken.None))
         {
-            Text = $"{id} {activation} {process}",
+            Text = () => $"{id} {activation} {process}",
             Flaw = flaw,
         };
     }
@@ -119,7 +119,7 @@ internal sealed class OperationDraws(Random random, LedgerModel model)
         var id = flaw == Flaws.FoundAccount ? "a\0" : account;
         return new Operation("find entries", async ledger => await ledger.FindEntriesAsync(id, asked, CancellationToken.None))
         {
-            Text = $"{id} {string.Join(", ", asked)}",
+            Text = () => $"{id} {string.Join(", ", asked)}",
             Flaw = flaw,
         };
     }
@@ -138,7 +138,7 @@ internal sealed class OperationDraws(Random random, LedgerModel model)
         var key = flaw is null ? _draws.OneOf(keys) : "\uDC00";
         return new Operation("find idempotency", async ledger => await ledger.FindIdempotencyAsync(account, key, CancellationToken.None))
         {
-            Text = $"{account} {key}",
+            Text = () => $"{account} {key}",
             Flaw = flaw,
         };
     }

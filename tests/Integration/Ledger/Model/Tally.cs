@@ -1,10 +1,19 @@
 using System.Globalization;
+using OrleansGateway.Ledger;
 
 namespace OrleansGateway.Tests.Integration.Ledger.Model;
 
 /// <summary>How often each thing was reached.</summary>
 internal sealed class Tally
 {
+    /// <summary>All that a batch can change.</summary>
+    public static readonly string[] AllChanges =
+    [
+        "changed nothing, read only", "credit", "charge", "debit", "reserve extended", "reserve given back", "quarantine ended",
+        "charge from quarantine", "key set", "key set twice", "key set and its spend", "key spend", "status", "limits",
+        "idempotency start", "idempotency end", "idempotency start and its end", "usage",
+    ];
+
     private readonly SortedDictionary<string, int> _counts = new(StringComparer.Ordinal);
 
     public int this[string what] => _counts.GetValueOrDefault(what);
@@ -44,18 +53,10 @@ internal sealed class Tally
 
     public static string Of(Flaw flaw, Verdict verdict) => $"{verdict}: {flaw.Name}";
 
-    /// <summary>All that a batch can change.</summary>
-    public static readonly string[] AllChanges =
-    [
-        "changed nothing, read only", "credit", "charge", "debit", "reserve extended", "reserve given back", "quarantine ended",
-        "charge from quarantine", "key set", "key set twice", "key set and its spend", "key spend", "status", "limits",
-        "idempotency start", "idempotency end", "idempotency start and its end", "usage",
-    ];
-
     public override string ToString() =>
         string.Join('\n', _counts.Select(static c => string.Create(CultureInfo.InvariantCulture, $"{c.Value,7} {c.Key}")));
 
-    private static IEnumerable<string> Changes(OrleansGateway.Ledger.AccountBatch batch)
+    private static IEnumerable<string> Changes(AccountBatch batch)
     {
         (bool Is, string Name)[] changes =
         [

@@ -121,7 +121,8 @@ internal sealed class TwoSessions : IAsyncDisposable
     private Task SignalFirstAsync(string signal) => ControlAsync(
         $"SELECT {signal}(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = '{FirstName}'");
 
-    private async Task ControlAsync(string sql)
+    /// <summary>Runs a statement on a third session.</summary>
+    public async Task ControlAsync(string sql)
     {
         await using var command = _control.CreateCommand(sql);
         await command.ExecuteNonQueryAsync();
@@ -137,6 +138,7 @@ internal sealed class TwoSessions : IAsyncDisposable
             MaxPoolSize = 1,
             CommandTimeout = 0,
             ApplicationName = name,
+            MaxAutoPrepare = 20,
         };
         settings.Options += " -c lock_timeout=0 -c statement_timeout=0 -c synchronous_commit=off";
         return NpgsqlDataSource.Create(settings);
