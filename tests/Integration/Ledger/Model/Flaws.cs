@@ -33,7 +33,10 @@ internal static class Flaws
 
     /// <summary>Those that a flight is drawn with.</summary>
     public static IEnumerable<Flaw> OfFlights =>
-        [EarlierVersion, EarlierVersion, EarlierVersion, EarlierEpoch, EarlierEpoch, EarlierEpoch, LaterVersion, LaterEpoch, NoAccount, TwoOfOneAccount, .. InBatch];
+    [
+        .. Enumerable.Repeat((Flaw[])[EarlierVersion, EarlierEpoch, LaterEpoch], 3).SelectMany(static f => f), LaterVersion, NoAccount,
+        TwoOfOneAccount, .. InBatch,
+    ];
 
     public static IEnumerable<Flaw> All =>
     [

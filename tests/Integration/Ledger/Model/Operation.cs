@@ -22,6 +22,9 @@ internal sealed record Operation(string Kind, Func<ILedger, Task<object?>> Call)
     /// <summary>Which condition or constraint it is meant to meet; null if none.</summary>
     public Flaw? Flaw { get; init; }
 
+    /// <summary>Whether it takes no locks.</summary>
+    public bool IsRead { get; init; }
+
     /// <summary>What a commit commits.</summary>
     public ImmutableArray<AccountBatch> Batches { get; init; } = [];
 

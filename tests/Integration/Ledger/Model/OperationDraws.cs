@@ -119,6 +119,7 @@ internal sealed class OperationDraws(Random random, LedgerModel model)
         var id = flaw == Flaws.FoundAccount ? "a\0" : account;
         return new Operation("find entries", async ledger => await ledger.FindEntriesAsync(id, asked, CancellationToken.None))
         {
+            IsRead = true,
             Text = () => $"{id} {string.Join(", ", asked)}",
             Flaw = flaw,
         };
@@ -138,6 +139,7 @@ internal sealed class OperationDraws(Random random, LedgerModel model)
         var key = flaw is null ? _draws.OneOf(keys) : "\uDC00";
         return new Operation("find idempotency", async ledger => await ledger.FindIdempotencyAsync(account, key, CancellationToken.None))
         {
+            IsRead = true,
             Text = () => $"{account} {key}",
             Flaw = flaw,
         };

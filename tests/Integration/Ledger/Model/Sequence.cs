@@ -28,13 +28,14 @@ internal sealed class Sequence(int seed, TwoSessions postgres, LedgerModel model
         var draws = new OperationDraws(_random, model);
         for (_step = 1; _step <= steps; _step++)
         {
-            if (_step > 2 && _random.Next(100) < 40)
+            var operation = draws.Next();
+            if (!operation.IsRead && _step > 2 && _random.Next(100) < 50)
             {
-                await InterleaveAsync(draws);
+                await InterleaveAsync(operation, draws);
             }
             else
             {
-                await AloneAsync(draws.Next(), _random.Next(2) == 0 ? postgres.First : postgres.Second);
+                await AloneAsync(operation, _random.Next(2) == 0 ? postgres.First : postgres.Second);
             }
 
             draws.Remember();
@@ -48,9 +49,12 @@ internal sealed class Sequence(int seed, TwoSessions postgres, LedgerModel model
         await CompareRowsAsync();
     }
 
-    private async Task InterleaveAsync(OperationDraws draws)
+    /// <summary>
+    /// Holds a first operation at its commit and makes reads and a second one beside it. If the second one waits for the first, it
+    /// takes effect after that has ended one way or another, else before.
+    /// </summary>
+    private async Task InterleaveAsync(Operation first, OperationDraws draws)
     {
-        var first = draws.Next();
         await postgres.CloseGateAsync(TwoSessions.FirstName);
         var firstAnswer = first.AnswerAsync(postgres.First);
         Task<string>? secondAnswer = null;
