@@ -40,25 +40,42 @@ internal static class LedgerChecks
     {
         Require(!batch.IsReadOnly || IsEmpty(batch), "a read-only batch changes something");
         AddsUp(batch);
-        Require(
-            batch.KeySpends.DistinctBy(static w => w.KeyId).Count() == batch.KeySpends.Length
-            && batch.IdempotencyStarts.DistinctBy(static s => s.Key).Count() == batch.IdempotencyStarts.Length
-            && batch.IdempotencyEnds.DistinctBy(static e => e.HoldId).Count() == batch.IdempotencyEnds.Length,
-            "a row is written twice");
-        Sendable(
-        [
-            batch.AccountId,
-            .. batch.Entries.Select(static e => e.Ref),
-            .. batch.Usage.SelectMany(static u => (string[])
-                [u.KeyId, u.RequestId, u.Model, u.Channel, u.Endpoint, u.PriceId, u.ClientAddress]),
-            .. batch.Keys.SelectMany(static k => (string[])[k.KeyId, k.Name]),
-            .. batch.KeySpends.SelectMany(static s => (string[])[s.KeyId, s.UsedFrom]),
-            .. batch.IdempotencyStarts.SelectMany(static s => (string[])[s.Key, s.HoldId]),
-            .. batch.IdempotencyEnds.Select(static e => e.HoldId),
-        ]);
-        foreach (var text in batch.Keys.SelectMany(static k => k.Models.Concat(k.Addresses)))
+        Require(batch.KeySpends.DistinctBy(static w => w.KeyId).Count() == batch.KeySpends.Length, "a key's spend twice");
+        Require(batch.IdempotencyStarts.DistinctBy(static s => s.Key).Count() == batch.IdempotencyStarts.Length, "a start twice");
+        Require(batch.IdempotencyEnds.DistinctBy(static e => e.HoldId).Count() == batch.IdempotencyEnds.Length, "an end twice");
+        Sendable(batch.AccountId);
+        foreach (var entry in batch.Entries)
         {
-            Unicode(text);
+            Sendable(entry.Ref);
+        }
+
+        foreach (var u in batch.Usage)
+        {
+            Sendable(u.KeyId, u.RequestId, u.Model, u.Channel, u.Endpoint, u.PriceId, u.ClientAddress);
+        }
+
+        foreach (var write in batch.KeySpends)
+        {
+            Sendable(write.KeyId, write.UsedFrom);
+        }
+
+        foreach (var start in batch.IdempotencyStarts)
+        {
+            Sendable(start.Key, start.HoldId);
+        }
+
+        foreach (var end in batch.IdempotencyEnds)
+        {
+            Sendable(end.HoldId);
+        }
+
+        foreach (var key in batch.Keys)
+        {
+            Sendable(key.KeyId, key.Name);
+            foreach (var text in key.Models.Concat(key.Addresses))
+            {
+                Unicode(text);
+            }
         }
     }
 

@@ -46,7 +46,7 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
 
     public LedgerEntry? Find(EntryRef entry) => _byRef.GetValueOrDefault(entry);
 
-    public ActivatedAccount Activate(string activationId, string processId, DateTimeOffset at)
+    public ActivatedAccount Activate(string activationId, string processId, DateTimeOffset at = default)
     {
         if (Activation != activationId)
         {
@@ -174,6 +174,11 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
 
     private void CheckIdempotency(AccountBatch batch)
     {
+        if (batch.IdempotencyStarts.IsEmpty && batch.IdempotencyEnds.IsEmpty)
+        {
+            return;
+        }
+
         var ends = batch.IdempotencyEnds.ToDictionary(static e => e.HoldId, StringComparer.Ordinal);
         var started = batch.IdempotencyStarts.Select(static s => s.Key).ToHashSet(StringComparer.Ordinal);
         var others = Idempotency.Values.Where(row => !started.Contains(row.Key)).ToList();

@@ -104,7 +104,8 @@ internal static class Flaws
             b.Move(quarantined: b.BalanceAfter - b.ReservedAfter - b.QuarantinedAfter + 1)),
         Of("reserved below zero", Refused, (b, _) => b.Move(reserved: -b.ReservedAfter - 1)),
         Of("quarantined below zero", Refused, (b, _) => b.Move(quarantined: -b.QuarantinedAfter - 1)),
-        Of("a balance that overflows", Refused, (b, c) => b.BalanceAfter == 0 ? null : b.Enter(c.Row, EntryKind.Topup, long.MaxValue, "much")),
+        Of("a balance that overflows", Refused, (b, c) =>
+            b.BalanceAfter == 0 ? null : b.Enter(c.Row, EntryKind.Topup, long.MaxValue, "much")),
         Of("a balance of the greatest number", Applied, (b, c) => c.Draws.Chance(20) && b.BalanceAfter < long.MaxValue
             ? b.Enter(c.Row, EntryKind.Topup, long.MaxValue - b.BalanceAfter, c.Draws.NewId("most")) : null),
         Of("reserved that overflows", Refused, (b, c) => c.Row.Reserved == 0 ? null
@@ -149,7 +150,8 @@ internal static class Flaws
         Of("a key's model that is not Unicode", Refused, (b, c) => b with { Keys = [c.Draws.Key("k1") with { Models = ["m\uD800"] }] }),
         Of("a key's address that is not Unicode", Refused, (b, c) =>
             b with { Keys = [c.Draws.Key("k1") with { Addresses = ["\uD800"] }] }),
-        Of("a key's limit of zero", Refused, (b, c) => b with { Keys = [c.Draws.Key("k1") with { Limits = new RateLimits(0, null, null) }] }),
+        Of("a key's limit of zero", Refused, (b, c) =>
+            b with { Keys = [c.Draws.Key("k1") with { Limits = new RateLimits(0, null, null) }] }),
         Of("a key's cap below zero", Refused, (b, c) =>
             b with { Keys = [c.Draws.Key("k1") with { Caps = new SpendCaps(null, null, -1, null) }] }),
         Of("a spend below zero", Refused, (b, c) => c.Account.Keys.Count == 0 ? null
@@ -186,7 +188,9 @@ internal static class Flaws
         Of("an end that leaves it running", Applied, (b, c) =>
             EndAnyhow(b, c, static e => e with { State = IdempotencyState.Running, Charge = 0 })),
         Of("two ends of a hold", Refused, (b, c) =>
-            EndAnyhow(b, c, static e => e) is { } once ? once with { IdempotencyEnds = [once.IdempotencyEnds[0], c.Draws.IdempotencyEnd(once.IdempotencyEnds[0].HoldId)] } : null),
+            EndAnyhow(b, c, static e => e) is { IdempotencyEnds: [var end] } once
+                ? once with { IdempotencyEnds = [end, c.Draws.IdempotencyEnd(end.HoldId)] }
+                : null),
     ];
 
     private static AccountBatch? Repeat(AccountBatch batch, FlawContext context, LedgerEntry entry)

@@ -200,7 +200,9 @@ internal sealed class OperationDraws(Random random, LedgerModel model)
         if (flaw == Flaws.EarlierVersion || flaw == Flaws.EarlierEpoch)
         {
             var believed = _rowsSoFar[account.Row.AccountId].Where(row =>
-                flaw == Flaws.EarlierVersion ? row.Epoch == account.Row.Epoch && row.Version < account.Row.Version : row.Epoch < account.Row.Epoch);
+                flaw == Flaws.EarlierEpoch
+                    ? row.Epoch < account.Row.Epoch
+                    : row.Epoch == account.Row.Epoch && row.Version < account.Row.Version);
             return believed.ToList() is { Count: > 0 } rows ? Stale(_draws.OneOf(rows), account) : null;
         }
 

@@ -83,7 +83,8 @@ internal sealed class WrongLedger(LedgerModel model, Defect defect) : ILedger
                 return WithEntries(batch, static e => e.Ref.Length == 0 || e.Ref == new string('x', 129) ? e with { Ref = "short" } : e);
             case Defect.ClaimNotCompared:
                 var off = row.Balance + batch.BalanceDelta - batch.BalanceAfter;
-                return WithEntries(batch, e => e with { BalanceAfter = e.BalanceAfter + off }) with { BalanceAfter = batch.BalanceAfter + off };
+                return WithEntries(batch, e => e with { BalanceAfter = e.BalanceAfter + off })
+                    with { BalanceAfter = batch.BalanceAfter + off };
             case Defect.ForgetsSpends:
                 return batch with { KeySpends = [] };
             default:
