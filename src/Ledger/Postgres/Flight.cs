@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text;
 using System.Text.Json;
 using Npgsql;
 using OrleansGateway.Grains.Contracts.Accounts;
@@ -15,6 +16,8 @@ namespace OrleansGateway.Ledger.Postgres;
 /// <summary>The flight's one statement: its text, and its parameters for some batches.</summary>
 internal static class Flight
 {
+    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
+
     private static readonly RowSet<AccountBatch> Batches = new(
         "m",
         Batch.Text("id", b => b.AccountId),
@@ -83,8 +86,8 @@ internal static class Flight
         Key.Text("name", p => p.Row.Name),
         Key.Text("status", p => Names.KeyStatuses[p.Row.Status]),
         Key.OptionalTime("expires_at", p => p.Row.ExpiresAt),
-        Key.Text("models", p => JsonSerializer.Serialize(p.Row.Models)),
-        Key.Text("addresses", p => JsonSerializer.Serialize(p.Row.Addresses)),
+        Key.Text("models", p => Json(p.Row.Models)),
+        Key.Text("addresses", p => Json(p.Row.Addresses)),
         Key.OptionalBigint("cap_total", p => p.Row.Caps.TotalNanos),
         Key.OptionalBigint("cap_day", p => p.Row.Caps.DayNanos),
         Key.OptionalBigint("cap_week", p => p.Row.Caps.WeekNanos),
@@ -272,6 +275,17 @@ internal static class Flight
             ? keys
             : [.. keys.GroupBy(key => key.KeyId, StringComparer.Ordinal).Select(same => same.Last() with { Hash = same.First().Hash })];
 
+    /// <summary>JSON would quietly replace what is not valid Unicode; a text of its own is refused then.</summary>
+    private static string Json(ImmutableArray<string> texts)
+    {
+        foreach (var text in texts)
+        {
+            StrictUtf8.GetByteCount(text);
+        }
+
+        return JsonSerializer.Serialize(texts);
+    }
+
     /// <summary>Refuses a batch whose rows do not add up to what it claims; the statement compares the claim with the row.</summary>
     /// <exception cref="LedgerDataException">It does not add up.</exception>
     public static void Check(AccountBatch batch)
@@ -282,6 +296,14 @@ internal static class Flight
                 && batch.IdempotencyStarts.IsEmpty && batch.IdempotencyEnds.IsEmpty))
         {
             throw new LedgerDataException($"account {batch.AccountId}: a read-only batch changes something");
+        }
+
+        // One statement writes a row once.
+        if (IsTwice(batch.KeySpends, static s => s.KeyId)
+            || IsTwice(batch.IdempotencyStarts, static s => s.Key)
+            || IsTwice(batch.IdempotencyEnds, static e => e.HoldId))
+        {
+            throw new LedgerDataException($"account {batch.AccountId}: a batch writes a row twice");
         }
 
         // The same 128-bit arithmetic for all: a sum that does not fit is one that differs.
@@ -301,4 +323,7 @@ internal static class Flight
             throw new LedgerDataException($"account {batch.AccountId}: the batch's rows do not add up to its change of balance");
         }
     }
+
+    private static bool IsTwice<T>(ImmutableArray<T> rows, Func<T, string> id) =>
+        rows.Length > 1 && rows.DistinctBy(id, StringComparer.Ordinal).Count() < rows.Length;
 }

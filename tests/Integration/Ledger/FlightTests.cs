@@ -301,6 +301,28 @@ public sealed class FlightTests(LedgerDatabase database) : IClassFixture<LedgerD
     }
 
     [Fact]
+    public async Task Commit_KeyListThatIsNotUnicode_IsRefused()
+    {
+        var account = await TestAccount.CreateAsync(_ledger);
+        await RefusedAsync(account, account.Batch() with { Keys = [TestAccount.Key("k1") with { Models = ["\uD800"] }] });
+        await RefusedAsync(account, account.Batch() with { Keys = [TestAccount.Key("k1") with { Addresses = ["\uDC00"] }] });
+        Assert.Equal(0, await CountAsync("api_key", account));
+    }
+
+    [Fact]
+    public async Task Commit_RowWrittenTwice_IsRefused()
+    {
+        var account = await TestAccount.CreateAsync(_ledger);
+        await account.ApplyAsync(_ledger, account.Batch() with { Keys = [TestAccount.Key("k1")], IdempotencyStarts = [Start("i1", "h1")] });
+        var spend = new KeySpendWrite("k1", KeySpend.None, TestAccount.Start, "192.0.2.7");
+        var end = new IdempotencyEnd("h1", IdempotencyState.Completed, 1);
+        await RefusedAsync(account, account.Batch() with { KeySpends = [spend, spend] });
+        await RefusedAsync(account, account.Batch() with { IdempotencyStarts = [Start("i2", "h2"), Start("i2", "h3")] });
+        await RefusedAsync(account, account.Batch() with { IdempotencyEnds = [end, end with { Charge = 2 }] });
+        await account.ApplyAsync(_ledger, account.Batch() with { IdempotencyEnds = [end] });
+    }
+
+    [Fact]
     public async Task Commit_TwoBatchesOfOneAccount_Throws()
     {
         var account = await TestAccount.CreateAsync(_ledger);

@@ -40,7 +40,7 @@ public sealed class LedgerDatabase(PostgresServer server) : IAsyncLifetime
         return (T)(await command.ExecuteScalarAsync())!;
     }
 
-    private static async Task MigrateAsync(string connectionString)
+    internal static async Task MigrateAsync(string connectionString)
     {
         await using var dataSource = LedgerDataSource.Create(connectionString);
         await LedgerMigrator.ApplyAsync(dataSource, CancellationToken.None);

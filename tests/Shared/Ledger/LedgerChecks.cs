@@ -17,26 +17,75 @@ internal static class LedgerChecks
         }
     }
 
-    public static void Text(string text, int lengthMin, int lengthMax)
+    /// <summary>Whether PostgreSQL can be sent it at all.</summary>
+    public static void Sendable(params ReadOnlySpan<string> texts)
     {
-        Require(text.Length >= lengthMin && text.Length <= lengthMax && !text.Contains('\0', StringComparison.Ordinal), "text");
-        try
+        foreach (var text in texts)
         {
-            StrictUtf8.GetByteCount(text);
-        }
-        catch (EncoderFallbackException)
-        {
-            throw new LedgerDataException("text");
+            Require(!text.Contains('\0', StringComparison.Ordinal), "text");
+            Unicode(text);
         }
     }
+
+    /// <param name="text">A column's.</param>
+    /// <param name="lengthMax">In characters, not in UTF-16 units; at least one is asked for.</param>
+    public static void Length(string text, int lengthMax) =>
+        Require(text.Length > 0 && text.EnumerateRunes().Count() <= lengthMax, "length");
 
     public static void Limits(RateLimits limits) => Require(
         limits is { RequestsPerMinute: null or >= 1, TokensPerMinute: null or >= 1, Concurrency: null or >= 1 }, "limits");
 
-    public static void Batch(AccountBatch batch)
+    /// <summary>What is refused whatever row the batch meets: it cannot be sent, or does not add up.</summary>
+    public static void Sent(AccountBatch batch)
     {
         Require(!batch.IsReadOnly || IsEmpty(batch), "a read-only batch changes something");
-        Money(batch);
+        AddsUp(batch);
+        Require(batch.KeySpends.DistinctBy(static w => w.KeyId).Count() == batch.KeySpends.Length, "a key's spend twice");
+        Require(batch.IdempotencyStarts.DistinctBy(static s => s.Key).Count() == batch.IdempotencyStarts.Length, "a start twice");
+        Require(batch.IdempotencyEnds.DistinctBy(static e => e.HoldId).Count() == batch.IdempotencyEnds.Length, "an end twice");
+        Sendable(batch.AccountId);
+        foreach (var entry in batch.Entries)
+        {
+            Sendable(entry.Ref);
+        }
+
+        foreach (var u in batch.Usage)
+        {
+            Sendable(u.KeyId, u.RequestId, u.Model, u.Channel, u.Endpoint, u.PriceId, u.ClientAddress);
+        }
+
+        foreach (var write in batch.KeySpends)
+        {
+            Sendable(write.KeyId, write.UsedFrom);
+        }
+
+        foreach (var start in batch.IdempotencyStarts)
+        {
+            Sendable(start.Key, start.HoldId);
+        }
+
+        foreach (var end in batch.IdempotencyEnds)
+        {
+            Sendable(end.HoldId);
+        }
+
+        foreach (var key in batch.Keys)
+        {
+            Sendable(key.KeyId, key.Name);
+            foreach (var text in key.Models.Concat(key.Addresses))
+            {
+                Unicode(text);
+            }
+        }
+    }
+
+    /// <summary>What the constraints refuse of the rows that a batch writes.</summary>
+    public static void Written(AccountBatch batch)
+    {
+        Require(
+            batch is { BalanceAfter: >= 0, ReservedAfter: >= 0, QuarantinedAfter: >= 0 }
+            && batch.ReservedAfter <= batch.BalanceAfter - batch.QuarantinedAfter,
+            "account_money");
         foreach (var entry in batch.Entries)
         {
             Entry(entry);
@@ -44,7 +93,7 @@ internal static class LedgerChecks
 
         foreach (var usage in batch.Usage)
         {
-            Usage(usage);
+            Require(usage is { Charge: >= 0, FirstByteMs: >= -1, DurationMs: >= 0 } && usage.Usage.IsValid, "usage");
         }
 
         foreach (var key in batch.Keys)
@@ -52,37 +101,25 @@ internal static class LedgerChecks
             Key(key);
         }
 
-        foreach (var write in batch.KeySpends)
-        {
-            Require(write.Spend is { TotalNanos: >= 0, DayNanos: >= 0, WeekNanos: >= 0, MonthNanos: >= 0 }, "api_key_spend");
-            Text(write.UsedFrom, 0, int.MaxValue);
-        }
-
-        Require(batch.KeySpends.DistinctBy(static w => w.KeyId).Count() == batch.KeySpends.Length, "two spends of a key");
-        foreach (var start in batch.IdempotencyStarts)
-        {
-            Text(start.Key, 1, 256);
-            Text(start.HoldId, 1, 128);
-            Require(start.Charge >= 0 && (start.State != IdempotencyState.Running || start.Charge == 0), "idempotency_charge");
-        }
-
-        Require(batch.IdempotencyStarts.DistinctBy(static s => s.Key).Count() == batch.IdempotencyStarts.Length, "two starts of a key");
-        Require(batch.IdempotencyEnds.All(static e => e.Charge >= 0 && e.State != IdempotencyState.Running), "idempotency_charge");
         if (batch.Limits is { } limits)
         {
             Limits(limits);
         }
     }
 
+    public static void Spend(KeySpend spend) => Require(
+        spend is { TotalNanos: >= 0, DayNanos: >= 0, WeekNanos: >= 0, MonthNanos: >= 0 }, "api_key_spend");
+
+    public static void Idempotency(IdempotencyState state, long charge) =>
+        Require(charge >= 0 && (state != IdempotencyState.Running || charge == 0), "idempotency_charge");
+
     private static bool IsEmpty(AccountBatch batch) =>
         batch is { BalanceDelta: 0, ReservedDelta: 0, QuarantinedDelta: 0, Status: null, Limits: null }
         && batch.Entries.IsEmpty && batch.Usage.IsEmpty && batch.Keys.IsEmpty && batch.KeySpends.IsEmpty
         && batch.IdempotencyStarts.IsEmpty && batch.IdempotencyEnds.IsEmpty;
 
-    private static void Money(AccountBatch batch)
+    private static void AddsUp(AccountBatch batch)
     {
-        Require(batch is { BalanceAfter: >= 0, ReservedAfter: >= 0, QuarantinedAfter: >= 0 }, "account_money");
-        Require(batch.ReservedAfter <= batch.BalanceAfter - batch.QuarantinedAfter, "account_money");
         Int128 balance = (Int128)batch.BalanceAfter - batch.BalanceDelta;
         for (var i = 0; i < batch.Entries.Length; i++)
         {
@@ -95,7 +132,7 @@ internal static class LedgerChecks
 
     private static void Entry(LedgerEntry entry)
     {
-        Text(entry.Ref, 1, 128);
+        Length(entry.Ref, 128);
         Require(entry.Seq >= 1 && entry.BalanceAfter >= 0, "ledger");
         var isSignRight = entry.Kind switch
         {
@@ -111,27 +148,25 @@ internal static class LedgerChecks
             "ledger_closed_by");
     }
 
-    private static void Usage(UsageRow row)
-    {
-        Require(row is { Charge: >= 0, FirstByteMs: >= -1, DurationMs: >= 0 } && row.Usage.IsValid, "usage");
-        foreach (var text in (string[])[row.KeyId, row.RequestId, row.Model, row.Channel, row.Endpoint, row.PriceId, row.ClientAddress])
-        {
-            Text(text, 0, int.MaxValue);
-        }
-    }
-
     private static void Key(KeySettings key)
     {
-        Text(key.KeyId, 1, 128);
-        Text(key.Name, 0, int.MaxValue);
-        foreach (var text in key.Models.Concat(key.Addresses))
-        {
-            Text(text, 0, int.MaxValue);
-        }
-
+        Length(key.KeyId, 128);
+        Sendable([.. key.Models, .. key.Addresses]);
         var caps = key.Caps;
         Require(
             caps is { TotalNanos: null or >= 0, DayNanos: null or >= 0, WeekNanos: null or >= 0, MonthNanos: null or >= 0 }, "caps");
         Limits(key.Limits);
+    }
+
+    private static void Unicode(string text)
+    {
+        try
+        {
+            StrictUtf8.GetByteCount(text);
+        }
+        catch (EncoderFallbackException)
+        {
+            throw new LedgerDataException("text");
+        }
     }
 }

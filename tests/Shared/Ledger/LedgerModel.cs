@@ -50,6 +50,12 @@ internal sealed class LedgerModel : ILedger
     /// <summary>Awaited before the transaction runs: the request is on its way.</summary>
     public Func<LedgerCall, Task> Before { get; set; } = static _ => Task.CompletedTask;
 
+    /// <summary>
+    /// Awaited after a flight that left batches out, before it looks at their rows in a transaction of its own: what others commit
+    /// meanwhile is seen.
+    /// </summary>
+    public Func<LedgerCall, Task> BeforeLook { get; set; } = static _ => Task.CompletedTask;
+
     /// <summary>Awaited after the transaction ran: the answer is on its way.</summary>
     public Func<LedgerCall, Task> After { get; set; } = static _ => Task.CompletedTask;
 
@@ -72,10 +78,10 @@ internal sealed class LedgerModel : ILedger
             new LedgerCall(LedgerMethod.Create, accountId, []),
             () =>
             {
-                LedgerChecks.Text(accountId, 1, 128);
-                LedgerChecks.Text(name, 0, int.MaxValue);
+                LedgerChecks.Sendable(accountId, name);
+                LedgerChecks.Length(accountId, 128);
                 LedgerChecks.Limits(limits);
-                return _accounts.TryAdd(accountId, new LedgerModelAccount(accountId, name, limits));
+                return _accounts.TryAdd(accountId, new LedgerModelAccount(accountId, name, limits, at));
             },
             cancellationToken);
 
@@ -84,7 +90,11 @@ internal sealed class LedgerModel : ILedger
         string accountId, string activationId, string processId, DateTimeOffset at, CancellationToken cancellationToken) =>
         TryAsync(
             new LedgerCall(LedgerMethod.Activate, accountId, []),
-            () => _accounts.GetValueOrDefault(accountId)?.Activate(activationId, processId),
+            () =>
+            {
+                LedgerChecks.Sendable(accountId, activationId, processId);
+                return _accounts.GetValueOrDefault(accountId)?.Activate(activationId, processId, at);
+            },
             cancellationToken);
 
     /// <inheritdoc/>
@@ -98,10 +108,11 @@ internal sealed class LedgerModel : ILedger
 
         foreach (var batch in batches)
         {
-            LedgerChecks.Batch(batch);
+            LedgerChecks.Sent(batch);
         }
 
-        return TryAsync(new LedgerCall(LedgerMethod.Commit, batches[0].AccountId, batches), () => Commit(batches), cancellationToken);
+        var call = new LedgerCall(LedgerMethod.Commit, batches[0].AccountId, batches);
+        return TryAsync(call, () => Commit(batches), cancellationToken, answers => LookAsync(call, answers, cancellationToken));
     }
 
     /// <inheritdoc/>
@@ -109,16 +120,24 @@ internal sealed class LedgerModel : ILedger
         string accountId, ImmutableArray<EntryRef> refs, CancellationToken cancellationToken) =>
         TryAsync(
             new LedgerCall(LedgerMethod.FindEntries, accountId, []),
-            () => _accounts.TryGetValue(accountId, out var account)
-                ? refs.Distinct().Select(account.Find).OfType<LedgerEntry>().OrderBy(static e => e.Seq).ToImmutableArray()
-                : [],
+            () =>
+            {
+                LedgerChecks.Sendable([accountId, .. refs.Select(static r => r.Ref)]);
+                return _accounts.TryGetValue(accountId, out var account)
+                    ? refs.Distinct().Select(account.Find).OfType<LedgerEntry>().OrderBy(static e => e.Seq).ToImmutableArray()
+                    : [];
+            },
             cancellationToken);
 
     /// <inheritdoc/>
     public Task<IdempotencyRow?> FindIdempotencyAsync(string accountId, string key, CancellationToken cancellationToken) =>
         TryAsync(
             new LedgerCall(LedgerMethod.FindIdempotency, accountId, []),
-            () => _accounts.GetValueOrDefault(accountId)?.Idempotency.GetValueOrDefault(key),
+            () =>
+            {
+                LedgerChecks.Sendable(accountId, key);
+                return _accounts.GetValueOrDefault(accountId)?.Idempotency.GetValueOrDefault(key);
+            },
             cancellationToken);
 
     private ImmutableArray<BatchAnswer> Commit(ImmutableArray<AccountBatch> batches)
@@ -135,12 +154,32 @@ internal sealed class LedgerModel : ILedger
             _accounts[batch.AccountId].Apply(batch);
         }
 
-        return [.. batches.Select(batch => matching.Contains(batch) ? new BatchAnswer(true, 0, 0)
-            : _accounts.TryGetValue(batch.AccountId, out var account) ? new BatchAnswer(false, account.Row.Epoch, account.Row.Version)
-            : default)];
+        return [.. batches.Select(batch => new BatchAnswer(matching.Contains(batch), 0, 0))];
     }
 
-    private async Task<T> TryAsync<T>(LedgerCall call, Func<T> transaction, CancellationToken cancellationToken)
+    /// <summary>Reads the rows of the batches that were left out.</summary>
+    private async Task<ImmutableArray<BatchAnswer>> LookAsync(
+        LedgerCall call, ImmutableArray<BatchAnswer> answers, CancellationToken cancellationToken)
+    {
+        if (answers.All(static a => a.IsApplied))
+        {
+            return answers;
+        }
+
+        await BeforeLook(call).WaitAsync(cancellationToken);
+        if (IsAway)
+        {
+            throw new LedgerLostException();
+        }
+
+        return [.. answers.Zip(call.Batches, (answer, batch) =>
+            !answer.IsApplied && _accounts.TryGetValue(batch.AccountId, out var account)
+                ? new BatchAnswer(false, account.Row.Epoch, account.Row.Version)
+                : answer)];
+    }
+
+    private async Task<T> TryAsync<T>(
+        LedgerCall call, Func<T> transaction, CancellationToken cancellationToken, Func<T, Task<T>>? then = null)
     {
         Calls.Add(call);
         var fault = Fault(call);
@@ -157,6 +196,7 @@ internal sealed class LedgerModel : ILedger
         }
 
         var result = transaction();
+        result = then is null ? result : await then(result);
         await After(call).WaitAsync(cancellationToken);
         return IsAway || fault == LedgerFault.LostAfter ? throw new LedgerLostException() : result;
     }

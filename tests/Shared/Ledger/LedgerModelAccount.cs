@@ -4,12 +4,9 @@ using OrleansGateway.Ledger;
 namespace OrleansGateway.Tests.Shared.Ledger;
 
 /// <summary>The rows of one account, with the constraints of PostgreSQL's schema.</summary>
-internal sealed class LedgerModelAccount(string accountId, string name, RateLimits limits)
+internal sealed class LedgerModelAccount(string accountId, string name, RateLimits limits, DateTimeOffset createdAt)
 {
     private readonly Dictionary<EntryRef, LedgerEntry> _byRef = [];
-    private string? _activation;
-    private string? _process;
-    private string? _earlierProcess;
 
     public AccountRow Row { get; private set; } = new()
     {
@@ -25,23 +22,36 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
         Quarantined = 0,
     };
 
+    public DateTimeOffset CreatedAt { get; } = ToStored(createdAt);
+
+    public DateTimeOffset? ActivatedAt { get; private set; }
+
+    public string? Activation { get; private set; }
+
+    public string? Process { get; private set; }
+
+    public string? EarlierProcess { get; private set; }
+
     public List<LedgerEntry> Entries { get; } = [];
 
     public List<UsageRow> Usage { get; } = [];
 
     public SortedDictionary<string, KeyRow> Keys { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>When and from where each key was last used; by key id.</summary>
+    public Dictionary<string, (DateTimeOffset At, string From)> KeyUses { get; } = new(StringComparer.Ordinal);
+
     /// <summary>By idempotency key.</summary>
     public SortedDictionary<string, IdempotencyRow> Idempotency { get; } = new(StringComparer.Ordinal);
 
     public LedgerEntry? Find(EntryRef entry) => _byRef.GetValueOrDefault(entry);
 
-    public ActivatedAccount Activate(string activationId, string processId)
+    public ActivatedAccount Activate(string activationId, string processId, DateTimeOffset at = default)
     {
-        if (_activation != activationId)
+        if (Activation != activationId)
         {
-            _earlierProcess = Row.Quarantined == 0 ? _process
-                : Row.Reserved == 0 || _earlierProcess == _process ? _earlierProcess
+            EarlierProcess = Row.Quarantined == 0 ? Process
+                : Row.Reserved == 0 || EarlierProcess == Process ? EarlierProcess
                 : null;
             Row = Row with
             {
@@ -50,11 +60,12 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
                 Quarantined = Row.Quarantined + Row.Reserved,
                 Reserved = Row.Free / 8,
             };
-            _process = processId;
-            _activation = activationId;
+            Process = processId;
+            Activation = activationId;
+            ActivatedAt = ToStored(at);
         }
 
-        return new ActivatedAccount(Row, [.. Keys.Values], _earlierProcess);
+        return new ActivatedAccount(Row, [.. Keys.Values], EarlierProcess);
     }
 
     public bool Matches(AccountBatch batch) => Row.Epoch == batch.Epoch && Row.Version == batch.Version;
@@ -69,6 +80,7 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
             && Row.Quarantined + batch.QuarantinedDelta == batch.QuarantinedAfter,
             "the row's money is not what the batch claims");
         LedgerChecks.Require(batch.Entries.IsEmpty || batch.Entries[0].Seq == Row.Seq + 1, "the row's seq is not what the batch claims");
+        LedgerChecks.Written(batch);
         var refs = new HashSet<EntryRef>();
         foreach (var entry in batch.Entries)
         {
@@ -76,9 +88,12 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
             LedgerChecks.Require(refs.Add(key) && !_byRef.ContainsKey(key), "ledger_ref");
         }
 
-        var started = batch.IdempotencyStarts.Select(static s => s.Key).ToHashSet(StringComparer.Ordinal);
-        var holds = Idempotency.Values.Where(r => !started.Contains(r.Key)).Select(static r => r.HoldId).ToHashSet(StringComparer.Ordinal);
-        LedgerChecks.Require(batch.IdempotencyStarts.All(start => holds.Add(start.HoldId)), "idempotency_hold");
+        foreach (var write in batch.KeySpends.Where(w => Keys.ContainsKey(w.KeyId) || batch.Keys.Any(k => k.KeyId == w.KeyId)))
+        {
+            LedgerChecks.Spend(write.Spend);
+        }
+
+        CheckIdempotency(batch);
     }
 
     /// <summary>Commits a batch that matches and was checked.</summary>
@@ -101,14 +116,15 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
         };
         foreach (var entry in batch.Entries)
         {
-            var stored = entry with { At = ToMicroseconds(entry.At) };
+            var stored = entry with { At = ToStored(entry.At) };
             Entries.Add(stored);
             _byRef.Add(new EntryRef(entry.Kind, entry.Ref), stored);
         }
 
-        Usage.AddRange(batch.Usage);
-        foreach (var settings in batch.Keys)
+        Usage.AddRange(batch.Usage.Select(static u => u with { At = ToStored(u.At) }));
+        foreach (var each in batch.Keys)
         {
+            var settings = each with { ExpiresAt = each.ExpiresAt is { } expires ? ToStored(expires) : null };
             Keys[settings.KeyId] = Keys.TryGetValue(settings.KeyId, out var key)
                 ? key with { Settings = settings with { Hash = key.Settings.Hash } }
                 : new KeyRow(settings, KeySpend.None);
@@ -119,12 +135,13 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
             if (Keys.TryGetValue(write.KeyId, out var key))
             {
                 Keys[write.KeyId] = key with { Spend = write.Spend };
+                KeyUses[write.KeyId] = (ToStored(write.UsedAt), write.UsedFrom);
             }
         }
 
         foreach (var start in batch.IdempotencyStarts)
         {
-            Idempotency[start.Key] = start with { At = ToMicroseconds(start.At) };
+            Idempotency[start.Key] = start with { At = ToStored(start.At) };
         }
 
         foreach (var end in batch.IdempotencyEnds)
@@ -155,5 +172,32 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
         }
     }
 
-    private static DateTimeOffset ToMicroseconds(DateTimeOffset at) => at.AddTicks(-(at.Ticks % TimeSpan.TicksPerMicrosecond));
+    private void CheckIdempotency(AccountBatch batch)
+    {
+        if (batch.IdempotencyStarts.IsEmpty && batch.IdempotencyEnds.IsEmpty)
+        {
+            return;
+        }
+
+        var ends = batch.IdempotencyEnds.ToDictionary(static e => e.HoldId, StringComparer.Ordinal);
+        var started = batch.IdempotencyStarts.Select(static s => s.Key).ToHashSet(StringComparer.Ordinal);
+        var others = Idempotency.Values.Where(row => !started.Contains(row.Key)).ToList();
+        var holds = others.Select(static row => row.HoldId).ToHashSet(StringComparer.Ordinal);
+        foreach (var start in batch.IdempotencyStarts)
+        {
+            LedgerChecks.Length(start.Key, 256);
+            LedgerChecks.Length(start.HoldId, 128);
+            LedgerChecks.Require(holds.Add(start.HoldId), "idempotency_hold");
+            var end = ends.GetValueOrDefault(start.HoldId);
+            LedgerChecks.Idempotency(end?.State ?? start.State, end?.Charge ?? start.Charge);
+        }
+
+        foreach (var end in others.Select(row => ends.GetValueOrDefault(row.HoldId)).OfType<IdempotencyEnd>())
+        {
+            LedgerChecks.Idempotency(end.State, end.Charge);
+        }
+    }
+
+    /// <summary>UTC's, in whole microseconds.</summary>
+    private static DateTimeOffset ToStored(DateTimeOffset at) => at.ToUniversalTime().AddTicks(-(at.Ticks % TimeSpan.TicksPerMicrosecond));
 }
