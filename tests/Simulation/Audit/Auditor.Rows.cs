@@ -53,7 +53,7 @@ internal sealed partial class Auditor
         }
 
         var activation = (batch.AccountId, batch.Epoch);
-        if (answer.IsApplied)
+        if (answer.IsApplied || answer.Epoch == batch.Epoch)
         {
             _confirmedAt[activation] = TimeSpan.FromTicks(Math.Max(sentAt.Ticks, _confirmedAt[activation].Ticks));
         }
@@ -178,9 +178,9 @@ internal sealed partial class Auditor
             {
                 hold.IsLate = true;
             }
-            else if (hold.Deadline < clock.Now + Quarantine)
+            else
             {
-                hold.Deadline = clock.Now + Quarantine;
+                hold.Deadline = Later(hold.Deadline, clock.Now + Quarantine);
             }
         }
     }
@@ -229,7 +229,7 @@ internal sealed partial class Auditor
                 rare.Reached(RareState.LeaseChargedAtProgress);
             }
 
-            if (!IsLate(hold) && !hold.IsEdgeDead && !HadTwoGateways)
+            if (IsInTime(hold) && !hold.IsEdgeDead)
             {
                 Break("rule 8", $"{entry} ended a lease in time");
             }
@@ -239,7 +239,7 @@ internal sealed partial class Auditor
         {
             rare.Reached(RareState.Shortfall);
             var isWithin = entry.Shortfall - entry.Amount <= hold.TicketTotal;
-            if (isWithin && !IsLate(hold) && !IsAnyLate(books))
+            if (isWithin && IsInTime(hold) && !IsAnyLate(books))
             {
                 Break("rule 8", $"{entry} has a shortfall within its bound of {hold.TicketTotal}");
             }

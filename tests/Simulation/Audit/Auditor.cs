@@ -167,7 +167,7 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         var hold = _holds[holdId];
         hold.IsLetGo = true;
         var books = _accounts[hold.Request.AccountId];
-        if (hold.Charge is null && !IsLate(hold) && !HadTwoGateways)
+        if (hold.Charge is null && IsInTime(hold))
         {
             Break("rule 8", $"{holdId} was let go in time");
         }
@@ -240,8 +240,7 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         else if (epoch == books.Epoch && _holds[ticket.HoldId] is { Deadline: not null } hold && !IsLate(hold))
         {
             // It came in time; that the ledger was away is not its fault.
-            var soonest = pending.At + RenewalAndMargin;
-            hold.Deadline = soonest > hold.Deadline ? soonest : hold.Deadline;
+            hold.Deadline = Later(hold.Deadline, pending.At + RenewalAndMargin);
         }
     }
 
@@ -303,7 +302,7 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
     private void IsClosed(string holdId)
     {
         var hold = _holds[holdId];
-        if (hold is { Charge: null, IsSettling: false } && !IsLate(hold) && !HadTwoGateways)
+        if (hold is { Charge: null, IsSettling: false } && IsInTime(hold))
         {
             Break("rule 8", $"{holdId} was said to be closed, and has no row");
         }
@@ -357,21 +356,23 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         }
 
         hold.Confirmed = isPresent ? total : Math.Max(total, hold.Confirmed);
-        var quarantineEnd = books.ActivatedAt + Quarantine;
         if (isPresent)
         {
-            var leaseEnd = at + Lease;
-            leaseEnd = hold.Deadline > leaseEnd ? hold.Deadline.Value : leaseEnd;
-            hold.Deadline = books.IsQuarantined && quarantineEnd > leaseEnd ? quarantineEnd : leaseEnd;
+            hold.Deadline = Later(hold.Deadline, at + Lease);
         }
         else
         {
             // Backed by what the present activation has in quarantine.
-            hold.Deadline ??= quarantineEnd;
+            hold.Deadline ??= books.ActivatedAt + Quarantine;
         }
 
         Backed(books);
     }
+
+    private static TimeSpan Later(TimeSpan? one, TimeSpan other) => one > other ? one.Value : other;
+
+    /// <summary>Whether some activation has answered for it, and all that came after came in time.</summary>
+    private bool IsInTime(HoldBooks hold) => hold.Deadline is not null && !IsLate(hold) && !HadTwoGateways;
 
     private bool IsLate(HoldBooks hold) => hold.IsLate || (hold.Deadline is { } deadline && clock.Now > deadline - Slack);
 }
