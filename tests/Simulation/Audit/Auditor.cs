@@ -355,6 +355,11 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
             return;
         }
 
+        if (isPresent && total < hold.Confirmed && IsInTime(hold) && !IsAnyLate(books))
+        {
+            Break("rule 8", $"{holdId} came in time, and of the {hold.Confirmed} that it was promised only {total} are held");
+        }
+
         hold.Confirmed = isPresent ? total : Math.Max(total, hold.Confirmed);
         if (isPresent)
         {

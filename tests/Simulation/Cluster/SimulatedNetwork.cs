@@ -28,21 +28,21 @@ internal sealed class SimulatedNetwork(
         }
 
         var answer = new TaskCompletionSource<TAnswer>();
-        var copies = faults.Strikes(FaultKind.MessageDoubled) ? 2 : 1;
-        for (var copy = 0; copy < copies; copy++)
+        _ = _wire.Start(() => CarryAsync(from, accountId, message, call, answer, TimeSpan.Zero));
+        if (faults.Strikes(FaultKind.MessageDoubled))
         {
-            _ = _wire.Start(() => CarryAsync(from, accountId, message, call, answer));
+            _ = _wire.Start(() => CarryAsync(from, accountId, message, call, answer, faults.Length(0, 40)));
         }
 
         return answer.Task;
     }
 
     private async Task CarryAsync<TAnswer>(
-        SimulatedProcess from, string accountId, object message, Func<IAccountGrain, Task<TAnswer>> call, TaskCompletionSource<TAnswer> answer)
+        SimulatedProcess from, string accountId, object message, Func<IAccountGrain, Task<TAnswer>> call, TaskCompletionSource<TAnswer> answer, TimeSpan late)
     {
         var isLost = faults.Strikes(FaultKind.RequestLost);
         var isAnswerLost = faults.Strikes(FaultKind.AnswerLost);
-        await Latency();
+        await Latency(late);
         if (isLost)
         {
             trace.Add(from.Name, $"{message.GetType().Name} to {accountId} is lost");
@@ -52,7 +52,7 @@ internal sealed class SimulatedNetwork(
         try
         {
             var result = await AskAsync(directory.Find(from, accountId), accountId, message, call);
-            await Latency();
+            await Latency(TimeSpan.Zero);
             if (isAnswerLost)
             {
                 trace.Add(from.Name, $"answer to {message.GetType().Name} of {accountId} is lost");
@@ -64,7 +64,7 @@ internal sealed class SimulatedNetwork(
         }
         catch (Exception exception)
         {
-            await Latency();
+            await Latency(TimeSpan.Zero);
             if (!isAnswerLost)
             {
                 answer.TrySetException(exception);
@@ -93,9 +93,9 @@ internal sealed class SimulatedNetwork(
         }
     }
 
-    private Task Latency()
+    private Task Latency(TimeSpan late)
     {
-        var time = TimeSpan.FromMicroseconds(random.Next(50, 4000));
+        var time = late + TimeSpan.FromMicroseconds(random.Next(50, 4000));
         time += faults.Strikes(FaultKind.MessageDelayed) ? faults.Length(0.05, 3) : default;
         time += faults.Strikes(FaultKind.MessageOverdue) ? faults.Length(2, 40) : default;
         return Task.Delay(time, machine.Clock);
