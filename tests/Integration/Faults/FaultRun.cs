@@ -85,6 +85,13 @@ internal sealed class FaultRun : IAsyncDisposable
         return (process, await GatewayFixture.UrlOfAsync(process), new Uri(operatorLine[(operatorLine.LastIndexOf(' ') + 1)..]));
     }
 
+    /// <summary>Lets clients and payer speak to these gateways.</summary>
+    public void Speak(params (GatewayProcess Process, Uri Url, Uri Operator)[] gateways)
+    {
+        Load.Targets = [.. gateways.Select(gateway => gateway.Url)];
+        Payer.Operators = [.. gateways.Select(gateway => gateway.Operator)];
+    }
+
     /// <summary>Lets the load end, stops the gateway, and goes through the books. Whatever is off fails the test.</summary>
     /// <param name="last">The gateway that runs at the end.</param>
     /// <param name="mayEnd">How requests may have ended, beside those that were complete, refused or left.</param>

@@ -67,10 +67,11 @@ public sealed class NetworkTests(PostgresServer server)
             provider!.DelayMs = run.Random.Next(1, 50);
             await run.Load.CompletedAsync(100);
 
-            clients.CutEvery = 100;
-            await clients.CutsAsync(20);
-            provider.CutEvery = 100;
-            await Task.WhenAll(clients.CutsAsync(20), provider.CutsAsync(20));
+            // A request is one piece, and an answer that is streamed a dozen.
+            clients.CutEvery = 40;
+            await clients.CutsAsync(8);
+            provider.CutEvery = 40;
+            await Task.WhenAll(clients.CutsAsync(8), provider.CutsAsync(8));
 
             provider.CutAll();
             clients.CutAll();
