@@ -42,7 +42,7 @@ internal sealed class FaultProxy : IAsyncDisposable
         var settings = new NpgsqlConnectionStringBuilder(connectionString);
         EndPoint server = settings.Host!.StartsWith('/')
             ? new UnixDomainSocketEndPoint($"{settings.Host}/.s.PGSQL.{settings.Port}")
-            : new DnsEndPoint(settings.Host, settings.Port);
+            : new IPEndPoint(Dns.GetHostAddresses(settings.Host)[0], settings.Port);
         var proxy = new FaultProxy(server, seed);
         (settings.Host, settings.Port) = (proxy.Address.Host, proxy.Address.Port);
         connectionString = settings.ConnectionString;
