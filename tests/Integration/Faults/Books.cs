@@ -95,7 +95,6 @@ internal sealed class Books
             Refused += request.Fate == Fate.Refused ? 1 : 0;
             Left += request.HasLeft ? 1 : 0;
             CutOff += IsCutOff(request) ? 1 : 0;
-            Note(request.Fate == Fate.Refused && request.Status is not (429 or 503), $"{request}: {request.ErrorMessage}");
             if (request.RequestId is { } id)
             {
                 known.Add((request.Customer.Account, id));

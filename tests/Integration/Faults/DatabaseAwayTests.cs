@@ -8,7 +8,8 @@ namespace OrleansGateway.Tests.Integration.Faults;
 [Collection(FaultsCollection.Name)]
 public sealed class DatabaseAwayTests
 {
-    private static readonly ChatPlan Probe = new(IsStream: true, Tokens: 40, TokenRate: 100, LeaveAfter: 1);
+    /// <summary>Leaves without waiting for its settlement.</summary>
+    private static readonly ChatPlan Probe = new(IsStream: true, Tokens: 10, TokenRate: 20, LeaveAfter: 3);
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -40,12 +41,11 @@ public sealed class DatabaseAwayTests
     {
         await using var cluster = await PostgresCluster.StartNewAsync();
         await using var run = await FaultRun.StartAsync(null, "PostgreSQL crashed", cluster.ConnectionString);
-        for (var round = 0; round < FaultRun.Rounds(2); round++)
+        for (var round = 0; round < FaultRun.Rounds(3); round++)
         {
             await run.Load.EventsAsync(run.Random.Next(100, 2000));
             await cluster.StopAsync("immediate");
-            await SentAwayAsync(run);
-            await Task.Delay(TimeSpan.FromSeconds(2), Cancellation);
+            await Task.Delay(run.Random.Next(3000), Cancellation);
             await cluster.StartAsync();
             await run.Load.CompletedAsync(100);
         }
@@ -59,23 +59,27 @@ public sealed class DatabaseAwayTests
         await using var cluster = await PostgresCluster.StartNewAsync(connectionsMax: 40);
         await using var run = await FaultRun.StartAsync(null, "PostgreSQL full", cluster.ConnectionString);
         var sessions = new NpgsqlConnectionStringBuilder(cluster.ConnectionString) { Pooling = false, ApplicationName = "hog" }.ConnectionString;
-        await run.Load.EventsAsync(run.Random.Next(100, 2000));
-        var hogs = new List<NpgsqlConnection>();
-        try
+        for (var round = 0; round < FaultRun.Rounds(1); round++)
         {
-            // Each of the gateway's sessions that is ended leaves a place; who is quicker gets it.
-            await Load.UntilAsync(async _ => await FillAsync(hogs, sessions), "the gateway to be without sessions");
-            await Task.Delay(TimeSpan.FromSeconds(3), Cancellation);
-        }
-        finally
-        {
-            foreach (var hog in hogs)
+            await run.Load.EventsAsync(run.Random.Next(100, 2000));
+            var hogs = new List<NpgsqlConnection>();
+            try
             {
-                await hog.DisposeAsync();
+                // Each of the gateway's sessions that is ended leaves a place; who is quicker gets it.
+                await Load.UntilAsync(async _ => await FillAsync(hogs, sessions), "the gateway to be without sessions");
+                await Task.Delay(TimeSpan.FromSeconds(3), Cancellation);
             }
+            finally
+            {
+                foreach (var hog in hogs)
+                {
+                    await hog.DisposeAsync();
+                }
+            }
+
+            await run.Load.CompletedAsync(100);
         }
 
-        await run.Load.CompletedAsync(100);
         await run.FinishAsync(run.Gateway.Process);
     }
 

@@ -8,13 +8,18 @@ namespace OrleansGateway.Tests.Integration.Faults;
 [Collection(FaultsCollection.Name)]
 public sealed class KillTests(PostgresServer server)
 {
+    /// <summary>Some seconds of load.</summary>
+    private const int EventsMax = 5000;
+
     [Fact]
     public async Task Gateway_KilledUnderLoadAndStartedAgain_KeepsItsBooks()
     {
         await using var run = await FaultRun.StartAsync(server, "SIGKILL and restart");
-        for (var round = 0; round < FaultRun.Rounds(4); round++)
+        var rounds = FaultRun.Rounds(5);
+        for (var round = 0; round < rounds; round++)
         {
-            await run.Load.EventsAsync(run.Random.Next(100, 6000));
+            // From the first admissions to requests of all ages: each round is killed at a random moment of its own share.
+            await run.Load.EventsAsync(1 + (int)(EventsMax * (round + run.Random.NextDouble()) / rounds));
             run.Gateway.Process.Signal(GatewayProcess.SigKill);
             await run.Gateway.StartGatewayAsync();
             await run.Load.CompletedAsync(20);

@@ -107,7 +107,7 @@ internal sealed class Load : IDisposable
             if (sent.Fate != Fate.Completed && !_isStopping)
             {
                 // As clients do; an SDK would wait for longer.
-                await Task.Delay(random.Next(20, 60));
+                await Task.Delay(random.Next(100, 500));
             }
         }
     }
@@ -120,11 +120,12 @@ internal sealed class Load : IDisposable
 
     private static ChatPlan Plan(Random random)
     {
-        var isSlow = random.Next(8) == 0;
+        // Most live for a second or two, so that hundreds run at once; some long enough to be renewed, some for no time.
+        var rate = random.Next(8) switch { 0 => 4, 1 => 1000, _ => random.Next(5, 15) };
         return new ChatPlan(
             IsStream: random.Next(10) < 6,
-            Tokens: random.Next(4, 40),
-            TokenRate: isSlow ? 20 : random.Next(100, 800),
+            Tokens: random.Next(4, 24),
+            TokenRate: rate,
             LeaveAfter: random.Next(12) == 0 ? random.Next(1, 20) : 0);
     }
 }

@@ -19,20 +19,19 @@ public sealed class TakeoverTests(PostgresServer server)
     {
         await using var run = await FaultRun.StartAsync(server, "takeover after SIGKILL and SIGTERM");
         var first = (run.Gateway.Process, run.Gateway.Url, Operator: run.Gateway.Operator.BaseAddress!);
-        foreach (var signal in new[] { GatewayProcess.SigKill, GatewayProcess.SigTerm })
+        for (var round = 0; round < FaultRun.Rounds(2); round++)
         {
+            var signal = round % 2 == 0 ? GatewayProcess.SigKill : GatewayProcess.SigTerm;
             var second = await run.StartSecondAsync();
             Assert.Contains("gateway lock", await UnreadyAsync(second.Url), StringComparison.Ordinal);
-            run.Load.Targets = [first.Url, second.Url];
-            run.Payer.Operators = [first.Operator, second.Operator];
+            run.Speak(first, second);
             await run.Load.SeenAsync(sent => sent is { Status: 503, HasRetryAfter: true }, "the waiting gateway to send clients away");
             await run.Load.EventsAsync(run.Random.Next(100, 2000));
 
             first.Process.Signal(signal);
             await second.Process.LineAsync("The gateway lock is held");
             Assert.Equal(signal == GatewayProcess.SigTerm ? 0 : 128 + signal, await first.Process.EndAsync());
-            run.Load.Targets = [second.Url];
-            run.Payer.Operators = [second.Operator];
+            run.Speak(second);
             Assert.Equal("", await UnreadyAsync(second.Url));
             first = second;
         }
@@ -44,30 +43,33 @@ public sealed class TakeoverTests(PostgresServer server)
     public async Task FirstGateway_WhoseLockSecondTakes_IsFencedAndEndsWithAnError()
     {
         await using var run = await FaultRun.StartAsync(server, "twins");
-        var first = run.Gateway.Process;
-        var second = await run.StartSecondAsync();
-        run.Load.Targets = [run.Gateway.Url, second.Url];
-        run.Payer.Operators = [run.Gateway.Operator.BaseAddress!, second.Operator];
-        await run.Load.EventsAsync(run.Random.Next(100, 2000));
-
-        do
+        var first = (run.Gateway.Process, run.Gateway.Url, Operator: run.Gateway.Operator.BaseAddress!);
+        for (var round = 0; round < FaultRun.Rounds(1); round++)
         {
-            await StealLockAsync(run.Gateway.ConnectionString, run.Gateway.Url, second.Url);
-            await Load.UntilAsync(
-                async _ => (await UnreadyAsync(run.Gateway.Url)).Length == 0 || (await UnreadyAsync(second.Url)).Length == 0,
-                "one of the gateways to have the lock");
-        }
-        while ((await UnreadyAsync(second.Url)).Length > 0);
+            var second = await run.StartSecondAsync();
+            run.Speak(first, second);
+            await run.Load.EventsAsync(run.Random.Next(100, 2000));
 
-        await second.Process.LineAsync("The gateway lock is held");
-        await first.LineAsync("The gateway lock is lost");
-        await first.LineAsync("is fenced by");
-        await Load.UntilAsync(
-            async _ => (await UnreadyAsync(run.Gateway.Url)).Contains("gateway lock", StringComparison.Ordinal), "the first to say that it is not ready");
-        Assert.Equal(1, await first.EndAsync());
-        run.Load.Targets = [second.Url];
-        run.Payer.Operators = [second.Operator];
-        await run.FinishAsync(second.Process, Fate.Cut, Fate.Unanswered);
+            do
+            {
+                await StealLockAsync(run.Gateway.ConnectionString, first.Url, second.Url);
+                await Load.UntilAsync(
+                    async _ => (await UnreadyAsync(first.Url)).Length == 0 || (await UnreadyAsync(second.Url)).Length == 0,
+                    "one of the gateways to have the lock");
+            }
+            while ((await UnreadyAsync(second.Url)).Length > 0);
+
+            await second.Process.LineAsync("The gateway lock is held");
+            await first.Process.LineAsync("The gateway lock is lost");
+            await first.Process.LineAsync("is fenced by");
+            await Load.UntilAsync(
+                async _ => (await UnreadyAsync(first.Url)).Contains("gateway lock", StringComparison.Ordinal), "the first to say that it is not ready");
+            Assert.Equal(1, await first.Process.EndAsync());
+            run.Speak(second);
+            first = second;
+        }
+
+        await run.FinishAsync(first.Process, Fate.Cut, Fate.Unanswered);
     }
 
     /// <summary>
