@@ -18,7 +18,7 @@ public enum ExtendOutcome
     Extended,
     /// <summary>The money, or the key's cap, does not cover it; what was held stays held.</summary>
     Refused,
-    /// <summary>This activation does not know the hold: present it by Renew first.</summary>
+    /// <summary>This activation does not know the hold, or so large a total: present it by Renew first.</summary>
     NotHeld,
     /// <summary>The hold is closed: cut the response.</summary>
     Closed,

@@ -31,7 +31,7 @@ public sealed partial class AccountGrain
             return Extended(ExtendOutcome.Closed, null);
         }
 
-        if (!_holds.TryGetValue(holdId, out var hold))
+        if (!_holds.TryGetValue(holdId, out var hold) || (request.Ticket.TotalNanos > hold.Total && hold.Closing is null))
         {
             return Extended(ExtendOutcome.NotHeld, null);
         }
