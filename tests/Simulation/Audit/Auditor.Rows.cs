@@ -248,6 +248,7 @@ internal sealed partial class Auditor
         }
 
         hold.Charge = entry;
+        hold.ChargedAt = clock.Now;
         books.Open.Remove(entry.Ref);
         books.Held.Remove(entry.Ref);
     }

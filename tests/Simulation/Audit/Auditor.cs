@@ -230,7 +230,7 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
     {
         if (answer.Outcome == RenewOutcome.Held)
         {
-            Presented(books, ticket.HoldId, epoch);
+            Presented(pending, books, ticket.HoldId, epoch);
             Contact(books, ticket.HoldId, epoch, ticket.TotalNanos, answer.TotalNanos, pending.At);
         }
         else if (answer.Outcome == RenewOutcome.Closed)
@@ -244,10 +244,19 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         }
     }
 
-    private void Presented(AccountBooks books, string holdId, long epoch)
+    private void Presented(PendingMessage pending, AccountBooks books, string holdId, long epoch)
     {
         var hold = _holds[holdId];
-        if (hold.Charge is null && epoch == books.Epoch && !hold.Epochs.Contains(epoch))
+        if (hold.Epochs.Contains(epoch))
+        {
+            return;
+        }
+
+        if (hold.ChargedAt < pending.At)
+        {
+            Break("rule 3", $"{holdId} is held by epoch {epoch}, to be charged again: {hold.Charge}");
+        }
+        else if (hold.Charge is null && epoch == books.Epoch)
         {
             rare.Reached(books.IsQuarantined ? RareState.HoldAdopted : RareState.HeldAgainAfterQuarantine);
         }

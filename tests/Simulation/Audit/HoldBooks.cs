@@ -33,6 +33,8 @@ internal sealed class HoldBooks(ClientRequest request, SimulatedEdge edge)
 
     public LedgerEntry? Charge { get; set; }
 
+    public TimeSpan? ChargedAt { get; set; }
+
     /// <summary>Paid back, nanos.</summary>
     public long Compensation { get; set; }
 }

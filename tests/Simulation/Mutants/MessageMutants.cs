@@ -39,7 +39,7 @@ internal static class MessageMutants
                             operation.Fail();
                         }
             """,
-            40, "rule 3", Alarm),
+            "rule 3", Alarm),
 
         // The same for an order, which is then never credited.
         new(
@@ -56,7 +56,7 @@ internal static class MessageMutants
                             operation.Fail();
                         }
             """,
-            40, "rule 4"),
+            "rule 4"),
 
         // Told that the row has moved on, which its own lost try did, it writes on top of that.
         new(
@@ -85,7 +85,7 @@ internal static class MessageMutants
                             await ResolveAsync(flight[i], answers[i], sentAt);
                         }
             """,
-            40, "rule 2", "rule 5", "rule 7", "rule 8", Alarm),
+            "rule 2", "rule 5", "rule 7", "rule 8", Alarm),
 
         // It misses what commits a moment later; and a block, which has no ref, is taken for committed though it is not.
         new(
@@ -113,7 +113,7 @@ internal static class MessageMutants
 
                         return;
             """,
-            40, "rule 3", "rule 5", "rule 8", Alarm),
+            "rule 3", "rule 5", "rule 8", Alarm),
 
         // A fence, or the database away, keeps the row from being written after the answer.
         new(
@@ -124,7 +124,7 @@ internal static class MessageMutants
                     _outcome = new ClosedHold(By, charge, Cost - charge);
                     _closed.TrySetResult(_outcome);
             """,
-            40, "rule 3"),
+            "rule 3"),
 
         // The charge of a hold has the hold's id as ref, and so has what is paid back of it.
         new(
@@ -132,7 +132,7 @@ internal static class MessageMutants
             Administration,
             "FindEntriesAsync(_id, [new EntryRef(request.Kind, request.Ref)], CancellationToken.None)",
             "FindEntriesAsync(_id, [.. Enum.GetValues<EntryKind>().Select(k => new EntryRef(k, request.Ref))], CancellationToken.None)",
-            40, "rule 3", "rule 4"),
+            "rule 3", "rule 4"),
 
         // The lease takes away the hold whose settlement, or renewal, has arrived meanwhile.
         new(
@@ -145,7 +145,7 @@ internal static class MessageMutants
                     if (!isOpen || hold.LeaseEnd > Now || _turns.IsBusy(hold.Id))
             """,
             "        if (!_holds.ContainsKey(hold.Id) || hold.LeaseEnd > Now)",
-            200, "rule 3", "rule 5", "rule 8", Alarm),
+            "rule 3", "rule 5", "rule 8", Alarm),
 
         // Nothing shows that its ticket arrived: a request that was refused gets a row, and one that lives is told that it is closed.
         new(
@@ -153,7 +153,7 @@ internal static class MessageMutants
             Leases,
             "        if (!hold.IsRenewed)",
             "        if (hold.Total == 0)",
-            40, "rule 3", "rule 8"),
+            "rule 3", "rule 8"),
 
         // A twin whose reserve has become another's goes on giving it out.
         new(
@@ -161,7 +161,7 @@ internal static class MessageMutants
             Grain,
             "    private bool HasAuthority => Now < _authorityEnd;",
             "    private bool HasAuthority => _authorityEnd > TimeSpan.Zero;",
-            1500, "rule 5", "rule 6", "rule 8"),
+            "rule 5", "rule 6", "rule 8"),
 
         // A response is completed though its hold was charged at its progress, or is not charged yet.
         new(
@@ -169,7 +169,7 @@ internal static class MessageMutants
             Settlements,
             "if (first is { Outcome: SettleOutcome.Committed })",
             "if (first is not null)",
-            40, "rule 3"),
+            "rule 3"),
 
         // A whole answer whose first try to settle found no answer is completed, and paid back all the same.
         new(
@@ -177,7 +177,7 @@ internal static class MessageMutants
             Settlements,
             "if (!isCommitted && !end.ClientGotOutput && answer.ChargedNanos > 0)",
             "if (!end.ClientGotOutput && answer.ChargedNanos > 0)",
-            40, "rule 3"),
+            "rule 3"),
 
         // The stream goes on without money: its shortfall is within what the edge counts as held.
         new(
@@ -191,6 +191,6 @@ internal static class MessageMutants
                             case ExtendOutcome.Refused when wantsLittle:
                                 Extended(wanted);
             """,
-            40, "rule 5", "rule 8"),
+            "rule 5", "rule 8"),
     ];
 }

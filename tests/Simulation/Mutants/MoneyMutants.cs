@@ -22,7 +22,7 @@ internal static class MoneyMutants
             Grain,
             "_quarantineEnd = isLeftByTheDead ? Now : Now + _options.Quarantine;",
             "_quarantineEnd = Now;",
-            40, "rule 5", "rule 8", Alarm),
+            "rule 5", "rule 8", Alarm),
 
         // Until its row is there the hold may still need it: under the next epoch both present their totals.
         new(
@@ -35,7 +35,7 @@ internal static class MoneyMutants
                     _funds.Slack - (_departure?.Funds.ReservedGone ?? 0)
                         + _holds.Values.Where(static h => h.Closing is not null).Sum(static h => Math.Max(0, h.Own - h.Closing!.Cost)));
             """,
-            40, "rule 5", "rule 8", Alarm),
+            "rule 5", "rule 8", Alarm),
 
         // The block may never be committed, and the holds that it backs are promised already.
         new(
@@ -46,7 +46,7 @@ internal static class MoneyMutants
                 private long SlackNow =>
                     Math.Max(0, _funds.Slack - (_departure?.Funds.ReservedGone ?? 0) + (_departure?.Block ?? 0));
             """,
-            40, "rule 5", "rule 8", Alarm),
+            "rule 5", "rule 8", Alarm),
 
         // A hold is given what the flight takes away a moment later.
         new(
@@ -54,7 +54,7 @@ internal static class MoneyMutants
             Flights,
             SlackNow,
             "    private long SlackNow => Math.Max(0, _funds.Slack);",
-            900, "rule 5", "rule 8", Alarm),
+            "rule 5", "rule 8", Alarm),
 
         // The flight's copy is without the closed hold's part already; closing the hold in memory takes it off once more.
         new(
@@ -69,7 +69,7 @@ internal static class MoneyMutants
                     _funds.Own = departure.Funds.Own;
                     if (departure.Block > 0)
             """,
-            40, "rule 5", "rule 8", Alarm),
+            "rule 5", "rule 8", Alarm),
 
         // Quarantine keeps what is spent, and the reserve loses what other holds need.
         new(
@@ -77,7 +77,7 @@ internal static class MoneyMutants
             Funds,
             "        Quarantined -= fromInherited;",
             "        Reserved -= fromInherited;",
-            40, "rule 5", "rule 8", Alarm),
+            "rule 5", "rule 8", Alarm),
 
         // Others' holds pay for it.
         new(
@@ -85,7 +85,7 @@ internal static class MoneyMutants
             Funds,
             "var fromAvailable = Math.Min(cost - fromInherited - fromOwn, Available);",
             "var fromAvailable = Math.Min(cost - fromInherited - fromOwn, Balance);",
-            40, "rule 1", "rule 5", "rule 8", Alarm),
+            "rule 1", "rule 5", "rule 8", Alarm),
 
         // A response is completed for less than its cost.
         new(
@@ -93,7 +93,7 @@ internal static class MoneyMutants
             "Grains.Contracts/Pricing/PriceArithmetic.cs",
             "var nanos = (millionths + (TokensPerRate - 1)) / TokensPerRate;",
             "var nanos = millionths / TokensPerRate;",
-            40, "rule 3"),
+            "rule 3"),
 
         // A doubled message grows the hold again, and somebody is refused for money that no request needs.
         new(
@@ -101,7 +101,7 @@ internal static class MoneyMutants
             Running,
             "await GrowAsync(hold, request.NewTotalNanos)",
             "await GrowAsync(hold, hold.Total + request.NewTotalNanos)",
-            40, "rule 5", "rule 6", "rule 8"),
+            "rule 5", "rule 6", "rule 8"),
 
         // A late renewal revives a hold that has its row: money is held for nobody, and quarantine backs it instead of the living.
         new(
@@ -115,7 +115,7 @@ internal static class MoneyMutants
                     }
             """,
             "        await Task.Yield();",
-            600, "rule 3", "rule 5", "rule 6", "rule 8", Alarm),
+            "rule 3", "rule 5", "rule 6", "rule 8", Alarm),
 
         // What is presented counts as inherited, even where other adopted holds, or nobody, have what it was backed by.
         new(
@@ -123,7 +123,7 @@ internal static class MoneyMutants
             Running,
             "var part = Math.Min(Math.Max(0, total - hold.Total), inheritable);",
             "var part = Math.Max(0, total - hold.Total);",
-            40, "rule 5", "rule 8", Alarm),
+            "rule 5", "rule 8", Alarm),
 
         // What is in no quarantine any more is taken from it.
         new(
@@ -137,7 +137,7 @@ internal static class MoneyMutants
                         }
             """,
             "",
-            40, "rule 5", "rule 7", "rule 8", Alarm),
+            "rule 5", "rule 7", "rule 8", Alarm),
 
         // What it knows of money is as old as its last flight: a newer activation may have committed a credit.
         new(
@@ -145,6 +145,6 @@ internal static class MoneyMutants
             Admission,
             "return hasAsked && _funds.Available < request.LeastNanos ? RefuseForMoney(request, key) : null;",
             "return _funds.Available < request.LeastNanos ? RefuseForMoney(request, key) : null;",
-            80, "rule 6"),
+            "rule 6"),
     ];
 }

@@ -25,7 +25,7 @@ public sealed class MessageMutantTests
     [InlineData("nothing like it")]
     [InlineData("text, text")]
     public void ApplyTo_TextNotThereOnce_Throws(string source) =>
-        Assert.Throws<InvalidOperationException>(() => new Mutant("a name", "Grains/File.cs", "text", "other", 1).ApplyTo(source));
+        Assert.Throws<InvalidOperationException>(() => new Mutant("a name", "Grains/File.cs", "text", "other").ApplyTo(source));
 
     /// <summary>What is compiled for mutants is the product.</summary>
     [Fact]
@@ -34,8 +34,7 @@ public sealed class MessageMutantTests
         Mutant[] mutants = [.. MoneyMutants.All, .. MessageMutants.All];
         var projects = mutants.Select(static m => m.Project).Distinct().Select(ProductProject.Named);
         using var simulation = new MutatedSimulation(projects.ToDictionary(static p => p.AssemblyFile, static p => p.Compile()));
-        var caught = await simulation.RunAsync(
-            from: 1, MutantRuns.SeedsWithoutMutant, MutantRuns.Patience, TestContext.Current.CancellationToken);
+        var caught = await simulation.RunAsync(Mutant.Seeds, MutantRuns.Patience, TestContext.Current.CancellationToken);
         Assert.Null(caught.Seed);
     }
 }

@@ -39,14 +39,14 @@ internal sealed partial class MutatedSimulation : IDisposable
 
     /// <summary>Runs seeds up to the first one that fails.</summary>
     /// <exception cref="InvalidOperationException">It ended as nothing that the command line knows, or not within <paramref name="patience"/>.</exception>
-    public async Task<Caught> RunAsync(int from, int seeds, TimeSpan patience, CancellationToken cancellationToken)
+    public async Task<Caught> RunAsync(int seeds, TimeSpan patience, CancellationToken cancellationToken)
     {
         var invariant = CultureInfo.InvariantCulture;
         var start = new ProcessStartInfo(
             "dotnet",
             [
                 Path.Combine(_folder, Program + ".dll"),
-                "--seeds", seeds.ToString(invariant), "--from", from.ToString(invariant), "--threads", "1", "--first",
+                "--seeds", seeds.ToString(invariant), "--threads", "1", "--first",
             ])
         {
             RedirectStandardOutput = true,

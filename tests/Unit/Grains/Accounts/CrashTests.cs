@@ -45,6 +45,30 @@ public sealed class CrashTests
     }
 
     [Fact]
+    public void Quarantine_LedgerAwayWhileHoldsArePresented_EndsOnlyAfterTheyCouldBe()
+    {
+        var (world, _, next) = Crashed();
+        using var _ = world;
+        world.Run(() => next.Grain.ShowAsync());
+        world.Ledger.IsAway = true;
+        for (var seconds = 0.0; seconds < 30; seconds += 2.5)
+        {
+            Assert.Equal(RenewOutcome.Retry, world.Run(() => next.Grain.RenewAsync(AccountWorld.Renewal("h", 150))).Holds[0].Outcome);
+            world.Pass(2.5);
+        }
+
+        world.Ledger.IsAway = false;
+        world.Pass(2.5);
+
+        Assert.Equal(AdmitOutcome.FundsInQuarantine, world.Run(() => next.Grain.AdmitAsync(AccountWorld.Request("all", 900))).Outcome);
+        Assert.Equal((RenewOutcome.Held, 150L), Held(world.Run(() => next.Grain.RenewAsync(AccountWorld.Renewal("h", 150)))));
+        world.Pass(10);
+        Assert.Equal(0, world.Run(() => next.Grain.ShowAsync())!.QuarantinedNanos);
+
+        static (RenewOutcome, long) Held(RenewAnswer answer) => (answer.Holds[0].Outcome, answer.Holds[0].TotalNanos);
+    }
+
+    [Fact]
     public void Admit_MoneyIsInQuarantine_SaysWhenToRetry()
     {
         var (world, _, next) = Crashed();

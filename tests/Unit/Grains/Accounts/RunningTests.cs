@@ -85,6 +85,18 @@ public sealed class RunningTests
     }
 
     [Fact]
+    public void Extend_TicketNamesMoreThanIsHeld_AsksForThePresentation()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Admit("h", 100);
+
+        Assert.Equal((ExtendOutcome.NotHeld, 0L), Of(world.Extend("h", 150, 200)));
+        Assert.Equal(100, world.View.HeldNanos);
+
+        static (ExtendOutcome, long) Of(ExtendAnswer answer) => (answer.Outcome, answer.TotalNanos);
+    }
+
+    [Fact]
     public void Extend_AfterItsSettlement_IsClosed()
     {
         using var world = AccountWorld.With(1000);
