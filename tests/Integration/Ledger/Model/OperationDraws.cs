@@ -65,7 +65,8 @@ internal sealed class OperationDraws(Random random, LedgerModel model)
         {
             await ledger.CreateAccountAsync(id, name, drawn, at, CancellationToken.None);
             return null;
-        }) { Text = () => $"{id} {drawn}", Flaw = flaw };
+        })
+        { Text = () => $"{id} {drawn}", Flaw = flaw };
     }
 
     private Operation CreateOddly() => random.Next(7) switch

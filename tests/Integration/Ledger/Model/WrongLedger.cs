@@ -84,7 +84,8 @@ internal sealed class WrongLedger(LedgerModel model, Defect defect) : ILedger
             case Defect.ClaimNotCompared:
                 var off = row.Balance + batch.BalanceDelta - batch.BalanceAfter;
                 return WithEntries(batch, e => e with { BalanceAfter = e.BalanceAfter + off })
-                    with { BalanceAfter = batch.BalanceAfter + off };
+                    with
+                { BalanceAfter = batch.BalanceAfter + off };
             case Defect.ForgetsSpends:
                 return batch with { KeySpends = [] };
             default:
