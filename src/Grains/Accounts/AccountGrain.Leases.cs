@@ -91,7 +91,7 @@ public sealed partial class AccountGrain
         if (!hold.IsRenewed)
         {
             Drop(hold);
-            LogLetGo(_id, hold.Id);
+            LogLetGo(_id, Epoch, hold.Id);
             return hold;
         }
 

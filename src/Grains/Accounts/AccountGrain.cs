@@ -227,8 +227,8 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
     [LoggerMessage(8, LogLevel.Warning, "Account {AccountId}: the ledger did not say whether an idempotency key was used before")]
     private partial void LogIdempotencyUnread(string accountId, Exception error);
 
-    [LoggerMessage(9, LogLevel.Information, "Account {AccountId}: hold {HoldId} was never renewed: let go")]
-    private partial void LogLetGo(string accountId, string holdId);
+    [LoggerMessage(9, LogLevel.Information, "Account {AccountId}: epoch {Epoch}: hold {HoldId} was never renewed: let go")]
+    private partial void LogLetGo(string accountId, long epoch, string holdId);
 }
 
 /// <summary>This process may not run accounts now: another holds the database's lock.</summary>

@@ -26,7 +26,8 @@ internal sealed class AuditedLogs(Auditor auditor) : ILoggerProvider
             }
             else if (eventId.Name == "LogLetGo")
             {
-                auditor.LetGo((string)((IReadOnlyList<KeyValuePair<string, object?>>)state!).Single(static pair => pair.Key == "HoldId").Value!);
+                var said = ((IReadOnlyList<KeyValuePair<string, object?>>)state!).ToDictionary();
+                auditor.LetGo((string)said["HoldId"]!, (long)said["Epoch"]!);
             }
         }
     }

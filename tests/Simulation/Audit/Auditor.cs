@@ -161,7 +161,7 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
     }
 
     /// <summary>An activation has said that it lets a hold go that was never renewed.</summary>
-    public void LetGo(string holdId)
+    public void LetGo(string holdId, long epoch)
     {
         rare.Reached(RareState.NeverRenewedHoldLetGo);
         var hold = _holds[holdId];
@@ -172,8 +172,11 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
             Break("rule 8", $"{holdId} was let go in time");
         }
 
-        books.Open.Remove(holdId);
-        books.Held.Remove(holdId);
+        if (epoch == books.Epoch)
+        {
+            books.Open.Remove(holdId);
+            books.Held.Remove(holdId);
+        }
     }
 
     /// <summary>What a usage costs, by arithmetic of its own.</summary>
@@ -214,7 +217,7 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
             case ExtendOutcome.Refused:
                 rare.Reached(RareState.ExtendRefused);
                 Contact(books, holdId, answer.Epoch, request.Ticket.TotalNanos, answer.TotalNanos, pending.At);
-                if (books.Rows.Keys[_holds[holdId].Request.KeyId].Settings.Caps == SpendCaps.None)
+                if (!_holds[holdId].Request.MayBeCapped)
                 {
                     NotRefusedInVain(pending, request.NewTotalNanos - answer.TotalNanos);
                 }

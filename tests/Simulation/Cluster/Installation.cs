@@ -33,6 +33,9 @@ internal sealed class Installation : IDisposable
     private readonly Random _random;
     private int _next;
 
+    /// <summary>Nothing that ends is started again.</summary>
+    private bool _isEnding;
+
     public Installation(
         SimulatedMachine machine, SeedPlan plan, FaultDice faults, Prices prices, Auditor auditor, Trace trace, ILoggerFactory loggers)
     {
@@ -108,7 +111,7 @@ internal sealed class Installation : IDisposable
     /// <summary>Stops, or kills, all silos that run.</summary>
     public void EndAll(bool isClean)
     {
-        IsEnding = true;
+        _isEnding = true;
         foreach (var gateway in _gateways.Where(static g => !g.Silo.IsDead).ToList())
         {
             gateway.Leave(isClean);
@@ -131,9 +134,6 @@ internal sealed class Installation : IDisposable
     public bool IsReady => _directory.Silos.Exists(Serves);
 
     public bool HasEnded => _directory.Silos.TrueForAll(static silo => silo.IsDead);
-
-    /// <summary>Nothing that ends is started again.</summary>
-    public bool IsEnding { get; set; }
 
     /// <summary>Starts one silo, or gateway.</summary>
     public void Start()
@@ -240,7 +240,7 @@ internal sealed class Installation : IDisposable
     private void StartLater() => Later(
         () =>
         {
-            if (!IsEnding)
+            if (!_isEnding)
             {
                 Start();
             }

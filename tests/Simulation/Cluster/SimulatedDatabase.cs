@@ -9,32 +9,48 @@ using OrleansGateway.Tests.Simulation.Machine;
 namespace OrleansGateway.Tests.Simulation.Cluster;
 
 /// <summary>The database's server, a process of its own: a statement takes its way there, runs, whoever still waits for it, and its answer comes back.</summary>
-internal sealed class SimulatedDatabase(SimulatedMachine machine, Random random, FaultDice faults, Auditor auditor, Trace trace)
+internal sealed class SimulatedDatabase
 {
     /// <summary>How long a client waits before it takes the connection for broken.</summary>
     private static readonly TimeSpan CommandTimeout = TimeSpan.FromSeconds(10);
 
-    private readonly SimulatedProcess _server = new(machine, "database");
-    private readonly LedgerModel _model = new();
+    private readonly SimulatedMachine _machine;
+    private readonly Random _random;
+    private readonly FaultDice _faults;
+    private readonly Auditor _auditor;
+    private readonly Trace _trace;
+    private readonly SimulatedProcess _server;
+    private readonly LedgerModel _model;
     private TaskCompletionSource _thawed = Done();
 
     /// <summary>Raised by each crash: what had not run by then never does.</summary>
     private int _life;
 
+    public SimulatedDatabase(SimulatedMachine machine, Random random, FaultDice faults, Auditor auditor, Trace trace)
+    {
+        (_machine, _random, _faults, _auditor, _trace) = (machine, random, faults, auditor, trace);
+        _server = new SimulatedProcess(machine, "database");
+        _model = new LedgerModel
+        {
+            BeforeLook = call =>
+            {
+                // What left others out is committed; the look at these is another transaction, and sees what comes between.
+                Audit(call.Batches.Select(static batch => batch.AccountId));
+                return Latency();
+            },
+        };
+    }
+
     public bool IsAway { get; private set; }
 
     public ILedger Connect(SimulatedProcess client) => new Connection(this, client);
-
-    public LedgerModelAccount this[string accountId] => _model[accountId];
-
-    public bool IsThere(string accountId) => _model.Accounts.Any(account => account.Row.AccountId == accountId);
 
     /// <summary>Gone at once: what runs is lost, what comes is turned away.</summary>
     public void Crash()
     {
         _life++;
         IsAway = true;
-        trace.Add("database", $"crashes");
+        _trace.Add("database", $"crashes");
     }
 
     public void Freeze()
@@ -42,7 +58,7 @@ internal sealed class SimulatedDatabase(SimulatedMachine machine, Random random,
         if (_thawed.Task.IsCompleted)
         {
             _thawed = new TaskCompletionSource();
-            trace.Add("database", $"freezes");
+            _trace.Add("database", $"freezes");
         }
     }
 
@@ -51,7 +67,7 @@ internal sealed class SimulatedDatabase(SimulatedMachine machine, Random random,
     {
         if (IsAway || !_thawed.Task.IsCompleted)
         {
-            trace.Add("database", $"is there again");
+            _trace.Add("database", $"is there again");
         }
 
         IsAway = false;
@@ -65,7 +81,10 @@ internal sealed class SimulatedDatabase(SimulatedMachine machine, Random random,
         return done;
     }
 
-    private Task Latency() => Task.Delay(TimeSpan.FromMicroseconds(random.Next(100, 8000)), machine.Clock);
+    private void Audit(IEnumerable<string> accountIds) =>
+        _auditor.AfterStatement(_model.Accounts.Where(account => accountIds.Contains(account.Row.AccountId)));
+
+    private Task Latency() => Task.Delay(TimeSpan.FromMicroseconds(_random.Next(100, 8000)), _machine.Clock);
 
     /// <summary>One try of one statement, as its client sees it.</summary>
     private Task<T> CallAsync<T>(SimulatedProcess client, Statement statement, Func<Task<T>> transaction, CancellationToken cancellationToken)
@@ -79,10 +98,10 @@ internal sealed class SimulatedDatabase(SimulatedMachine machine, Random random,
     private async Task RunAsync<T>(SimulatedProcess client, Statement statement, Func<Task<T>> transaction, TaskCompletionSource<T> answer)
     {
         var life = _life;
-        var isLate = faults.Strikes(FaultKind.StatementLate);
-        var isFailing = faults.Strikes(FaultKind.StatementFails);
-        var isAnswerLost = faults.Strikes(FaultKind.StatementAnswerLost);
-        var lateness = isLate ? faults.Length(0.1, 60) : TimeSpan.Zero;
+        var isLate = _faults.Strikes(FaultKind.StatementLate);
+        var isFailing = _faults.Strikes(FaultKind.StatementFails);
+        var isAnswerLost = _faults.Strikes(FaultKind.StatementAnswerLost);
+        var lateness = isLate ? _faults.Length(0.1, 60) : TimeSpan.Zero;
         await Latency();
         if (IsAway || isFailing)
         {
@@ -94,7 +113,7 @@ internal sealed class SimulatedDatabase(SimulatedMachine machine, Random random,
         {
             _ = _server.Start(() => GiveUpAsync(statement, answer, isLate ? TimeSpan.Zero : CommandTimeout));
             await _thawed.Task;
-            await Task.Delay(lateness, machine.Clock);
+            await Task.Delay(lateness, _machine.Clock);
             await _thawed.Task;
         }
 
@@ -107,19 +126,18 @@ internal sealed class SimulatedDatabase(SimulatedMachine machine, Random random,
         T result;
         try
         {
-            // All of it in one step: the model's transactions await nothing.
             result = await transaction();
         }
         catch (LedgerDataException refused)
         {
-            trace.Add("database", $"{statement.Text} refused: {refused.Message}");
+            _trace.Add("database", $"{statement.Text} refused: {refused.Message}");
             await Latency();
             answer.TrySetException(refused);
             return;
         }
 
-        trace.Add("database", $"{statement.Text} of {client.Name}{(answer.Task.IsCompleted ? ", late" : "")}");
-        auditor.AfterStatement(statement.Accounts.Where(IsThere).Select(id => _model[id]));
+        _trace.Add("database", $"{statement.Text} of {client.Name}{(answer.Task.IsCompleted ? ", late" : "")}");
+        Audit(statement.Accounts);
         await Latency();
         if (isAnswerLost || life != _life || IsAway)
         {
@@ -133,7 +151,7 @@ internal sealed class SimulatedDatabase(SimulatedMachine machine, Random random,
 
     private async Task GiveUpAsync<T>(Statement statement, TaskCompletionSource<T> answer, TimeSpan patience)
     {
-        await Task.Delay(patience, machine.Clock);
+        await Task.Delay(patience, _machine.Clock);
         Lose(statement, answer, "is given up");
     }
 
@@ -141,7 +159,7 @@ internal sealed class SimulatedDatabase(SimulatedMachine machine, Random random,
     {
         if (answer.TrySetException(new LedgerLostException()))
         {
-            trace.Add("database", $"{statement.Text} {how}");
+            _trace.Add("database", $"{statement.Text} {how}");
         }
     }
 
@@ -149,13 +167,13 @@ internal sealed class SimulatedDatabase(SimulatedMachine machine, Random random,
 
     private async Task<ImmutableArray<BatchAnswer>> CommitAsync(SimulatedProcess client, ImmutableArray<AccountBatch> batches)
     {
-        var sentAt = machine.Clock.Now;
+        var sentAt = _machine.Clock.Now;
         foreach (var batch in batches)
         {
-            auditor.Trying(batch);
+            _auditor.Trying(batch);
         }
 
-        var text = trace.IsKept ? $"commit {string.Join(' ', batches.Select(TextOf))}" : "";
+        var text = _trace.IsKept ? $"commit {string.Join(' ', batches.Select(TextOf))}" : "";
         var answers = await CallAsync(
             client,
             new Statement(text, [.. batches.Select(static batch => batch.AccountId)]),
@@ -163,7 +181,7 @@ internal sealed class SimulatedDatabase(SimulatedMachine machine, Random random,
             CancellationToken.None);
         for (var i = 0; i < batches.Length; i++)
         {
-            auditor.Answered(batches[i], answers[i], sentAt);
+            _auditor.Answered(batches[i], answers[i], sentAt);
         }
 
         return answers;

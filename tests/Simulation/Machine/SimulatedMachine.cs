@@ -19,8 +19,6 @@ internal sealed class SimulatedMachine(int seed, SimulatedClock clock, Trace tra
     /// <summary>Set when anything was queued from another thread: a continuation had escaped.</summary>
     public bool HasEscaped { get; private set; }
 
-    public bool IsIdle => _ready.Count == 0;
-
     public void Queue(SimulatedProcess process, Task task)
     {
         if (Environment.CurrentManagedThreadId != _thread)

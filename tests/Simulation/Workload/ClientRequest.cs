@@ -35,6 +35,9 @@ internal sealed class ClientRequest : IHoldOwner
     public required string Id { get; init; }
     public required string AccountId { get; init; }
     public required string KeyId { get; init; }
+
+    /// <summary>Whether its key may be at a cap: then what it is refused need not be for money.</summary>
+    public required bool MayBeCapped { get; init; }
     public required bool Streams { get; init; }
     public required ProviderEnd ProviderEnd { get; init; }
     public required int InputTokens { get; init; }

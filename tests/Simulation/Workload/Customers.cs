@@ -137,6 +137,7 @@ internal sealed class Customers
             Id = $"r{_requests.Count}",
             AccountId = customer.Id,
             KeyId = customer.KeyIds[_random.Next(customer.KeyIds.Length)],
+            MayBeCapped = customer.Kind == CustomerKind.Limited,
             Streams = _random.Next(3) > 0,
             ProviderEnd = end,
             InputTokens = _random.Next(1, 200),
