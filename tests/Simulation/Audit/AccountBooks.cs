@@ -42,7 +42,7 @@ internal sealed class AccountBooks(LedgerModelAccount rows)
         var spare = (Int128)rows.Row.Balance - rows.Row.Quarantined;
         foreach (var hold in Held.Values)
         {
-            spare -= hold.Confirmed;
+            spare -= Math.Max(hold.Confirmed, hold.MayBeHeld);
         }
 
         foreach (var other in Pending)

@@ -199,6 +199,13 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         {
             Contact(books, request.HoldId, answer.Epoch, answer.TotalNanos, answer.TotalNanos, pending.At);
         }
+        else if (request.IdempotencyKey is not null && answer.Epoch == books.Epoch && answer.Outcome == AdmitOutcome.Unavailable)
+        {
+            // It may have been held before the ledger went away; then it is let go.
+            var hold = _holds[request.HoldId];
+            hold.MayBeHeld = request.MostNanos;
+            books.Held.TryAdd(request.HoldId, hold);
+        }
         else if (answer.Outcome is AdmitOutcome.InsufficientFunds or AdmitOutcome.FundsInQuarantine)
         {
             rare.Reached(answer.Outcome == AdmitOutcome.InsufficientFunds ? RareState.RefusedForMoney : RareState.RefusedForQuarantine);

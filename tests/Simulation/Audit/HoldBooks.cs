@@ -14,6 +14,9 @@ internal sealed class HoldBooks(ClientRequest request, SimulatedEdge edge)
     /// <summary>The total that an activation last confirmed, nanos.</summary>
     public long Confirmed { get; set; }
 
+    /// <summary>What an activation may have set aside for it without saying so, nanos.</summary>
+    public long MayBeHeld { get; set; }
+
     /// <summary>The highest total that its edge has named, nanos.</summary>
     public long TicketTotal { get; set; }
 
