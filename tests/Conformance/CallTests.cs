@@ -6,8 +6,6 @@ namespace OrleansGateway.Tests.Conformance;
 
 public sealed class CallTests : ConformanceTests
 {
-    private interface INobodysGrain : IGrainWithStringKey;
-
     [Fact]
     public async Task Call_OfEveryReturnType_Answers()
     {
@@ -126,3 +124,6 @@ public sealed class CallTests : ConformanceTests
         Assert.Equal("a", await Grain<IBaseCallGrain>("a").GetKeyAsync());
     }
 }
+
+/// <summary>No class implements it.</summary>
+public interface INobodysGrain : IGrainWithStringKey;

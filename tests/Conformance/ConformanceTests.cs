@@ -1,10 +1,11 @@
 using Orleans;
 using OrleansGateway.Tests.Shared;
+using Xunit;
 
 namespace OrleansGateway.Tests.Conformance;
 
 /// <summary>Gives each test an engine of its own.</summary>
-public abstract class ConformanceTests : IAsyncDisposable
+public abstract class ConformanceTests : IAsyncLifetime
 {
     internal GrainHost Host { get; } = new();
 
@@ -14,6 +15,8 @@ public abstract class ConformanceTests : IAsyncDisposable
 
     protected TGrain Grain<TGrain>(string key = "a")
         where TGrain : IGrainWithStringKey => Host.GrainFactory.GetGrain<TGrain>(key);
+
+    public async ValueTask InitializeAsync() => await Host.StartAsync();
 
     public async ValueTask DisposeAsync()
     {

@@ -7,7 +7,7 @@ using OrleansGateway.Tests.Shared;
 
 namespace OrleansGateway.Tests.Conformance;
 
-/// <summary>A running engine with this assembly's grains: the one file of the suite that knows which engine it is.</summary>
+/// <summary>A running engine with this assembly's grains, here the embedded one. Its counterpart for Orleans is the other file that knows an engine.</summary>
 internal sealed class GrainHost : IAsyncDisposable
 {
     private static readonly TimeSpan CollectionAge = TimeSpan.FromMinutes(5);
@@ -41,6 +41,8 @@ internal sealed class GrainHost : IAsyncDisposable
 
     /// <summary>Shared with the grains.</summary>
     public Probe Probe { get; } = new();
+
+    public Task StartAsync() => Task.WhenAll(_services.GetServices<IHostedService>().Select(service => service.StartAsync(CancellationToken.None)));
 
     /// <summary>Lets half the collection age pass: what was used just before stays.</summary>
     public void PassHalfAge() => Time.Advance(CollectionAge / 2);
