@@ -81,8 +81,8 @@ internal sealed class Installation : IDisposable
     {
         If(FaultKind.DatabaseAway, () => ForAWhile(Database.Crash, Database.Heal, 0.2, 40));
         If(FaultKind.DatabaseFrozen, () => ForAWhile(Database.Freeze, Database.Heal, 0.2, 25));
-        If(FaultKind.SiloKilled, KillSilo);
-        If(FaultKind.SiloStopped, StopSilo);
+        If(FaultKind.SiloKilled, () => EndOne(isClean: false));
+        If(FaultKind.SiloStopped, () => EndOne(isClean: true));
         If(FaultKind.SiloPaused, () => Pause([.. LivingSilos.Select(static silo => silo.Process)]));
         If(FaultKind.EdgePaused, () => Pause([.. LivingEdges.Select(static edge => edge.Process)]));
         If(FaultKind.ClockJump, () => _machine.Clock.Advance(_faults.Length(1, 40)));
@@ -112,21 +112,9 @@ internal sealed class Installation : IDisposable
     public void EndAll(bool isClean)
     {
         _isEnding = true;
-        foreach (var gateway in _gateways.Where(static g => !g.Silo.IsDead).ToList())
+        foreach (var silo in LivingSilos.ToList())
         {
-            gateway.Leave(isClean);
-        }
-
-        foreach (var silo in LivingSilos.Where(silo => GatewayOf(silo) is null).ToList())
-        {
-            if (isClean)
-            {
-                silo.Stop();
-            }
-            else
-            {
-                silo.Die();
-            }
+            End(silo, isClean);
         }
     }
 
@@ -199,42 +187,30 @@ internal sealed class Installation : IDisposable
 
     private SimulatedGateway? GatewayOf(SimulatedSilo silo) => _gateways.Find(gateway => gateway.Silo == silo);
 
-    private void KillSilo()
+    /// <summary>Ends a silo, with its gateway where it is part of one.</summary>
+    private void End(SimulatedSilo silo, bool isClean)
     {
-        if (Any(LivingSilos) is not { } silo)
-        {
-            return;
-        }
-
         if (GatewayOf(silo) is { } gateway)
         {
-            gateway.Leave(isClean: false);
+            gateway.Leave(isClean);
+        }
+        else if (isClean)
+        {
+            silo.Stop();
         }
         else
         {
             silo.Die();
         }
-
-        StartLater();
     }
 
-    private void StopSilo()
+    private void EndOne(bool isClean)
     {
-        if (Any(LivingSilos) is not { } silo)
+        if (Any(LivingSilos) is { } silo)
         {
-            return;
+            End(silo, isClean);
+            StartLater();
         }
-
-        if (GatewayOf(silo) is { } gateway)
-        {
-            gateway.Leave(isClean: true);
-        }
-        else
-        {
-            silo.Stop();
-        }
-
-        StartLater();
     }
 
     private void StartLater() => Later(
