@@ -64,8 +64,6 @@ internal sealed class LedgerModel : ILedger
 
     public IEnumerable<LedgerModelAccount> Accounts => _accounts.Values;
 
-    public int LateCount => _late.Count;
-
     public LedgerModelAccount this[string accountId] => _accounts[accountId];
 
     /// <summary>Runs the statement that has been late the longest; nobody hears its answer.</summary>

@@ -52,7 +52,7 @@ internal sealed class SimulatedNetwork(
         try
         {
             var result = await AskAsync(directory.Find(from, accountId), accountId, message, call);
-            await Latency(TimeSpan.Zero);
+            await Latency();
             if (isAnswerLost)
             {
                 trace.Add(from.Name, $"answer to {message.GetType().Name} of {accountId} is lost");
@@ -64,7 +64,7 @@ internal sealed class SimulatedNetwork(
         }
         catch (Exception exception)
         {
-            await Latency(TimeSpan.Zero);
+            await Latency();
             if (!isAnswerLost)
             {
                 answer.TrySetException(exception);
@@ -93,7 +93,7 @@ internal sealed class SimulatedNetwork(
         }
     }
 
-    private Task Latency(TimeSpan late)
+    private Task Latency(TimeSpan late = default)
     {
         var time = late + TimeSpan.FromMicroseconds(random.Next(50, 4000));
         time += faults.Strikes(FaultKind.MessageDelayed) ? faults.Length(0.05, 3) : default;
