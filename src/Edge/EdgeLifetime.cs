@@ -2,6 +2,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Edge.Http;
+using OrleansGateway.Hosting;
 
 namespace OrleansGateway.Edge;
 
@@ -9,7 +10,8 @@ namespace OrleansGateway.Edge;
 /// Runs the renewals, and stops in order while the server still answers: nothing new is admitted, running requests may end,
 /// the rest is cut and settled.
 /// </summary>
-internal sealed class EdgeLifetime(AccountClient accounts, Watchdog watchdog, IOptions<EdgeOptions> options)
+internal sealed class EdgeLifetime(
+    AccountClient accounts, Watchdog watchdog, ClientConnections clients, IOptions<GatewayOptions> options)
     : IHostedLifecycleService, IDisposable
 {
     /// <summary>How long requests that were cut may take to settle.</summary>
@@ -30,7 +32,7 @@ internal sealed class EdgeLifetime(AccountClient accounts, Watchdog watchdog, IO
 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
-        if (await accounts.StopAsync(TimeSpan.FromMilliseconds(options.Value.StopWaitMs)))
+        if (await accounts.StopAsync(clients.AreCut ? TimeSpan.Zero : TimeSpan.FromSeconds(options.Value.StopSeconds)))
         {
             return;
         }

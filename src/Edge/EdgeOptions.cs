@@ -47,9 +47,6 @@ public sealed class EdgeOptions
 
     /// <summary>Memory for answers that a repeated Idempotency-Key gets again; 0 keeps none.</summary>
     public long IdempotencyCacheBytes { get; set; } = 64L * 1024 * 1024;
-
-    /// <summary>How long a stop waits for running requests and their settlements.</summary>
-    public int StopWaitMs { get; set; } = 30_000;
 }
 
 /// <summary>Checks <see cref="EdgeOptions"/> at start, all of them at once.</summary>
@@ -69,7 +66,6 @@ internal sealed class EdgeOptionsValidator : IValidateOptions<EdgeOptions>
         Range(nameof(options.LongRestMs), options.LongRestMs, 0, 86_400_000);
         Range(nameof(options.FirstSliceTokens), options.FirstSliceTokens, 1, 1_000_000);
         Range(nameof(options.IdempotencyCacheBytes), options.IdempotencyCacheBytes, 0, 16L * 1024 * 1024 * 1024);
-        Range(nameof(options.StopWaitMs), options.StopWaitMs, 0, 600_000);
         foreach (var proxy in options.TrustedProxies)
         {
             if (!IPNetwork.TryParse(proxy, out _) && !IPAddress.TryParse(proxy, out _))

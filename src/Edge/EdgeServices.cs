@@ -2,7 +2,6 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans;
@@ -35,7 +34,8 @@ public static class EdgeServices
             provider.GetRequiredService<IGrainFactory>(),
             provider.GetRequiredService<TimeProvider>(),
             new AccountingOptions { OpenHoldsMax = Options(provider).MaxRunningRequests },
-            provider.GetRequiredService<ILoggerFactory>()));
+            provider.GetRequiredService<ILoggerFactory>(),
+            provider.GetService<ISiloLink>()));
         services.AddSingleton<EdgeMetrics>();
         services.AddSingleton<Watchdog>();
         services.AddSingleton(provider => new ClientAddress(Options(provider).TrustedProxies));
@@ -48,12 +48,6 @@ public static class EdgeServices
         services.AddSingleton<ChatEndpoint>();
         services.AddSingleton<ModelsEndpoint>();
         services.AddHostedService<EdgeLifetime>();
-        services.AddOptions<HostOptions>().Configure<IOptions<EdgeOptions>>((host, edge) =>
-        {
-            // A stop takes what running requests are given, what cutting the rest takes, and the other services' own stop.
-            var wait = TimeSpan.FromMilliseconds(edge.Value.StopWaitMs) + EdgeLifetime.SettleWait + TimeSpan.FromSeconds(15);
-            host.ShutdownTimeout = host.ShutdownTimeout > wait ? host.ShutdownTimeout : wait;
-        });
         services.Configure<KestrelServerOptions>(kestrel =>
         {
             kestrel.AddServerHeader = false;

@@ -53,14 +53,18 @@ public sealed class LedgerDataException : Exception
     }
 }
 
-/// <summary>Whether this process is the only one that may run accounts on the database, as far as it knows.</summary>
-public interface ISoleGateway
+/// <summary>
+/// The lock on the ledger's database: one gateway of the embedded engine has it for itself, or a cluster's silos have it together.
+/// </summary>
+public interface IGatewayLock
 {
-    /// <summary>
-    /// True while the lock's session lives. Then what another process has left in quarantine belongs to a dead one, and is free
-    /// at once. Without it no account is activated.
-    /// </summary>
+    /// <summary>True while the lock's session lives. Without it no account is activated.</summary>
     bool IsHeld { get; }
+
+    /// <summary>
+    /// Whether nobody shares it. Then what another process has left in quarantine belongs to a dead one, and is free at once.
+    /// </summary>
+    bool IsExclusive { get; }
 
     /// <summary>
     /// True while the lock is held, and after that while the database is away: then nobody else can have it, and the accounts'

@@ -1,4 +1,5 @@
 using OrleansGateway.Edge;
+using OrleansGateway.Hosting;
 using OrleansGateway.Silo.Cli;
 using OrleansGateway.Silo.Hosting;
 
@@ -9,20 +10,33 @@ if (args is [not "serve", ..] or ["serve", "--help" or "-h" or "-?", ..])
 
 return await StartUp.GuardAsync(async () =>
 {
-    var builder = GatewayBuilder.Create([.. args.Skip(1)]);
+    string[] settings = [.. args.Skip(1)];
+
+    // A silo may leave its clients to edges; a gateway that is alone may not.
+    IHostApplicationBuilder builder = !GrainEngine.IsCluster || HostBuilding.ServesClients(settings)
+        ? HostBuilding.CreateWeb(settings)
+        : HostBuilding.Create(settings);
 
     // They start in this order and stop in the reverse one, the clients' web server first.
-    builder.Services.AddTelemetry();
-    builder.Services.AddLedger();
-    builder.Services.AddAccounts();
-    builder.Services.AddCatalog();
-    builder.Services.AddOperatorApi();
-    builder.Services.AddSigningSecret();
-    builder.Services.AddRelay(builder.Configuration);
-
-    await using var app = builder.Build();
-    await app.Services.CheckAsync();
-    app.MapHealth(app.Services);
-    app.MapEdge();
-    await app.RunToEndAsync();
+    builder.AddTelemetry();
+    builder.AddLedger();
+    builder.AddGrains();
+    builder.AddCatalog();
+    builder.AddOperatorApi();
+    if (builder is WebApplicationBuilder web)
+    {
+        web.AddSigningSecret();
+        web.Services.AddEdge(web.Configuration);
+        await using var app = web.Build();
+        await app.Services.CheckAsync();
+        app.MapHealth(app.Services);
+        app.MapEdge();
+        await app.RunToEndAsync();
+    }
+    else
+    {
+        using var host = ((HostApplicationBuilder)builder).Build();
+        await host.Services.CheckAsync();
+        await host.RunToEndAsync();
+    }
 });

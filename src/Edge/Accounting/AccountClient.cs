@@ -17,9 +17,13 @@ internal sealed partial class AccountClient
     private readonly Renewals _renewals;
     private readonly OpenHolds _openHolds;
     private readonly Settlements _settlements;
+    private readonly ISiloLink? _silos;
 
-    public AccountClient(IGrainFactory grains, TimeProvider time, AccountingOptions options, ILoggerFactory loggers)
+    /// <param name="silos">Null where the accounts run in this process.</param>
+    public AccountClient(
+        IGrainFactory grains, TimeProvider time, AccountingOptions options, ILoggerFactory loggers, ISiloLink? silos = null)
     {
+        _silos = silos;
         _logger = loggers.CreateLogger<AccountClient>();
         _calls = new GrainCalls(time, options, _logger);
         _accounts = new Accounts(grains, options.AccountsMax);
@@ -42,7 +46,7 @@ internal sealed partial class AccountClient
     /// </summary>
     public async ValueTask<Admission> AdmitAsync(Account account, AdmitRequest request, IHoldOwner owner)
     {
-        if (!_openHolds.TryEnter())
+        if (!IsReachable || !_openHolds.TryEnter())
         {
             return new Admission(Unavailable(account), null);
         }
@@ -60,7 +64,7 @@ internal sealed partial class AccountClient
             }
 
             var isFinal = answer is not null and not { Outcome: AdmitOutcome.Retry };
-            if (isFinal || _calls.Time.GetElapsedTime(startedAt) >= _calls.Options.AdmitLimit)
+            if (isFinal || !IsReachable || _calls.Time.GetElapsedTime(startedAt) >= _calls.Options.AdmitLimit)
             {
                 _openHolds.Leave();
                 return new Admission(isFinal ? answer! : Unavailable(account), null);
@@ -75,6 +79,11 @@ internal sealed partial class AccountClient
     public async ValueTask<KeyAnswer> FindKeyAsync(ApiKey key, string clientAddress)
     {
         var account = Find(key.AccountId);
+        if (!IsReachable)
+        {
+            return new KeyAnswer { Outcome = AdmitOutcome.Unavailable, Epoch = account.Epoch };
+        }
+
         var startedAt = _calls.Time.GetTimestamp();
         for (var attempt = 1; ; attempt++)
         {
@@ -92,7 +101,7 @@ internal sealed partial class AccountClient
                 return answer;
             }
 
-            if (_calls.Time.GetElapsedTime(startedAt) >= _calls.Options.AdmitLimit)
+            if (!IsReachable || _calls.Time.GetElapsedTime(startedAt) >= _calls.Options.AdmitLimit)
             {
                 return new KeyAnswer { Outcome = AdmitOutcome.Unavailable, Epoch = account.Epoch };
             }
@@ -130,6 +139,8 @@ internal sealed partial class AccountClient
             LogUnsettled(_logger, holdId, costNanos);
         }
     }
+
+    private bool IsReachable => _silos is null or { IsUp: true };
 
     private AdmitAnswer Unavailable(Account account) => new()
     {

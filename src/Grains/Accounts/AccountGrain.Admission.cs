@@ -24,7 +24,7 @@ public sealed partial class AccountGrain
         Invariant.Holds(request.LeastNanos >= 0 && request.LeastNanos <= request.MostNanos && request.EstimatedTokens >= 0);
         Invariant.Holds(request.HoldId.Length is >= 1 and <= RefLengthMax);
         Invariant.Holds(request.IdempotencyKey is null or { Length: >= 1 and <= IdempotencyKeyLengthMax });
-        if (_row is null && !_sole.IsHeld)
+        if (_row is null && !_lock.IsHeld)
         {
             // Said at once, unlike to messages that must be repeated: the client can go to the gateway that has the lock.
             return Refuse(AdmitOutcome.Unavailable);
@@ -42,7 +42,7 @@ public sealed partial class AccountGrain
             return Found(Refuse(AdmitOutcome.Retry), []);
         }
 
-        if (_row is null && !_sole.IsHeld)
+        if (_row is null && !_lock.IsHeld)
         {
             return Found(Refuse(AdmitOutcome.Unavailable), []);
         }
@@ -61,7 +61,7 @@ public sealed partial class AccountGrain
         ImmutableArray<string> models = [];
         var answer = await DecideAsync(0, _ =>
         {
-            if (!_sole.IsHeld)
+            if (!_lock.IsHeld)
             {
                 return Refuse(AdmitOutcome.Unavailable);
             }
@@ -137,7 +137,7 @@ public sealed partial class AccountGrain
     /// </summary>
     private AdmitAnswer? Decide(AdmitRequest request, bool hasAsked)
     {
-        if (!_sole.MayAdmit)
+        if (!_lock.MayAdmit)
         {
             return Refuse(AdmitOutcome.Unavailable);
         }

@@ -17,7 +17,7 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
 {
     private readonly ILedger _ledger;
     private readonly Journal _journal;
-    private readonly ISoleGateway _sole;
+    private readonly IGatewayLock _lock;
     private readonly AccountOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<AccountGrain> _log;
@@ -47,7 +47,7 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
     public AccountGrain(
         ILedger ledger,
         Journal journal,
-        ISoleGateway sole,
+        IGatewayLock gatewayLock,
         AccountOptions options,
         RandomSource random,
         TimeProvider time,
@@ -55,7 +55,7 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
     {
         _ledger = ledger;
         _journal = journal;
-        _sole = sole;
+        _lock = gatewayLock;
         _options = options;
         _time = time;
         _log = log;
@@ -76,7 +76,7 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _id = this.GetPrimaryKeyString();
-        if (_sole.IsHeld)
+        if (_lock.IsHeld)
         {
             await LoadAsync(cancellationToken);
         }
@@ -110,7 +110,7 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
             return;
         }
 
-        if (!_sole.IsHeld)
+        if (!_lock.IsHeld)
         {
             throw new AccountUnavailableException();
         }
@@ -136,9 +136,9 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
 
         if (_funds.Quarantined > 0)
         {
-            // Under the lock another process is a dead one; what this process left may have live edges, which will renew. An activation
+            // Alone under the lock another process is a dead one; what this process left may have live edges, which will renew. An activation
             // that a dead process had sent can still run late, between two of ours: then both have a part.
-            var isLeftByTheDead = _sole.IsHeld && activated.EarlierProcess is { } process && process != _options.ProcessId;
+            var isLeftByTheDead = _lock is { IsHeld: true, IsExclusive: true } && activated.EarlierProcess is { } process && process != _options.ProcessId;
             _quarantineEnd = isLeftByTheDead ? Now : Now + _options.Quarantine;
             KeepTicking();
             RequestFlight();
@@ -231,11 +231,11 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
     private partial void LogLetGo(string accountId, long epoch, string holdId);
 }
 
-/// <summary>This process may not run accounts now: another holds the database's lock.</summary>
+/// <summary>This process may not run accounts now: it does not hold the database's lock.</summary>
 public sealed class AccountUnavailableException : Exception
 {
     public AccountUnavailableException()
-        : base("This gateway does not hold the database's lock")
+        : base("This process does not hold the database's lock")
     {
     }
 }

@@ -3,10 +3,11 @@ using Npgsql;
 namespace OrleansGateway.Ledger.Postgres;
 
 /// <summary>
-/// The session advisory lock that makes this the only gateway on its database. It waits for the lock, watches the session
-/// that holds it, and once that is lost tries to get it back. The lock is convenience; the epoch is what keeps money safe.
+/// The session advisory lock on the gateway's database. One gateway of the embedded engine holds it for itself; silos of a
+/// cluster share it, which keeps the two from running at once. It waits for the lock, watches the session that holds it, and once
+/// that is lost tries to get it back. The lock is convenience; the epoch is what keeps money safe.
 /// </summary>
-public sealed class GatewayLock : ISoleGateway
+public sealed class GatewayLock : IGatewayLock
 {
     private const long Key = 0x6F67_0003;
 
@@ -23,9 +24,11 @@ public sealed class GatewayLock : ISoleGateway
     private volatile Taken? _takenAt;
 
     /// <param name="connectionString">The ledger's database.</param>
+    /// <param name="isExclusive">Whether nobody may hold it beside this one.</param>
     /// <param name="time">Measures the intervals.</param>
-    public GatewayLock(string connectionString, TimeProvider time)
+    public GatewayLock(string connectionString, bool isExclusive, TimeProvider time)
     {
+        IsExclusive = isExclusive;
         _connectionString = LedgerDataSource.Dedicated(connectionString);
         _time = time;
     }
@@ -35,6 +38,9 @@ public sealed class GatewayLock : ISoleGateway
 
     /// <inheritdoc/>
     public bool IsHeld => _isHeld;
+
+    /// <inheritdoc/>
+    public bool IsExclusive { get; }
 
     /// <inheritdoc/>
     public bool MayAdmit => _wasHeld && _takenAt is null;
@@ -81,7 +87,7 @@ public sealed class GatewayLock : ISoleGateway
     /// <summary>Ends only by an exception: the session's, or cancellation.</summary>
     private async Task HoldAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var ask = new NpgsqlCommand($"SELECT pg_try_advisory_lock({Key})", connection);
+        await using var ask = new NpgsqlCommand($"SELECT pg_try_advisory_lock{(IsExclusive ? "" : "_shared")}({Key})", connection);
         // The lock lives as long as its session does.
         await using var look = new NpgsqlCommand("SELECT 1", connection);
         try

@@ -1,5 +1,5 @@
 using System.Security.Cryptography;
-using OrleansGateway.Silo.Configuration;
+using OrleansGateway.Hosting;
 using OrleansGateway.Silo.Hosting;
 using OrleansGateway.Silo.Operator;
 
@@ -45,18 +45,17 @@ internal sealed class LocalGateway : IAsyncDisposable
             ["Gateway:StartSeconds"] = "0",
             ["Logging:LogLevel:Default"] = "Error",
         });
-        builder.Services.AddGatewayOptions(builder.Configuration);
-        builder.Logging.AddGatewayConsole(builder.Configuration);
-        builder.Services.AddLedger();
-        builder.Services.AddAccounts();
-        builder.Services.AddOperatorApi();
+        builder.AddCommon(servesClients: false);
+        builder.AddLedger();
+        builder.AddGrains();
+        builder.AddOperatorApi();
 
         var host = builder.Build();
         try
         {
             await host.Services.CheckLedgerAsync(cancellationToken);
             await host.StartAsync(cancellationToken);
-            if (!await host.Services.GetRequiredService<SoleGateway>().WaitUntilHeldAsync(LockPatience, cancellationToken))
+            if (!await host.Services.GetRequiredService<LockService>().WaitUntilHeldAsync(LockPatience, cancellationToken))
             {
                 throw new RefusedException(1,
                     $"A gateway runs on this database, but its operator API does not answer at {configuration["Gateway:OperatorUrls"]}: "

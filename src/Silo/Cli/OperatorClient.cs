@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
+using OrleansGateway.Hosting;
 using OrleansGateway.Silo.Configuration;
 
 namespace OrleansGateway.Silo.Cli;
@@ -28,9 +29,9 @@ internal sealed class OperatorClient : IAsyncDisposable
     }
 
     /// <summary>Finds the running service by the configuration; starts a gateway in this process when none runs.</summary>
-    public static async Task<OperatorClient> ConnectAsync(GatewayOptions options, Func<Task<LocalGateway>> startLocal)
+    public static async Task<OperatorClient> ConnectAsync(OperatorOptions options, Func<Task<LocalGateway>> startLocal)
     {
-        var url = GatewayOptions.Split(options.OperatorUrls).FirstOrDefault() ?? "";
+        var url = SettingProblems.SplitUrls(options.OperatorUrls).FirstOrDefault() ?? "";
         if (Uri.TryCreate(url, UriKind.Absolute, out var address) && await IsListeningAsync(address))
         {
             if (options.OperatorToken.Length == 0)

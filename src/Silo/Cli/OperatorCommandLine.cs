@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using OrleansGateway.Hosting;
 using OrleansGateway.Silo.Configuration;
 using OrleansGateway.Silo.Hosting;
 using static OrleansGateway.Silo.Cli.Verbs;
@@ -76,7 +77,7 @@ internal static class OperatorCommandLine
         {
             var configuration = new ConfigurationManager();
             GatewayConfiguration.Fill(configuration, []);
-            var options = configuration.GetSection(GatewayOptions.Section).Get<GatewayOptions>() ?? new GatewayOptions();
+            var options = configuration.GetSection(GatewayOptions.Section).Get<OperatorOptions>() ?? new OperatorOptions();
             await using var client = await OperatorClient.ConnectAsync(options, () => LocalGateway.StartAsync(configuration, cancellationToken));
             return use(await client.SendAsync(call.Method, $"/operator/{call.Path}", call.Body, cancellationToken));
         }

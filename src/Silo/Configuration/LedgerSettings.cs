@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Microsoft.Extensions.Options;
+using OrleansGateway.Hosting;
 
 namespace OrleansGateway.Silo.Configuration;
 

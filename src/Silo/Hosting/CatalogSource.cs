@@ -2,12 +2,13 @@ using System.Collections.Immutable;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Edge;
 using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Hosting;
 using OrleansGateway.Silo.Configuration;
 
 namespace OrleansGateway.Silo.Hosting;
 
 /// <summary>The catalog in force: read at start, swapped as a whole by a reload.</summary>
-internal sealed partial class CatalogSource(IOptions<GatewayOptions> options, TimeProvider time, ILogger<CatalogSource> log) : ICatalogSource
+internal sealed partial class CatalogSource(IOptions<OperatorOptions> options, TimeProvider time, ILogger<CatalogSource> log) : ICatalogSource, IReadinessCheck
 {
     private readonly Lock _reloading = new();
     private volatile CatalogSnapshot? _current;
@@ -18,7 +19,8 @@ internal sealed partial class CatalogSource(IOptions<GatewayOptions> options, Ti
     /// <summary>The catalog in force; whoever works with it keeps the snapshot that it began with.</summary>
     public CatalogSnapshot Current => _current ?? throw new InvalidOperationException("No catalog is loaded.");
 
-    public bool IsLoaded => _current is not null;
+    public ValueTask<string?> ReasonAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult(_current is null ? "no catalog is loaded" : null);
 
     /// <summary>Reads the file for the first time.</summary>
     /// <exception cref="StartUpException">It is not there or not valid.</exception>

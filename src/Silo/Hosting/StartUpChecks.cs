@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Npgsql;
+using OrleansGateway.Hosting;
 using OrleansGateway.Silo.Configuration;
 
 namespace OrleansGateway.Silo.Hosting;
@@ -24,7 +25,7 @@ internal static class StartUpChecks
     public static async Task CheckLedgerAsync(this IServiceProvider services, CancellationToken cancellationToken)
     {
         var settings = services.GetRequiredService<IOptions<LedgerSettings>>().Value;
-        var patience = TimeSpan.FromSeconds(services.GetRequiredService<IOptions<GatewayOptions>>().Value.StartSeconds);
+        var patience = TimeSpan.FromSeconds(services.GetRequiredService<IOptions<OperatorOptions>>().Value.StartSeconds);
         var time = services.GetRequiredService<TimeProvider>();
         var ledger = CreateDataSource(services);
         var startedAt = time.GetTimestamp();

@@ -6,13 +6,13 @@ namespace OrleansGateway.Silo.Hosting;
 
 /// <summary>Every hour, once the lock is held: partitions of usage are made ahead, idempotency keys that are over removed.</summary>
 internal sealed partial class Upkeep(
-    SoleGateway sole, NpgsqlDataSource ledger, AccountOptions accounts, TimeProvider time, ILogger<Upkeep> log) : BackgroundService
+    LockService gatewayLock, NpgsqlDataSource ledger, AccountOptions accounts, TimeProvider time, ILogger<Upkeep> log) : BackgroundService
 {
     private static readonly TimeSpan Every = TimeSpan.FromHours(1);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await sole.WaitUntilHeldAsync(Timeout.InfiniteTimeSpan, stoppingToken);
+        await gatewayLock.WaitUntilHeldAsync(Timeout.InfiniteTimeSpan, stoppingToken);
         using var timer = new PeriodicTimer(Every, time);
         do
         {

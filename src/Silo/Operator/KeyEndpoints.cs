@@ -5,7 +5,7 @@ using Orleans;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Ledger.Postgres;
-using OrleansGateway.Silo.Configuration;
+using OrleansGateway.Hosting;
 using static OrleansGateway.Silo.Operator.OperatorEndpoints;
 
 namespace OrleansGateway.Silo.Operator;

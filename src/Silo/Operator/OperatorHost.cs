@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
+using OrleansGateway.Hosting;
 using OrleansGateway.Silo.Configuration;
 using OrleansGateway.Silo.Hosting;
 
@@ -13,7 +14,7 @@ namespace OrleansGateway.Silo.Operator;
 /// The operator API: a web server of its own, so that nothing of it can be reached through the port that clients use.
 /// It starts before that port and stops after it.
 /// </summary>
-internal sealed partial class OperatorHost(IServiceProvider services, IOptions<GatewayOptions> options, ILogger<OperatorHost> log)
+internal sealed partial class OperatorHost(IServiceProvider services, IOptions<OperatorOptions> options, ILogger<OperatorHost> log)
     : IHostedService, IAsyncDisposable
 {
     private WebApplication? _app;
@@ -27,7 +28,7 @@ internal sealed partial class OperatorHost(IServiceProvider services, IOptions<G
         // Nothing of the environment applies to it: its addresses are set here.
         builder.Configuration.Sources.Clear();
         builder.Configuration.AddInMemoryCollection();
-        builder.WebHost.UseUrls([.. GatewayOptions.Split(options.Value.OperatorUrls)]);
+        builder.WebHost.UseUrls([.. SettingProblems.SplitUrls(options.Value.OperatorUrls)]);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         builder.Services.AddSingleton(services.GetRequiredService<ILoggerFactory>());
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
@@ -37,6 +38,7 @@ internal sealed partial class OperatorHost(IServiceProvider services, IOptions<G
         _app.Use(AnswerAsync);
         _app.MapHealth(services);
         _app.MapOperator(services);
+        _app.MapDashboard(services);
         try
         {
             await _app.StartAsync(cancellationToken);

@@ -55,6 +55,27 @@ public sealed class GatewayLockTests(LedgerDatabase database) : IClassFixture<Le
     }
 
     [Fact]
+    public async Task Run_SilosOfACluster_ShareTheLockAndKeepAGatewayOut()
+    {
+        var first = new Gateway(database.ConnectionString, isExclusive: false);
+        var second = new Gateway(database.ConnectionString, isExclusive: false);
+        await first.Lock.AcquireAsync(Token);
+        await second.Lock.AcquireAsync(Token);
+        await using var alone = new Gateway(database.ConnectionString);
+        await alone.HasAskedAsync(database);
+        Assert.False(alone.Lock.IsHeld);
+
+        await first.DisposeAsync();
+        Assert.False(alone.Lock.IsHeld);
+        await second.DisposeAsync();
+        await alone.Lock.AcquireAsync(Token);
+
+        await using var third = new Gateway(database.ConnectionString, isExclusive: false);
+        await third.HasAskedAsync(database);
+        Assert.False(third.Lock.IsHeld);
+    }
+
+    [Fact]
     public async Task Run_SecondGateway_WaitsUntilTheFirstStops()
     {
         var first = new Gateway(database.ConnectionString);
@@ -132,10 +153,10 @@ public sealed class GatewayLockTests(LedgerDatabase database) : IClassFixture<Le
         private readonly string _name = $"gateway {Guid.NewGuid():N}";
         private readonly Task _running;
 
-        public Gateway(string connectionString)
+        public Gateway(string connectionString, bool isExclusive = true)
         {
             Lock = new GatewayLock(
-                new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = _name }.ConnectionString, TimeProvider.System);
+                new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = _name }.ConnectionString, isExclusive, TimeProvider.System);
             Lock.Changed += held => _changes.Writer.TryWrite(held);
             _running = Lock.RunAsync(_stop.Token);
         }

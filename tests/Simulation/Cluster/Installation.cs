@@ -131,7 +131,7 @@ internal sealed class Installation : IDisposable
         {
             var process = new SimulatedProcess(_machine, $"silo{number}");
             _directory.Silos.Add(new SimulatedSilo(
-                process, "cluster", EverySilo.MayRun, _machine.Clock, Database.Connect(process), _random.Next(), _loggers));
+                process, process.Name, EverySilo.MayRun, _machine.Clock, Database.Connect(process), _random.Next(), _loggers));
         }
         else
         {

@@ -4,12 +4,14 @@ using OrleansGateway.Tests.Simulation.Machine;
 
 namespace OrleansGateway.Tests.Simulation.Cluster;
 
-/// <summary>In a cluster every silo may run accounts.</summary>
-internal sealed class EverySilo : ISoleGateway
+/// <summary>The lock that a cluster's silos share: each may run accounts.</summary>
+internal sealed class EverySilo : IGatewayLock
 {
     public static EverySilo MayRun { get; } = new();
 
     public bool IsHeld => true;
+
+    public bool IsExclusive => false;
 
     public bool MayAdmit => true;
 }
@@ -39,7 +41,7 @@ internal sealed class GatewayLockModel(Auditor auditor)
 
 /// <summary>Silo and edge in one process, which runs accounts while it has the lock.</summary>
 internal sealed class SimulatedGateway(SimulatedProcess process, GatewayLockModel gatewayLock, SimulatedDatabase database, SimulatedClock clock)
-    : ISoleGateway
+    : IGatewayLock
 {
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
 
@@ -53,6 +55,8 @@ internal sealed class SimulatedGateway(SimulatedProcess process, GatewayLockMode
     public SimulatedEdge Edge { get; set; } = null!;
 
     public bool IsHeld { get; private set; }
+
+    public bool IsExclusive => true;
 
     public bool MayAdmit => _wasHeld && _takenAt is null;
 

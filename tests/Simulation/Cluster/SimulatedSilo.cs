@@ -20,7 +20,7 @@ internal sealed class SimulatedSilo : IDisposable
 
     /// <param name="processId">The same for all silos of a cluster: what one leaves in quarantine has living edges.</param>
     public SimulatedSilo(
-        SimulatedProcess process, string processId, ISoleGateway sole, SimulatedClock clock, ILedger ledger, int seed, ILoggerFactory loggers)
+        SimulatedProcess process, string processId, IGatewayLock gatewayLock, SimulatedClock clock, ILedger ledger, int seed, ILoggerFactory loggers)
     {
         Process = process;
         _journal = new Journal(ledger, clock, process, new JournalOptions(), loggers.CreateLogger<Journal>());
@@ -29,7 +29,7 @@ internal sealed class SimulatedSilo : IDisposable
         services.AddSingleton<TimeProvider>(clock);
         services.AddSingleton(ledger);
         services.AddSingleton(_journal);
-        services.AddSingleton(sole);
+        services.AddSingleton(gatewayLock);
         services.AddSingleton(new AccountOptions { ProcessId = processId });
         services.AddSingleton<RandomSource>(new SeededRandomSource(seed));
         services.AddEmbeddedGrains(options =>

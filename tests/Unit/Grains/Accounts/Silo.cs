@@ -11,7 +11,7 @@ using OrleansGateway.Ledger;
 namespace OrleansGateway.Tests.Unit.Grains.Accounts;
 
 /// <summary>One process: its engine, its journal, its view of the lock.</summary>
-internal sealed class Silo : ISoleGateway, IDisposable
+internal sealed class Silo : IGatewayLock, IDisposable
 {
     private readonly AccountWorld _world;
     private readonly ServiceProvider _services;
@@ -26,7 +26,7 @@ internal sealed class Silo : ISoleGateway, IDisposable
         services.AddSingleton<TimeProvider>(world.Clock);
         services.AddSingleton<ILedger>(world.Ledger);
         services.AddSingleton(_journal);
-        services.AddSingleton<ISoleGateway>(this);
+        services.AddSingleton<IGatewayLock>(this);
         services.AddSingleton(world.Options(process));
         services.AddSingleton<RandomSource>(new SiloRandom(world.NextSilo++));
         services.AddEmbeddedGrains(options =>
@@ -46,6 +46,8 @@ internal sealed class Silo : ISoleGateway, IDisposable
 
     /// <inheritdoc/>
     public bool IsHeld { get; set; } = true;
+
+    public bool IsExclusive => true;
 
     /// <summary>Whether the lock is not held because the database is away, and not because another has it.</summary>
     public bool IsDatabaseAway { get; set; }

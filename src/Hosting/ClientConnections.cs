@@ -3,17 +3,23 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 
-namespace OrleansGateway.Silo.Hosting;
+namespace OrleansGateway.Hosting;
 
 /// <summary>The clients' open connections, so that they can be cut when their time is over.</summary>
 internal sealed class ClientConnections
 {
     private readonly ConcurrentDictionary<string, ConnectionContext> _open = new(StringComparer.Ordinal);
 
+    private volatile bool _areCut;
+
+    /// <summary>Whether they were cut: nothing is left to wait for.</summary>
+    public bool AreCut => _areCut;
+
     /// <summary>Cuts every connection; a response that is under way ends unfinished.</summary>
     /// <returns>How many there were.</returns>
     public int CutAll()
     {
+        _areCut = true;
         var cut = 0;
         foreach (var connection in _open.Values)
         {

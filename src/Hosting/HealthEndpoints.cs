@@ -1,4 +1,4 @@
-namespace OrleansGateway.Silo.Hosting;
+namespace OrleansGateway.Hosting;
 
 /// <summary><c>/health/live</c>: the process answers; <c>/health/ready</c>: it serves requests.</summary>
 internal static class HealthEndpoints

@@ -1,4 +1,4 @@
-namespace OrleansGateway.Silo.Configuration;
+namespace OrleansGateway.Hosting;
 
 /// <summary>Where settings come from.</summary>
 internal static class GatewayConfiguration

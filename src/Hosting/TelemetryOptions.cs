@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Options;
 
-namespace OrleansGateway.Silo.Configuration;
+namespace OrleansGateway.Hosting;
 
 /// <summary>The configuration's section <c>Telemetry</c>.</summary>
 public sealed class TelemetryOptions

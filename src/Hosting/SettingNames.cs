@@ -1,4 +1,4 @@
-namespace OrleansGateway.Silo.Configuration;
+namespace OrleansGateway.Hosting;
 
 /// <summary>How messages name a setting: as in a file, and as in the environment.</summary>
 internal static class SettingNames

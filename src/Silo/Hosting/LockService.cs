@@ -1,24 +1,22 @@
-using Microsoft.Extensions.Options;
 using Npgsql;
-using OrleansGateway.Edge;
+using OrleansGateway.Hosting;
 using OrleansGateway.Ledger;
 using OrleansGateway.Ledger.Postgres;
 
 namespace OrleansGateway.Silo.Hosting;
 
 /// <summary>
-/// Makes this the only gateway on its database: waits for the gateway lock, brings the schema up to date once it has it, and
-/// ends the process when another has had the lock for a lease.
+/// Waits for the gateway lock, brings the schema up to date once it has it, and ends the process when another, with which it cannot
+/// be shared, has had it for a lease.
 /// </summary>
-internal sealed partial class SoleGateway(
+internal sealed partial class LockService(
     GatewayLock gatewayLock,
     NpgsqlDataSource ledger,
     IHostApplicationLifetime lifetime,
-    ILogger<SoleGateway> log,
+    ILogger<LockService> log,
     TimeProvider time,
     Grains.Accounts.AccountOptions accounts,
-    IOptions<EdgeOptions> edge,
-    ClientConnections? clients = null) : IHostedService, ISoleGateway, IDisposable
+    ClientConnections clients) : IHostedService, IGatewayLock, IReadinessCheck, IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -28,6 +26,9 @@ internal sealed partial class SoleGateway(
 
     /// <summary>Whether accounts may be activated: the lock is held, on a schema that this build knows.</summary>
     public bool IsHeld => _isMigrated && gatewayLock.IsHeld;
+
+    /// <inheritdoc/>
+    public bool IsExclusive => gatewayLock.IsExclusive;
 
     /// <inheritdoc/>
     public bool MayAdmit => _isMigrated && gatewayLock.MayAdmit;
@@ -46,6 +47,9 @@ internal sealed partial class SoleGateway(
             return false;
         }
     }
+
+    public ValueTask<string?> ReasonAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult(IsHeld ? null : "waiting for the gateway lock: another gateway runs on this database, or it is out of reach");
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -110,10 +114,8 @@ internal sealed partial class SoleGateway(
         {
             if (gatewayLock.TakenFor > accounts.Lease)
             {
-                LogLost(clients?.CutAll() ?? 0);
-
                 // Without the lock nothing that still runs can be settled: there is nothing to wait for.
-                edge.Value.StopWaitMs = 0;
+                LogLost(clients.CutAll());
                 Fail(null);
                 return;
             }

@@ -1,7 +1,6 @@
 using Microsoft.Extensions.Options;
-using OrleansGateway.Silo.Configuration;
 
-namespace OrleansGateway.Silo.Hosting;
+namespace OrleansGateway.Hosting;
 
 /// <summary>Turns what a start can fail on into messages for the operator, one a line.</summary>
 internal static class StartUp

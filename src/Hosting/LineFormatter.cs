@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
 
-namespace OrleansGateway.Silo.Hosting;
+namespace OrleansGateway.Hosting;
 
 /// <summary>One line an entry: time (UTC), level, category, message, exception. What belongs to a request names it in its message.</summary>
 internal sealed class LineFormatter() : ConsoleFormatter(FormatterName)

@@ -3,9 +3,8 @@ using OpenTelemetry;
 using OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
-using OrleansGateway.Silo.Configuration;
 
-namespace OrleansGateway.Silo.Hosting;
+namespace OrleansGateway.Hosting;
 
 /// <summary>Exports the process's metrics over OTLP when that is configured.</summary>
 internal sealed class Telemetry(IOptions<TelemetryOptions> options) : IHostedService, IDisposable

@@ -1,0 +1,74 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Configuration;
+using Orleans.Hosting;
+using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Hosting;
+using OrleansGateway.Hosting.Cluster;
+
+namespace OrleansGateway.Edge.Cluster;
+
+/// <summary>An edge's connection to the silos of its cluster. It is made again by itself for as long as the edge runs.</summary>
+internal sealed partial class ClusterLink(ILogger<ClusterLink> log) : IClusterConnectionStatusObserver, ISiloLink, IReadinessCheck
+{
+    /// <summary>How soon an edge knows of a silo that has come, and tries again where there was none.</summary>
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    private volatile bool _isUp;
+
+    public bool IsUp => _isUp;
+
+    /// <summary>Adds the Orleans client. The edge starts, and answers, without a silo.</summary>
+    public static void Add(WebApplicationBuilder builder)
+    {
+        ClusterSettings.Add(builder);
+        builder.Services.AddSingleton<ClusterLink>();
+        builder.Services.AddSingleton<ISiloLink>(provider => provider.GetRequiredService<ClusterLink>());
+        builder.Services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<ClusterLink>());
+        builder.Services.AddSingleton<IClusterConnectionStatusObserver>(provider => provider.GetRequiredService<ClusterLink>());
+
+        // The client's start lasts until there is a silo.
+        builder.Services.Configure<HostOptions>(host => host.ServicesStartConcurrently = true);
+        builder.UseOrleansClient(client => client
+            .UseRedisClustering(_ => { })
+            .Configure<GatewayOptions>(gateways => gateways.GatewayListRefreshPeriod = LookEvery)
+            .UseConnectionRetryFilter<Patience>());
+    }
+
+    public void NotifyGatewayCountChanged(int currentNumberOfGateways, int previousNumberOfGateways, bool connectionRecovered)
+    {
+        _isUp = currentNumberOfGateways > 0;
+        LogSilos(currentNumberOfGateways);
+    }
+
+    public void NotifyClusterConnectionLost()
+    {
+        _isUp = false;
+        LogLost();
+    }
+
+    public ValueTask<string?> ReasonAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult(_isUp ? null : "no silo of the cluster can be reached");
+
+    [LoggerMessage(1, LogLevel.Information, "{Silos} silos are connected")]
+    private partial void LogSilos(int silos);
+
+    [LoggerMessage(2, LogLevel.Error, "No silo is connected: requests are refused until one is")]
+    private partial void LogLost();
+
+    private sealed partial class Patience(TimeProvider time, ILogger<ClusterLink> log) : IClientConnectionRetryFilter
+    {
+        public async Task<bool> ShouldRetryConnectionAttempt(Exception exception, CancellationToken cancellationToken)
+        {
+            LogNoSilo(exception.Message);
+            await Task.Delay(LookEvery, time, cancellationToken);
+            return true;
+        }
+
+        [LoggerMessage(3, LogLevel.Warning, "No silo answers yet: {Message}")]
+        private partial void LogNoSilo(string message);
+    }
+}
