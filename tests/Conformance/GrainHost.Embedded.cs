@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Embedded;
+using Orleans.Storage;
 using OrleansGateway.Tests.Shared;
 
 namespace OrleansGateway.Tests.Conformance;
@@ -23,6 +24,8 @@ internal sealed class GrainHost : IAsyncDisposable
         services.AddSingleton<TimeProvider>(Time);
         services.AddSingleton(Probe);
         services.AddScoped<PerActivation>();
+        services.AddKeyedSingleton<IGrainStorage>(TestStorage.Name, Storage);
+        services.AddKeyedSingleton<IGrainStorage>(TestStorage.OtherName, OtherStorage);
         services.AddEmbeddedGrains(options =>
         {
             options.AddGrains(typeof(GrainHost).Assembly);
@@ -41,6 +44,12 @@ internal sealed class GrainHost : IAsyncDisposable
 
     /// <summary>Shared with the grains.</summary>
     public Probe Probe { get; } = new();
+
+    /// <summary>The storage of <see cref="TestStorage.Name"/>.</summary>
+    public TestStorage Storage { get; } = new();
+
+    /// <summary>The storage of <see cref="TestStorage.OtherName"/>.</summary>
+    public TestStorage OtherStorage { get; } = new();
 
     public Task StartAsync() => Task.WhenAll(_services.GetServices<IHostedService>().Select(service => service.StartAsync(CancellationToken.None)));
 

@@ -4,6 +4,7 @@ using Orleans;
 using Orleans.Configuration;
 using Orleans.Hosting;
 using Orleans.Runtime;
+using Orleans.Storage;
 using Orleans.TestingHost;
 using OrleansGateway.Tests.Shared;
 
@@ -27,6 +28,8 @@ internal sealed class GrainHost : IAsyncDisposable
             silo.Services.AddKeyedSingleton<TimeProvider>(TimeProviderNames.Grains, Time);
             silo.Services.AddSingleton(Probe);
             silo.Services.AddScoped<PerActivation>();
+            silo.Services.AddKeyedSingleton<IGrainStorage>(TestStorage.Name, Storage);
+            silo.Services.AddKeyedSingleton<IGrainStorage>(TestStorage.OtherName, OtherStorage);
             silo.Configure<GrainCollectionOptions>(options =>
             {
                 options.CollectionAge = CollectionAge;
@@ -44,6 +47,12 @@ internal sealed class GrainHost : IAsyncDisposable
 
     /// <summary>Shared with the grains.</summary>
     public Probe Probe { get; } = new();
+
+    /// <summary>The storage of <see cref="TestStorage.Name"/>.</summary>
+    public TestStorage Storage { get; } = new();
+
+    /// <summary>The storage of <see cref="TestStorage.OtherName"/>.</summary>
+    public TestStorage OtherStorage { get; } = new();
 
     public Task StartAsync() => _cluster.DeployAsync();
 

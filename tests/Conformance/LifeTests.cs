@@ -30,11 +30,12 @@ public sealed class LifeTests : ConformanceTests
             Assert.Equal("activation", (await Assert.ThrowsAsync<ProbeException>(() => call)).Message);
         }
 
+        var failed = Probe.Count("constructed");
         Probe.FailActivation = false;
         await grain.TouchAsync();
 
         Assert.Equal("touched", Probe.Notes[^1]);
-        Assert.Equal(2, Probe.Count("constructed"));
+        Assert.Equal(failed + 1, Probe.Count("constructed"));
         Assert.DoesNotContain(Probe.Notes, note => note.StartsWith("deactivating", StringComparison.Ordinal));
     }
 

@@ -35,6 +35,14 @@ namespace Orleans
         public string Alias { get; } = alias;
     }
 
+    /// <summary>Names the kind of a grain class's grains, so that the class can be renamed.</summary>
+    [AttributeUsage(AttributeTargets.Class)]
+    public sealed class GrainTypeAttribute(string grainType) : Attribute
+    {
+        /// <summary>The name.</summary>
+        internal string GrainType { get; } = grainType;
+    }
+
     /// <summary>Promises that a value is never changed, so that Orleans hands over the reference instead of a copy.</summary>
     [AttributeUsage(
         AttributeTargets.Class

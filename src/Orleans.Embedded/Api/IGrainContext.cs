@@ -3,6 +3,9 @@ namespace Orleans.Runtime;
 /// <summary>What a grain can know and ask of its activation.</summary>
 public interface IGrainContext
 {
+    /// <summary>Which grain it is.</summary>
+    GrainId GrainId { get; }
+
     /// <summary>The grain object; null until it is constructed.</summary>
     object? GrainInstance { get; }
 

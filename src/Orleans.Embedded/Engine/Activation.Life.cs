@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Runtime;
+using Orleans.Storage;
 
 namespace Orleans.Embedded;
 
@@ -60,6 +61,16 @@ internal sealed partial class Activation
         Signal();
     }
 
+    /// <summary>Ends the activation when what left its request says that its state is not the stored one any more.</summary>
+    public void EndIfInconsistent(Exception exception)
+    {
+        if (exception is InconsistentStateException { IsSourceActivation: true } inconsistent)
+        {
+            inconsistent.IsSourceActivation = false;
+            Deactivate(new(DeactivationReasonCode.ApplicationError, inconsistent.Message));
+        }
+    }
+
     public IGrainTimer StartTimer(Func<CancellationToken, Task> callback, GrainTimerCreationOptions options)
     {
         var timer = new GrainTimer(this, callback, options);
@@ -99,7 +110,8 @@ internal sealed partial class Activation
         {
             if (!isEnding)
             {
-                _grain = _class.Construct(ActivationServices);
+                (_grain, var states) = _class.Construct(this);
+                await Task.WhenAll(states.Select(state => state.ReadStateAsync())).WaitAsync(timeout.Token);
                 await _grain.OnActivateAsync(timeout.Token).WaitAsync(timeout.Token);
             }
         }

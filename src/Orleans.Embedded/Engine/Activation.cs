@@ -48,6 +48,8 @@ internal sealed partial class Activation : IGrainContext
 
     public string Key { get; }
 
+    public GrainId GrainId => GrainId.Create(_class.GrainType, Key);
+
     public GrainRuntime Runtime => _class.Runtime;
 
     /// <summary>Its place in the directory's order.</summary>
@@ -163,6 +165,11 @@ internal sealed partial class Activation : IGrainContext
     {
         if (outcome is not null)
         {
+            if (outcome.Exception?.InnerException is { } exception)
+            {
+                EndIfInconsistent(exception);
+            }
+
             request.Complete(outcome);
         }
 

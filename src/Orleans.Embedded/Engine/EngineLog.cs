@@ -16,4 +16,7 @@ internal sealed partial class EngineLog(ILogger logger)
 
     [LoggerMessage(4, LogLevel.Warning, "{Count} activations did not end within the shutdown limit and are abandoned.")]
     public partial void ActivationsAbandoned(int count);
+
+    [LoggerMessage(5, LogLevel.Error, "Storage failed to {Operation} the state {State} of {Grain}.")]
+    public partial void StorageFailed(Exception exception, object operation, string state, Activation grain);
 }

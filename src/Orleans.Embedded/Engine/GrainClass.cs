@@ -1,5 +1,6 @@
-using Microsoft.Extensions.DependencyInjection;
+using System.Reflection;
 using Orleans.Concurrency;
+using Orleans.Core;
 using Orleans.Runtime;
 
 namespace Orleans.Embedded;
@@ -11,32 +12,22 @@ internal sealed class GrainClass(Type type, GrainRuntime runtime)
     private const int MaxForwards = 2;
     private const int StripeCount = 64;
 
-    private static readonly Dictionary<Type, ObjectFactory> Factories = [];
-
     private readonly Stripe[] _stripes = Enumerable.Range(0, StripeCount).Select(_ => new Stripe()).ToArray();
-    private readonly ObjectFactory _factory = FactoryOf(type);
+    private readonly GrainConstructor _constructor = GrainConstructor.Of(type);
     private volatile bool _closed;
 
     public Type Type { get; } = type;
+
+    /// <summary>The name of its grains' kind.</summary>
+    public GrainType GrainType { get; } = GrainType.Create(NameOf(type));
 
     /// <summary>Whether the class is marked <see cref="ReentrantAttribute"/>.</summary>
     public bool IsReentrant { get; } = type.IsDefined(typeof(ReentrantAttribute), inherit: true);
 
     public GrainRuntime Runtime { get; } = runtime;
 
-    /// <summary>Constructs a grain; the caller is its activation's first turn.</summary>
-    public Grain Construct(IServiceProvider services)
-    {
-        try
-        {
-            return (Grain)_factory(services, []);
-        }
-        catch (Exception exception)
-        {
-            throw new InvalidOperationException(
-                $"Failed to create an instance of grain type '{Type}'. See {nameof(Exception.InnerException)} for details.", exception);
-        }
-    }
+    /// <inheritdoc cref="GrainConstructor.Construct"/>
+    public (Grain Grain, IStorage[] States) Construct(Activation activation) => _constructor.Construct(activation);
 
     /// <summary>Hands a call to the key's activation, which it makes when there is none; null when the call was refused.</summary>
     public Activation? Send(string key, Call call)
@@ -101,19 +92,17 @@ internal sealed class GrainClass(Type type, GrainRuntime runtime)
     /// <summary>Makes no activation any more. A snapshot taken afterwards misses none.</summary>
     public void Close() => _closed = true;
 
-    /// <summary>Compiled once for the process, whatever engines it runs.</summary>
-    private static ObjectFactory FactoryOf(Type type)
+    /// <summary>As on Orleans: what the attribute says, else the class's name in small letters without "grain" at its end.</summary>
+    private static string NameOf(Type type)
     {
-        lock (Factories)
+        const string Suffix = "grain";
+        if (type.GetCustomAttribute<GrainTypeAttribute>() is { } attribute)
         {
-            if (!Factories.TryGetValue(type, out var factory))
-            {
-                factory = ActivatorUtilities.CreateFactory(type, []);
-                Factories.Add(type, factory);
-            }
-
-            return factory;
+            return attribute.GrainType;
         }
+
+        var name = type.Name.ToLowerInvariant();
+        return name.Length > Suffix.Length && name.EndsWith(Suffix, StringComparison.Ordinal) ? name[..^Suffix.Length] : name;
     }
 
     private Activation? GetOrAdd(string key)

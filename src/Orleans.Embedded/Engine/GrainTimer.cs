@@ -39,6 +39,7 @@ internal sealed class GrainTimer : Request, IGrainTimer
         catch (Exception exception)
         {
             _activation.Runtime.Log.TimerFailed(exception, _activation);
+            _activation.EndIfInconsistent(exception);
         }
 
         Volatile.Write(ref _firing, 0);

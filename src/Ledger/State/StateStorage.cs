@@ -1,0 +1,11 @@
+namespace OrleansGateway.Ledger.State;
+
+/// <summary>Under which names the states of grains are stored; the same on both engines, or one would not find the other's.</summary>
+public static class StateStorage
+{
+    /// <summary>What a grain's <c>[PersistentState]</c> names as its storage, and the host's service is keyed by.</summary>
+    public const string Name = "state";
+
+    /// <summary>Orleans' service id: stays the same for an installation's whole life, whatever its cluster id.</summary>
+    public const string ServiceId = "orleansgateway";
+}
