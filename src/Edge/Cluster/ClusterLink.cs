@@ -3,7 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans;
-using Orleans.Configuration;
+using OrleansGatewayOptions = Orleans.Configuration.GatewayOptions;
 using Orleans.Hosting;
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Hosting;
@@ -34,7 +34,7 @@ internal sealed partial class ClusterLink(ILogger<ClusterLink> log) : IClusterCo
         builder.Services.Configure<HostOptions>(host => host.ServicesStartConcurrently = true);
         builder.UseOrleansClient(client => client
             .UseRedisClustering(_ => { })
-            .Configure<GatewayOptions>(gateways => gateways.GatewayListRefreshPeriod = LookEvery)
+            .Configure<OrleansGatewayOptions>(gateways => gateways.GatewayListRefreshPeriod = LookEvery)
             .UseConnectionRetryFilter<Patience>());
     }
 

@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.Extensions.Options;
 using Orleans.Clustering.Redis;
 using Orleans.Configuration;
+using OrleansGateway.Grains.Contracts;
 using StackExchange.Redis;
 
 namespace OrleansGateway.Hosting.Cluster;
@@ -11,9 +12,6 @@ internal sealed class ClusterSettings
 {
     /// <summary>The configuration's section.</summary>
     public const string Section = "Cluster";
-
-    /// <summary>Names what is stored for the grains, whatever cluster runs them.</summary>
-    private const string ServiceId = "orleansgateway";
 
     /// <summary>The Redis that keeps the list of silos, as StackExchange.Redis writes it, such as 127.0.0.1:6379.</summary>
     public string Redis { get; set; } = "";
@@ -41,7 +39,7 @@ internal sealed class ClusterSettings
         builder.Services.AddOptions<ClusterOptions>().Configure<IOptions<ClusterSettings>>((cluster, settings) =>
         {
             cluster.ClusterId = settings.Value.Id;
-            cluster.ServiceId = ServiceId;
+            cluster.ServiceId = StateStorage.ServiceId;
         });
         builder.Services.AddOptions<RedisClusteringOptions>().Configure<IOptions<ClusterSettings>>((redis, settings) =>
             redis.ConfigurationOptions = ConfigurationOptions.Parse(settings.Value.Redis));

@@ -5,7 +5,7 @@ using NpgsqlTypes;
 using Orleans;
 using Orleans.Runtime;
 using Orleans.Storage;
-using OrleansGateway.Ledger.State;
+using OrleansGateway.Grains.Contracts;
 
 namespace OrleansGateway.Ledger.Postgres;
 

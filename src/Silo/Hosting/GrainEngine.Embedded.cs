@@ -1,5 +1,10 @@
+using Npgsql;
 using Orleans.Embedded;
+using Orleans.Storage;
 using OrleansGateway.Grains.Accounts;
+using OrleansGateway.Grains.Contracts;
+using OrleansGateway.Ledger;
+using OrleansGateway.Ledger.Postgres;
 
 namespace OrleansGateway.Silo.Hosting;
 
@@ -11,7 +16,10 @@ internal static class GrainEngine
 
     /// <summary>The engine with the grains.</summary>
     public static void AddGrains(this IHostApplicationBuilder builder) =>
-        builder.Services.AddEmbeddedGrains(grains => grains.AddGrains(typeof(AccountGrain).Assembly));
+        builder.Services
+            .AddKeyedSingleton<IGrainStorage>(
+                StateStorage.Name, (provider, _) => new PostgresGrainStorage(provider.GetRequiredService<NpgsqlDataSource>(), new StateSerializer()))
+            .AddEmbeddedGrains(grains => grains.AddGrains(typeof(AccountGrain).Assembly));
 
     /// <summary>One process needs no dashboard of a cluster.</summary>
     public static void MapDashboard(this IEndpointRouteBuilder routes, IServiceProvider gateway)

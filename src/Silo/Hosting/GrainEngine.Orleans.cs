@@ -4,8 +4,10 @@ using Npgsql;
 using Orleans.Configuration;
 using Orleans.Dashboard;
 using Orleans.Hosting;
+using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Hosting;
 using OrleansGateway.Hosting.Cluster;
+using OrleansGateway.Ledger;
 
 namespace OrleansGateway.Silo.Hosting;
 
@@ -49,7 +51,7 @@ internal static class GrainEngine
                 {
                     options.Invariant = "Npgsql";
                     options.DataSource = ledger;
-                    options.GrainStorageSerializer = StateStorage.Serializer;
+                    options.GrainStorageSerializer = new StateSerializer();
                 }))
             .AddDashboard());
     }

@@ -2,7 +2,7 @@ using Orleans;
 using Orleans.Runtime;
 using Orleans.Storage;
 using OrleansGateway.Ledger.Postgres;
-using OrleansGateway.Ledger.State;
+using OrleansGateway.Grains.Contracts;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Ledger;

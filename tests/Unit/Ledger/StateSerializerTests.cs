@@ -1,4 +1,4 @@
-using OrleansGateway.Ledger.State;
+using OrleansGateway.Grains.Contracts;
 using Xunit;
 
 namespace OrleansGateway.Tests.Unit.Ledger;

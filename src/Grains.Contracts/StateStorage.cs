@@ -1,4 +1,4 @@
-namespace OrleansGateway.Ledger.State;
+namespace OrleansGateway.Grains.Contracts;
 
 /// <summary>Under which names the states of grains are stored; the same on both engines, or one would not find the other's.</summary>
 public static class StateStorage

@@ -3,7 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Orleans.Storage;
 
-namespace OrleansGateway.Ledger.State;
+namespace OrleansGateway.Ledger;
 
 /// <summary>
 /// Stores states as JSON that people can read too: members in snake_case, enums by name. Members that it does not know are
