@@ -57,8 +57,19 @@ internal static class GrainEngine
     }
 
     /// <summary>The Orleans Dashboard under <c>/dashboard</c>, with the services of the silo.</summary>
-    public static void MapDashboard(this IEndpointRouteBuilder routes, IServiceProvider gateway) =>
-        new GatewayRoutes(routes, gateway).MapOrleansDashboard("/dashboard").AddEndpointFilter((context, next) => next(context));
+    public static void MapDashboard(this IEndpointRouteBuilder routes, IServiceProvider gateway)
+    {
+        var dashboard = new GatewayRoutes(routes, gateway).MapOrleansDashboard("/dashboard");
+        ((IEndpointConventionBuilder)dashboard).Finally(endpoint =>
+        {
+            var handle = endpoint.RequestDelegate!;
+            endpoint.RequestDelegate = context =>
+            {
+                context.RequestServices = gateway;
+                return handle(context);
+            };
+        });
+    }
 
     /// <summary>The operator's web server, with the gateway's services in place of its own.</summary>
     private sealed class GatewayRoutes(IEndpointRouteBuilder routes, IServiceProvider gateway) : IEndpointRouteBuilder

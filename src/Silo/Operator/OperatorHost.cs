@@ -1,3 +1,4 @@
+using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -61,7 +62,7 @@ internal sealed partial class OperatorHost(IServiceProvider services, IOptions<O
     {
         if (!context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal) && !HasToken(context.Request))
         {
-            context.Response.Headers.WWWAuthenticate = "Bearer";
+            context.Response.Headers.WWWAuthenticate = IsPage(context.Request) ? "Basic realm=\"operator, with the token as password\"" : "Bearer";
             await RefuseAsync(context, 401, "unauthorized", $"The operator's token is missing or another ({SettingNames.Full("Gateway:OperatorToken")}).");
             return;
         }
@@ -84,13 +85,30 @@ internal sealed partial class OperatorHost(IServiceProvider services, IOptions<O
         }
     }
 
-    private bool HasToken(HttpRequest request)
+    private bool HasToken(HttpRequest request) =>
+        AuthenticationHeaderValue.TryParse(request.Headers.Authorization, out var authorization)
+        && TokenIn(authorization, IsPage(request)) is { } token
+        && CryptographicOperations.FixedTimeEquals(
+            SHA256.HashData(Encoding.UTF8.GetBytes(token)), SHA256.HashData(Encoding.UTF8.GetBytes(options.Value.OperatorToken)));
+
+    /// <summary>What a browser may look at. It sends a password along with requests that another site made it send: never more than pages.</summary>
+    private static bool IsPage(HttpRequest request) =>
+        HttpMethods.IsGet(request.Method) && request.Path.StartsWithSegments("/dashboard", StringComparison.Ordinal);
+
+    private static string? TokenIn(AuthenticationHeaderValue authorization, bool isPage)
     {
-        var header = request.Headers.Authorization.ToString();
-        const string Scheme = "Bearer ";
-        return header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) && CryptographicOperations.FixedTimeEquals(
-            SHA256.HashData(Encoding.UTF8.GetBytes(header[Scheme.Length..])),
-            SHA256.HashData(Encoding.UTF8.GetBytes(options.Value.OperatorToken)));
+        if (authorization.Scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase))
+        {
+            return authorization.Parameter;
+        }
+
+        Span<byte> decoded = stackalloc byte[512];
+        return isPage
+            && authorization.Scheme.Equals("Basic", StringComparison.OrdinalIgnoreCase)
+            && Convert.TryFromBase64String(authorization.Parameter ?? "", decoded, out var length)
+            && decoded[..length].IndexOf((byte)':') is var colon and >= 0
+                ? Encoding.UTF8.GetString(decoded[(colon + 1)..length])
+                : null;
     }
 
     private static async Task RefuseAsync(HttpContext context, int status, string code, string message)
