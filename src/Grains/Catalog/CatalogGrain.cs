@@ -13,6 +13,9 @@ public sealed partial class CatalogGrain : Grain, ICatalogGrain
 {
     private const int MaxWrites = 3;
 
+    /// <summary>How long it may be wrong after another process wrote, such as one that had the gateway lock in between.</summary>
+    private static readonly TimeSpan ReadEvery = TimeSpan.FromSeconds(30);
+
     private readonly IPersistentState<CatalogState> _state;
     private readonly EnvironmentVariables _environment;
     private readonly TimeProvider _time;
@@ -37,6 +40,7 @@ public sealed partial class CatalogGrain : Grain, ICatalogGrain
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         ShowState();
+        this.RegisterGrainTimer(ReadAsync, new GrainTimerCreationOptions(ReadEvery, ReadEvery));
         return Task.CompletedTask;
     }
 
@@ -77,8 +81,7 @@ public sealed partial class CatalogGrain : Grain, ICatalogGrain
                 catch (InconsistentStateException) when (write < MaxWrites)
                 {
                     // Another activation wrote, before this one knew: what to do depends on what is true.
-                    await _state.ReadStateAsync();
-                    ShowState();
+                    await ReadAsync(CancellationToken.None);
                 }
             }
         }
@@ -135,6 +138,12 @@ public sealed partial class CatalogGrain : Grain, ICatalogGrain
             prices[price.Price.Id] = price;
         }
         return [.. prices.Values.OrderBy(price => price.Price.Id, StringComparer.Ordinal)];
+    }
+
+    private async Task ReadAsync(CancellationToken cancellationToken)
+    {
+        await _state.ReadStateAsync(cancellationToken);
+        ShowState();
     }
 
     private void ShowState()

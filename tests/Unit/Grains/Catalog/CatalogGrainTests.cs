@@ -221,6 +221,23 @@ public sealed class CatalogGrainTests
     }
 
     [Fact]
+    public async Task GetAsync_TwinWroteMeanwhile_IsTrueAfterAWhile()
+    {
+        await using var silo = new CatalogSilo(_storage);
+        await using var twin = new CatalogSilo(_storage);
+        await silo.SeedAsync(First);
+        await twin.SeedAsync(First);
+        await silo.ApplyAsync(Second);
+        Assert.Equal(First, await twin.TextAsync());
+
+        twin.Clock.Advance(TimeSpan.FromSeconds(30));
+
+        // Waits for the tick, which GetAsync may overtake.
+        Assert.Equal((PublishOutcome.Unchanged, 2), Told(await twin.SeedAsync(First)));
+        Assert.Equal(Second, await twin.TextAsync());
+    }
+
+    [Fact]
     public async Task ApplyAsync_WriteFails_NothingIsToldThatIsNotStored()
     {
         await using var silo = new CatalogSilo(_storage);
