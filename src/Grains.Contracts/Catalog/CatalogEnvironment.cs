@@ -1,7 +1,7 @@
 namespace OrleansGateway.Grains.Contracts.Catalog;
 
 /// <summary>Reads the environment variables that a catalog names.</summary>
-internal sealed class CatalogEnvironment(CatalogProblems problems, Func<string, string?> variables)
+internal sealed class CatalogEnvironment(CatalogProblems problems, EnvironmentVariables variables)
 {
     /// <summary>The value of the variable that the field names; null, with a warning, when it is not set.</summary>
     public string? Read(CatalogFields fields, string field)

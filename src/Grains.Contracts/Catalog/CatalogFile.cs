@@ -1,20 +1,32 @@
 namespace OrleansGateway.Grains.Contracts.Catalog;
 
+/// <summary>The value of an environment variable; null when it is not set.</summary>
+public delegate string? EnvironmentVariables(string name);
+
 /// <summary>Reads a catalog file: JSON with comments and trailing commas; <c>docs/catalog.md</c> explains every field.</summary>
 public static class CatalogFile
 {
+    /// <summary>The most that a file may have, bytes.</summary>
+    public const int MaxBytes = 4 * 1024 * 1024;
+
     /// <summary>Reads a whole catalog, or tells everything that is wrong with it at once.</summary>
     /// <param name="utf8">The file's bytes.</param>
-    /// <param name="environment">The value of an environment variable, null when it is not set.</param>
+    /// <param name="environment">What the variables that it names are set to.</param>
     /// <param name="now">Decides which prices are in force.</param>
-    /// <param name="previous">On a reload, the catalog so far: its prices stay findable, and those in force unchanged.</param>
+    /// <param name="known">Prices of earlier versions, by id: those that have been in force stay unchanged. Null for none.</param>
     public static CatalogResult Parse(
         ReadOnlyMemory<byte> utf8,
-        Func<string, string?> environment,
+        EnvironmentVariables environment,
         DateTimeOffset now,
-        CatalogSnapshot? previous = null)
+        IReadOnlyDictionary<string, KnownPrice>? known = null)
     {
         var problems = new CatalogProblems();
+        if (utf8.Length > MaxBytes)
+        {
+            problems.Error(1, "", $"The file has {utf8.Length} bytes; {MaxBytes} are the most.");
+            return problems.ToResult(null);
+        }
+
         if (CatalogJson.Parse(utf8, problems) is not { } node)
         {
             return problems.ToResult(null);
@@ -22,7 +34,7 @@ public static class CatalogFile
         var root = new CatalogFields(node, problems);
         var variables = new CatalogEnvironment(problems, environment);
         var providers = new ProviderReader(problems, variables).Read(root);
-        var read = new ModelReader(problems, new PriceReader(problems, previous, now)).Read(root);
+        var read = new ModelReader(problems, new PriceReader(problems, known, now)).Read(root);
         var models = read.Select(entry => entry.Model).ToList();
         var channels = new ChannelReader(problems, variables, providers, [.. models]).Read(root);
         root.Finish();
@@ -39,6 +51,6 @@ public static class CatalogFile
                 problems.Warn(modelNode, $"No channel that is on serves '{model.Id}'.");
             }
         }
-        return problems.ToResult(previous is null ? snapshot : snapshot.Follow(previous));
+        return problems.ToResult(snapshot);
     }
 }

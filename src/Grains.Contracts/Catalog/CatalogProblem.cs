@@ -1,11 +1,16 @@
 using System.Collections.Immutable;
+using Orleans;
 
 namespace OrleansGateway.Grains.Contracts.Catalog;
 
 /// <summary>Something wrong in a catalog file.</summary>
 /// <param name="Line">Counted from 1.</param>
 /// <param name="Path">Such as <c>models[2].prices[0].from</c>; empty for the file as a whole.</param>
-public sealed record CatalogProblem(int Line, string Path, string Message)
+[GenerateSerializer, Immutable, Alias("og.CatalogProblem")]
+public sealed record CatalogProblem(
+    [property: Id(0)] int Line,
+    [property: Id(1)] string Path,
+    [property: Id(2)] string Message)
 {
     /// <summary>One line for a person.</summary>
     public override string ToString() => Path.Length == 0 ? $"line {Line}: {Message}" : $"line {Line}, {Path}: {Message}";

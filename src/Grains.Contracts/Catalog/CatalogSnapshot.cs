@@ -6,30 +6,19 @@ using OrleansGateway.Grains.Contracts.Pricing;
 namespace OrleansGateway.Grains.Contracts.Catalog;
 
 /// <summary>
-/// The catalog as one file had it, whole and unchanging: a request that began with a snapshot ends with it. A reload makes
-/// another one.
+/// The catalog as one file had it, whole and unchanging: a request that began with a snapshot ends with it, and with the
+/// price that it was admitted at. The next version is another one.
 /// </summary>
 public sealed class CatalogSnapshot
 {
     private readonly FrozenDictionary<string, Model> _models;
     private readonly FrozenDictionary<string, ImmutableArray<Route>> _routes;
-    private readonly FrozenDictionary<string, KnownPrice> _prices;
 
     internal CatalogSnapshot(ImmutableArray<Provider> providers, ImmutableArray<Channel> channels, ImmutableArray<Model> models)
-        : this(providers, channels, models, PricesOf(models))
-    {
-    }
-
-    private CatalogSnapshot(
-        ImmutableArray<Provider> providers,
-        ImmutableArray<Channel> channels,
-        ImmutableArray<Model> models,
-        IEnumerable<KeyValuePair<string, KnownPrice>> prices)
     {
         Providers = providers;
         Channels = channels;
         Models = models;
-        _prices = prices.ToFrozenDictionary(StringComparer.Ordinal);
         _models = models
             .SelectMany(model => model.Aliases.Prepend(model.Id), (model, name) => KeyValuePair.Create(name, model))
             .ToFrozenDictionary(StringComparer.Ordinal);
@@ -48,8 +37,12 @@ public sealed class CatalogSnapshot
     /// <summary>The model of this name or alias; null when there is none.</summary>
     public Model? FindModel(string name) => _models.GetValueOrDefault(name);
 
-    /// <summary>The price of this id, of this catalog or an earlier one that it followed; null when it was never known.</summary>
-    public Price? FindPrice(string priceId) => _prices.GetValueOrDefault(priceId)?.Price;
+    /// <summary>Every price that a request may be admitted at, now or later.</summary>
+    public IEnumerable<KnownPrice> Prices =>
+        from model in Models
+        from version in model.Prices
+        from price in version.AllPrices
+        select new KnownPrice(price, version.From);
 
     /// <summary>
     /// What a request that is admitted now is charged by: the version in force, and its peak or off-peak hours decided.
@@ -71,19 +64,6 @@ public sealed class CatalogSnapshot
     /// <summary>The ways to a model over channels that are on: by priority, the heaviest first. Empty when nothing serves it.</summary>
     public ImmutableArray<Route> RoutesTo(Model model) => _routes.GetValueOrDefault(model.Id, []);
 
-    /// <summary>This catalog after <paramref name="previous"/>: a price that a running request's hold may carry stays findable.</summary>
-    internal CatalogSnapshot Follow(CatalogSnapshot previous) =>
-        new(Providers, Channels, Models, _prices.Concat(previous._prices.Where(price => !_prices.ContainsKey(price.Key))));
-
-    /// <summary>A price with the time from which it holds or held.</summary>
-    internal KnownPrice? FindKnown(string priceId) => _prices.GetValueOrDefault(priceId);
-
-    private static IEnumerable<KeyValuePair<string, KnownPrice>> PricesOf(ImmutableArray<Model> models) =>
-        from model in models
-        from version in model.Prices
-        from price in version.AllPrices
-        select KeyValuePair.Create(price.Id, new KnownPrice(price, version.From));
-
     private static ImmutableArray<Route> RoutesTo(Model model, ImmutableArray<Channel> channels) =>
     [
         .. from channel in channels
@@ -93,6 +73,4 @@ public sealed class CatalogSnapshot
            orderby channel.Priority, channel.Weight descending
            select new Route(channel, entry.Upstream),
     ];
-
-    internal sealed record KnownPrice(Price Price, DateTimeOffset From);
 }

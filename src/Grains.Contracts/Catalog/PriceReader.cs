@@ -4,7 +4,7 @@ using OrleansGateway.Grains.Contracts.Pricing;
 namespace OrleansGateway.Grains.Contracts.Catalog;
 
 /// <summary>Reads a model's price versions.</summary>
-internal sealed class PriceReader(CatalogProblems problems, CatalogSnapshot? previous, DateTimeOffset now)
+internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<string, KnownPrice>? known, DateTimeOffset now)
 {
     private const int MaxIdLength = 200;
 
@@ -134,7 +134,7 @@ internal sealed class PriceReader(CatalogProblems problems, CatalogSnapshot? pre
         for (var window = -1; window < version.Windows.Length; window++)
         {
             var price = window < 0 ? version.Price : version.Windows[window].Price;
-            if (previous?.FindKnown(price.Id) is { } known && known.From <= now && FirstDifference(known.Price, price) is { } field)
+            if (known?.GetValueOrDefault(price.Id) is { } earlier && earlier.From <= now && FirstDifference(earlier.Price, price) is { } field)
             {
                 var owner = window < 0 ? fields : new CatalogFields(fields.Items("windows")[window], problems);
                 problems.Error(

@@ -41,6 +41,9 @@ public sealed record PriceVersion
     internal IEnumerable<Price> AllPrices => [Price, .. Windows.Select(window => window.Price)];
 }
 
+/// <summary>A price, and the time from which it holds or held.</summary>
+public sealed record KnownPrice(Price Price, DateTimeOffset From);
+
 /// <summary>Hours of the week, UTC, at another price: peak, off-peak.</summary>
 /// <param name="Days">The days on which it begins.</param>
 /// <param name="FromMinute">Begins, minutes after midnight.</param>

@@ -2,14 +2,18 @@ using System.Collections.Immutable;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using Orleans;
+using Orleans.Runtime;
+using OrleansGateway.Grains.Accounts;
+using OrleansGateway.Grains.Catalog;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Catalog;
 using Xunit;
 
 namespace OrleansGateway.Tests.Unit.Architecture;
 
 /// <summary>
 /// What differs silently between the engines: the embedded one hands references over where Orleans serializes, so every type
-/// that a grain interface names, whole, has to be immutable and to carry Orleans' attributes.
+/// that a grain interface names, whole, has to be immutable and to carry Orleans' attributes. What grains store is JSON.
 /// </summary>
 public sealed class MessageTests
 {
@@ -17,6 +21,17 @@ public sealed class MessageTests
 
     private static readonly Type[] GrainInterfaces =
         [.. Contracts.GetTypes().Where(type => type.IsInterface && type.IsAssignableTo(typeof(IGrain)))];
+
+    /// <summary>What grains store: the types of their constructors' persistent states.</summary>
+    public static TheoryData<Type> States =>
+    [
+        .. from grain in typeof(AccountGrain).Assembly.GetTypes()
+           where grain.IsAssignableTo(typeof(Grain))
+           from parameter in grain.GetConstructors().Single().GetParameters()
+           let type = parameter.ParameterType
+           where type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IPersistentState<>)
+           select type.GetGenericArguments()[0],
+    ];
 
     public static TheoryData<Type> Messages => [.. Reachable().OrderBy(type => type.FullName, StringComparer.Ordinal)];
 
@@ -27,6 +42,8 @@ public sealed class MessageTests
         Assert.Contains(typeof(AdmitRequest), Reachable());
         Assert.Contains(typeof(OrleansGateway.Grains.Contracts.Sha256Hash), Reachable());
         Assert.Contains(typeof(RenewedHold), Reachable());
+        Assert.Contains(typeof(CatalogProblem), Reachable());
+        Assert.Contains(typeof(CatalogState), States.Select(row => row.Data));
     }
 
     [Theory]
@@ -55,6 +72,20 @@ public sealed class MessageTests
         Assert.True(type.IsSealed, "A subclass could be mutable.");
         Assert.All(State(type), field => Assert.True(field.IsInitOnly || IsInitOnlyProperty(type, field), $"{field.Name} can be changed."));
         Assert.All(State(type), field => Assert.True(IsImmutable(field.FieldType), $"{field.Name} is a {field.FieldType}."));
+    }
+
+    /// <summary>JSON holds what public properties hold and nothing else, and makes the state anew without arguments.</summary>
+    [Theory]
+    [MemberData(nameof(States))]
+    public void State_OfEachGrain_IsWholeInJson(Type type)
+    {
+        Assert.True(type.IsSealed && type.IsPublic);
+        Assert.NotNull(type.GetConstructor([]));
+        Assert.All(State(type), field =>
+        {
+            var property = Assert.IsType<PropertyInfo>(Member(type, field), exactMatch: false);
+            Assert.True(property.GetMethod!.IsPublic && property.SetMethod!.IsPublic, $"{property.Name} is not read and written by JSON.");
+        });
     }
 
     [Fact]

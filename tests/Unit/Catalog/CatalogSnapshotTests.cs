@@ -33,7 +33,7 @@ public sealed class CatalogSnapshotTests
     [Fact]
     public void Parse_Rates_AreExactAndFillEachOtherIn()
     {
-        var price = Read(CatalogText.Parse(CatalogText.Valid)).FindPrice("small@1")!;
+        var price = PriceOf(CatalogText.Valid, "small@1");
 
         Assert.Equal(
             new Rates
@@ -59,7 +59,7 @@ public sealed class CatalogSnapshotTests
     {
         var text = CatalogText.With("\"output\": 6 }", "\"cache_write_5m\": 2, \"output\": 6 }");
 
-        Assert.Equal(2_000_000_000, Read(CatalogText.Parse(text)).FindPrice("small@1")!.Base.CacheWrite1h);
+        Assert.Equal(2_000_000_000, PriceOf(text, "small@1").Base.CacheWrite1h);
     }
 
     [Fact]
@@ -70,7 +70,6 @@ public sealed class CatalogSnapshotTests
         Assert.Equal("small", catalog.FindModel("small")!.Id);
         Assert.Equal("small", catalog.FindModel("tiny")!.Id);
         Assert.Null(catalog.FindModel("Small"));
-        Assert.Null(catalog.FindPrice("small@2"));
     }
 
     [Theory]
@@ -113,7 +112,7 @@ public sealed class CatalogSnapshotTests
     [Fact]
     public void PriceFor_Multiplier_AppliesToRatesTiersAndCalls()
     {
-        var price = Read(CatalogText.Parse(CatalogText.Valid)).FindPrice("small@1#night")!;
+        var price = PriceOf(CatalogText.Valid, "small@1#night");
 
         Assert.Equal((750_000_000, 75_000_000, 3_000_000_000), (price.Base.Input, price.Base.CachedInput, price.Base.Output));
         Assert.Equal((50_000, 1_500_000_000), (price.Tiers[0].AboveInputTokens, price.Tiers[0].Rates.Input));
@@ -197,6 +196,9 @@ public sealed class CatalogSnapshotTests
         Assert.DoesNotContain("key-of-acme", channel.ToString());
         Assert.Equal("(provider key)", channel.Key!.ToString());
     }
+
+    private static Price PriceOf(string text, string id) =>
+        Read(CatalogText.Parse(text)).Prices.Single(price => price.Price.Id == id).Price;
 
     internal static CatalogSnapshot Read(CatalogResult result)
     {

@@ -62,12 +62,12 @@ internal static class CatalogText
         }
         """;
 
-    public static CatalogResult Parse(string text, CatalogSnapshot? previous = null, Func<string, string?>? environment = null) =>
+    public static CatalogResult Parse(string text, CatalogSnapshot? previous = null, EnvironmentVariables? environment = null) =>
         CatalogFile.Parse(
             Encoding.UTF8.GetBytes(text),
             environment ?? (name => name == "ACME_KEY" ? "key-of-acme" : null),
             Now,
-            previous);
+            previous?.Prices.ToDictionary(price => price.Price.Id));
 
     /// <summary>The valid catalog with one text replaced by another.</summary>
     public static string With(string find, string replacement)

@@ -39,7 +39,7 @@ public sealed class ShippedCatalogTests
         Assert.Equal(["sim-mini", "sim-large"], result.Snapshot!.Models.Select(model => model.Id));
     }
 
-    private static CatalogResult Parse(string name, Func<string, string?> environment, [CallerFilePath] string thisFile = "")
+    private static CatalogResult Parse(string name, EnvironmentVariables environment, [CallerFilePath] string thisFile = "")
     {
         var path = Path.Combine(Path.GetDirectoryName(thisFile)!, "../../../src/Silo", name);
         return CatalogFile.Parse(File.ReadAllBytes(path), environment, CatalogText.Now);
