@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -22,7 +21,7 @@ internal sealed partial class ClusterLink(ILogger<ClusterLink> log) : IClusterCo
     public bool IsUp => _isUp;
 
     /// <summary>Adds the Orleans client. The edge starts, and answers, without a silo.</summary>
-    public static void Add(WebApplicationBuilder builder)
+    public static void Add(IHostApplicationBuilder builder)
     {
         ClusterSettings.Add(builder);
         builder.Services.AddSingleton<ClusterLink>();

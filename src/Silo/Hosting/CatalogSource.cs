@@ -57,11 +57,11 @@ internal sealed partial class CatalogSource(IOptions<OperatorOptions> options, T
     }
 
     /// <summary>Reads a catalog file without putting it in force.</summary>
-    public static CatalogResult Read(string path, TimeProvider time, CatalogSnapshot? previous)
+    public static CatalogResult Read(string path, TimeProvider time, CatalogSnapshot? _)
     {
         try
         {
-            return CatalogFile.Parse(File.ReadAllBytes(path), Environment.GetEnvironmentVariable, time.GetUtcNow(), previous);
+            return CatalogFile.Parse(File.ReadAllBytes(path), Environment.GetEnvironmentVariable, time.GetUtcNow());
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
