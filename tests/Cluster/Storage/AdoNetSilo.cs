@@ -5,8 +5,9 @@ using Orleans;
 using Orleans.Hosting;
 using Orleans.Storage;
 using Orleans.TestingHost;
+using OrleansGateway.Grains.Contracts;
+using OrleansGateway.Ledger;
 using OrleansGateway.Ledger.Postgres;
-using OrleansGateway.Ledger.State;
 using OrleansGateway.Tests.Integration.Postgres;
 using Xunit;
 

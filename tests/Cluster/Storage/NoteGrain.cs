@@ -1,6 +1,6 @@
 using Orleans;
 using Orleans.Runtime;
-using OrleansGateway.Ledger.State;
+using OrleansGateway.Grains.Contracts;
 
 namespace OrleansGateway.Tests.Cluster.Storage;
 

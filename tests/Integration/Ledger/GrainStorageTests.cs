@@ -1,8 +1,8 @@
 using Orleans;
 using Orleans.Runtime;
 using Orleans.Storage;
+using OrleansGateway.Ledger;
 using OrleansGateway.Ledger.Postgres;
-using OrleansGateway.Grains.Contracts;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Ledger;

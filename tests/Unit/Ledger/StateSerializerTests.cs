@@ -1,4 +1,4 @@
-using OrleansGateway.Grains.Contracts;
+using OrleansGateway.Ledger;
 using Xunit;
 
 namespace OrleansGateway.Tests.Unit.Ledger;
