@@ -14,8 +14,9 @@ public sealed class ProjectReferenceTests
         ["Grains.Contracts"] = ["Orleans.Embedded"],
         ["Ledger"] = ["Grains.Contracts"],
         ["Grains"] = ["Grains.Contracts", "Ledger"],
-        ["Edge"] = ["Protocols", "Grains.Contracts"],
-        ["Silo"] = ["Orleans.Embedded", "Protocols", "Grains.Contracts", "Ledger", "Grains", "Edge"],
+        ["Hosting"] = ["Grains.Contracts"],
+        ["Edge"] = ["Protocols", "Grains.Contracts", "Hosting"],
+        ["Silo"] = ["Orleans.Embedded", "Protocols", "Grains.Contracts", "Ledger", "Grains", "Hosting", "Edge"],
     };
 
     private static readonly string Root = FindRoot();
