@@ -6,12 +6,15 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans;
 using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Catalog;
 using OrleansGateway.Edge.Channels;
 using OrleansGateway.Edge.Chat;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Idempotency;
 using OrleansGateway.Edge.Models;
+using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
+using OrleansGateway.Hosting;
 
 namespace OrleansGateway.Edge;
 
@@ -58,6 +61,23 @@ public static class EdgeServices
             // How long a client may leave an answer unread is the relay's own limit; a slow reader is not a dead one.
             kestrel.Limits.MinResponseDataRate = null;
         });
+        return services;
+    }
+
+    /// <summary>Makes the relay follow the catalog grain.</summary>
+    /// <param name="services">The host's.</param>
+    /// <param name="mayAsk">Whether grains can be called at the moment.</param>
+    public static IServiceCollection AddCatalogFollower(this IServiceCollection services, Func<IServiceProvider, bool> mayAsk)
+    {
+        services.AddSingleton(provider => new CatalogFollower(
+            provider.GetRequiredService<IGrainFactory>(),
+            provider.GetRequiredService<EnvironmentVariables>(),
+            () => mayAsk(provider),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<CatalogFollower>>()));
+        services.AddSingleton<ICatalogSource>(provider => provider.GetRequiredService<CatalogFollower>());
+        services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<CatalogFollower>());
+        services.AddHostedService(provider => provider.GetRequiredService<CatalogFollower>());
         return services;
     }
 

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
+using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
 
 namespace OrleansGateway.Hosting;
@@ -59,6 +60,7 @@ internal static class HostBuilding
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = stop + StopMargin);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(RandomSource.Secure);
+        builder.Services.AddSingleton<EnvironmentVariables>(Environment.GetEnvironmentVariable);
         builder.Services.AddSingleton<ClientConnections>();
         builder.Services.AddSingleton<Readiness>();
     }

@@ -21,12 +21,12 @@ return await StartUp.GuardAsync(async () =>
     builder.AddTelemetry();
     builder.AddLedger();
     builder.AddGrains();
-    builder.AddCatalog();
+    builder.AddCatalogWatch();
     builder.AddOperatorApi();
     if (builder is WebApplicationBuilder web)
     {
         web.AddSigningSecret();
-        web.Services.AddEdge(web.Configuration);
+        web.AddRelay();
         await using var app = web.Build();
         await app.Services.CheckAsync();
         app.MapHealth(app.Services);

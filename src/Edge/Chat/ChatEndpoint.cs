@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Catalog;
 using OrleansGateway.Edge.Channels;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Idempotency;
@@ -73,7 +74,13 @@ internal sealed partial class ChatEndpoint(
         call.Key = key;
         call.ClientAddress = clientAddress.Of(call.Context);
 
+        if (catalog.Current is not { } current)
+        {
+            return await RefuseAsync(call, AdmitRefusals.NoCatalog);
+        }
+
         // 2 Bound the cost.
+        call.Catalog = current;
         if (await ReadAsync(call) is { } invalid)
         {
             return await RefuseAsync(call, new Refusal(invalid));
@@ -125,7 +132,6 @@ internal sealed partial class ChatEndpoint(
         }
 
         call.Request = request;
-        call.Catalog = catalog.Current;
         var model = call.Catalog.FindModel(request.Model);
         var price = model is null ? null : call.Catalog.PriceFor(model, time.GetUtcNow());
         if (model is null || price is null)

@@ -12,6 +12,7 @@ return await StartUp.GuardAsync(async () =>
     builder.AddTelemetry();
     ClusterLink.Add(builder);
     builder.AddSigningSecret();
+    builder.Services.AddCatalogFollower(provider => provider.GetRequiredService<ClusterLink>().IsUp);
     builder.Services.AddEdge(builder.Configuration);
     await using var app = builder.Build();
     app.Services.GetRequiredService<IStartupValidator>().Validate();

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Catalog;
 using OrleansGateway.Edge.Chat;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Grains.Contracts.Accounts;
@@ -15,12 +16,11 @@ internal sealed class ModelsEndpoint(
 {
     public async Task ListAsync(HttpContext context)
     {
-        if (await AuthenticateAsync(context) is not { } key)
+        if (await AuthenticateAsync(context) is not { } key || await FindCatalogAsync(context) is not { } snapshot)
         {
             return;
         }
 
-        var snapshot = catalog.Current;
         await SendAsync(context, json =>
         {
             json.WriteStartObject();
@@ -38,13 +38,12 @@ internal sealed class ModelsEndpoint(
 
     public async Task GetAsync(HttpContext context)
     {
-        if (await AuthenticateAsync(context) is not { } key)
+        if (await AuthenticateAsync(context) is not { } key || await FindCatalogAsync(context) is not { } snapshot)
         {
             return;
         }
 
         var name = context.Request.RouteValues["model"] as string ?? "";
-        var snapshot = catalog.Current;
         var model = snapshot.FindModel(name);
         if (model is null || !IsServed(snapshot, model))
         {
@@ -78,6 +77,18 @@ internal sealed class ModelsEndpoint(
 
         await ErrorReply.WriteAsync(context, AdmitRefusals.Of(answer));
         return null;
+    }
+
+    /// <summary>The catalog in force; null when the request was refused for there is none yet.</summary>
+    private async ValueTask<CatalogSnapshot?> FindCatalogAsync(HttpContext context)
+    {
+        var current = catalog.Current;
+        if (current is null)
+        {
+            await ErrorReply.WriteAsync(context, AdmitRefusals.NoCatalog);
+        }
+
+        return current;
     }
 
     private static bool IsAllowed(KeyAnswer key, Model model) => key.Models.IsEmpty || key.Models.Contains(model.Id, StringComparer.Ordinal);

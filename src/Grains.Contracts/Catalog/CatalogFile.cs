@@ -23,7 +23,7 @@ public static class CatalogFile
         var problems = new CatalogProblems();
         if (utf8.Length > MaxBytes)
         {
-            problems.Error(1, "", $"The file has {utf8.Length} bytes; {MaxBytes} are the most.");
+            problems.Error(1, "", $"The file has more than {MaxBytes} bytes.");
             return problems.ToResult(null);
         }
 

@@ -62,10 +62,8 @@ public enum PublishOutcome
 /// <param name="Outcome">What became of it.</param>
 /// <param name="Version">The version in force; 0 for none.</param>
 /// <param name="Errors">All of them at once, by line; none unless refused.</param>
-/// <param name="Warnings">What is off or cannot be called in the environment of the grain's silo, by line.</param>
 [GenerateSerializer, Immutable, Alias("og.PublishAnswer")]
 public sealed record PublishAnswer(
     [property: Id(0)] PublishOutcome Outcome,
     [property: Id(1)] long Version,
-    [property: Id(2)] ImmutableArray<CatalogProblem> Errors,
-    [property: Id(3)] ImmutableArray<CatalogProblem> Warnings);
+    [property: Id(2)] ImmutableArray<CatalogProblem> Errors);

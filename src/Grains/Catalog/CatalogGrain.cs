@@ -25,7 +25,7 @@ public sealed partial class CatalogGrain : Grain, ICatalogGrain
 
     /// <summary>Made by the engine.</summary>
     public CatalogGrain(
-        [PersistentState("catalog", "state")] IPersistentState<CatalogState> state,
+        [PersistentState("catalog", StateStorage.Name)] IPersistentState<CatalogState> state,
         EnvironmentVariables environment,
         TimeProvider time,
         ILogger<CatalogGrain> log)
@@ -97,7 +97,7 @@ public sealed partial class CatalogGrain : Grain, ICatalogGrain
     private (CatalogState? Next, PublishAnswer Answer) Decide(CatalogDocument document, string? seedHash, bool always)
     {
         var state = _state.State;
-        var unchanged = new PublishAnswer(PublishOutcome.Unchanged, state.Version, [], []);
+        var unchanged = new PublishAnswer(PublishOutcome.Unchanged, state.Version, []);
         if (seedHash is not null && seedHash == state.SeedHash && !always)
         {
             return (null, unchanged);
@@ -114,7 +114,7 @@ public sealed partial class CatalogGrain : Grain, ICatalogGrain
         if (result.Snapshot is not { } snapshot)
         {
             LogRefused(document.Source, result.Errors.Length);
-            return (null, new PublishAnswer(PublishOutcome.Refused, state.Version, result.Errors, result.Warnings));
+            return (null, new PublishAnswer(PublishOutcome.Refused, state.Version, result.Errors));
         }
 
         var next = state with
@@ -126,7 +126,7 @@ public sealed partial class CatalogGrain : Grain, ICatalogGrain
             SeedHash = seedHash ?? state.SeedHash,
             Prices = Remember(state.Prices, snapshot, now),
         };
-        return (next, new PublishAnswer(PublishOutcome.Published, next.Version, [], result.Warnings));
+        return (next, new PublishAnswer(PublishOutcome.Published, next.Version, []));
     }
 
     /// <summary>What was in force stays as it was, with the time from which it was.</summary>

@@ -40,8 +40,8 @@ internal sealed class LocalGateway : IAsyncDisposable
             ["Gateway:OperatorUrls"] = "http://127.0.0.1:0",
             ["Gateway:OperatorToken"] = token,
 
-            // No verb that it runs reads the catalog, so none has to be named.
-            ["Gateway:Catalog"] = "none",
+            // Only one verb reads the configured catalog's file, so none has to be named.
+            ["Gateway:Catalog"] = configuration["Gateway:Catalog"] is { Length: > 0 } catalog ? catalog : "none",
             ["Gateway:StartSeconds"] = "0",
             ["Logging:LogLevel:Default"] = "Error",
         });

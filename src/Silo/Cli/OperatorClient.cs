@@ -48,19 +48,21 @@ internal sealed class OperatorClient : IAsyncDisposable
 
     /// <summary>Calls a route and gives its answer.</summary>
     /// <exception cref="RefusedException">It was not done.</exception>
-    public async Task<JsonNode?> SendAsync(HttpMethod method, string path, JsonObject? body, CancellationToken cancellationToken)
+    public async Task<string> SendAsync(OperatorCall call, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(method, path);
-        if (body is not null)
+        using var request = new HttpRequestMessage(call.Method, $"/operator/{call.Path}");
+        request.Content = call switch
         {
-            request.Content = new StringContent(body.ToJsonString(), new MediaTypeHeaderValue("application/json"));
-        }
+            { Body: { } body } => new StringContent(body.ToJsonString(), new MediaTypeHeaderValue("application/json")),
+            { Text: { } text } => new ByteArrayContent(text),
+            _ => null,
+        };
 
         using var response = await _http.SendAsync(request, cancellationToken);
         var answer = await response.Content.ReadAsStringAsync(cancellationToken);
         if (response.IsSuccessStatusCode)
         {
-            return JsonNode.Parse(answer);
+            return answer;
         }
 
         var message = response.Content.Headers.ContentType?.MediaType == "application/json"

@@ -1,9 +1,7 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text.Json.Nodes;
 using OrleansGateway.Hosting;
 using OrleansGateway.Silo.Configuration;
-using OrleansGateway.Silo.Hosting;
 using static OrleansGateway.Silo.Cli.Verbs;
 
 namespace OrleansGateway.Silo.Cli;
@@ -40,20 +38,21 @@ internal static class OperatorCommandLine
         root.Add(ReadingVerbs.Usage(CallAsync));
         root.Add(ReadingVerbs.Ledger(CallAsync));
         root.Add(ReadingVerbs.Verify(VerifyAsync));
-        root.Add(ReadingVerbs.Catalog(CallAsync, CheckCatalog));
+        root.Add(CatalogVerbs.Create(CallAsync));
         return root;
     }
 
     private static Task<int> CallAsync(ParseResult parsed, OperatorCall call, CancellationToken cancellationToken) =>
-        CallAsync(call, answer => Print(parsed, answer), cancellationToken);
+        CallAsync(call, answer => Print(parsed, JsonNode.Parse(answer)), cancellationToken);
 
     /// <summary>Prints what is wrong; the exit code is 1 if anything is.</summary>
     private static Task<int> VerifyAsync(ParseResult parsed, OperatorCall call, CancellationToken cancellationToken) =>
         CallAsync(
             call,
-            answer =>
+            text =>
             {
-                var problems = answer!["problems"]!.AsArray();
+                var answer = JsonNode.Parse(text)!;
+                var problems = answer["problems"]!.AsArray();
                 if (parsed.GetValue(Format) == OutputFormat.Table && problems.Count == 0)
                 {
                     Console.Out.WriteLine("The books are right.");
@@ -71,7 +70,9 @@ internal static class OperatorCommandLine
         return 0;
     }
 
-    private static async Task<int> CallAsync(OperatorCall call, Func<JsonNode?, int> use, CancellationToken cancellationToken)
+    /// <summary>Makes a call and uses its answer; what is refused or fails is told.</summary>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> CallAsync(OperatorCall call, Func<string, int> use, CancellationToken cancellationToken)
     {
         try
         {
@@ -79,7 +80,7 @@ internal static class OperatorCommandLine
             GatewayConfiguration.Fill(configuration, []);
             var options = configuration.GetSection(GatewayOptions.Section).Get<OperatorOptions>() ?? new OperatorOptions();
             await using var client = await OperatorClient.ConnectAsync(options, () => LocalGateway.StartAsync(configuration, cancellationToken));
-            return use(await client.SendAsync(call.Method, $"/operator/{call.Path}", call.Body, cancellationToken));
+            return use(await client.SendAsync(call, cancellationToken));
         }
         catch (RefusedException exception)
         {
@@ -100,29 +101,5 @@ internal static class OperatorCommandLine
 
             return 1;
         }
-    }
-
-    /// <summary>Reads a catalog file here: that takes neither a service nor a database.</summary>
-    private static int CheckCatalog(string path)
-    {
-        var result = CatalogSource.Read(path, TimeProvider.System, null);
-        foreach (var warning in result.Warnings)
-        {
-            Console.Error.WriteLine($"{path}: warning: {warning}");
-        }
-
-        foreach (var error in result.Errors)
-        {
-            Console.Error.WriteLine($"{path}: {error}");
-        }
-
-        if (result.Snapshot is { } snapshot)
-        {
-            Console.Out.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{path} is valid: {snapshot.Models.Length} models, {snapshot.Channels.Count(channel => channel.IsOn)} of {snapshot.Channels.Length} channels are on."));
-        }
-
-        return result.Snapshot is null ? 1 : 0;
     }
 }

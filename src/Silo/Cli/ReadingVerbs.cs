@@ -3,7 +3,7 @@ using static OrleansGateway.Silo.Cli.Verbs;
 
 namespace OrleansGateway.Silo.Cli;
 
-/// <summary>Verbs that read: usage, the ledger, the books, the catalog.</summary>
+/// <summary>Verbs that read: usage, the ledger, the books.</summary>
 internal static class ReadingVerbs
 {
     public static Command Usage(VerbRunner run)
@@ -45,17 +45,4 @@ internal static class ReadingVerbs
     public static Command Verify(VerbRunner run) => Verb(
         "verify", "adds up the whole ledger and checks every account; exit code 1 if anything is off", run, [],
         _ => new OperatorCall(HttpMethod.Get, "verify"));
-
-    public static Command Catalog(VerbRunner run, Func<string, int> check)
-    {
-        var file = new Argument<string>("file") { Description = "a catalog file" };
-        var checking = new Command("check", "tells everything that is wrong with a catalog file") { file };
-        checking.SetAction(parsed => check(parsed.GetValue(file)!));
-        return new Command("catalog", "providers, channels, models, prices")
-        {
-            checking,
-            Verb("models", "the running gateway's models that can be called", run, [], _ => new OperatorCall(HttpMethod.Get, "models")),
-            Verb("reload", "puts the file as it is now in force", run, [], _ => new OperatorCall(HttpMethod.Post, "catalog/reload")),
-        };
-    }
 }

@@ -8,7 +8,8 @@ namespace OrleansGateway.Silo.Cli;
 /// <param name="Method">HTTP method.</param>
 /// <param name="Path">Below <c>/operator/</c>, with its query.</param>
 /// <param name="Body">Null for none.</param>
-internal sealed record OperatorCall(HttpMethod Method, string Path, JsonObject? Body = null);
+/// <param name="Text">A text in place of the body; null for none.</param>
+internal sealed record OperatorCall(HttpMethod Method, string Path, JsonObject? Body = null, byte[]? Text = null);
 
 /// <summary>The pieces that verbs are made of.</summary>
 internal static class Verbs

@@ -41,13 +41,14 @@ internal static class GatewayBuilder
         builder.Services.AddHostedService<JournalService>();
     }
 
-    /// <summary>The catalog, read again when its file changes.</summary>
-    public static void AddCatalog(this IHostApplicationBuilder builder)
+    /// <summary>The catalog's file is published, at start and when it changes.</summary>
+    public static void AddCatalogWatch(this IHostApplicationBuilder builder) => builder.Services.AddHostedService<CatalogWatch>();
+
+    /// <summary>The relay, in the process that has the grains.</summary>
+    public static void AddRelay(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<CatalogSource>();
-        builder.Services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<CatalogSource>());
-        builder.Services.AddSingleton<ICatalogSource>(provider => provider.GetRequiredService<CatalogSource>());
-        builder.Services.AddHostedService<CatalogWatch>();
+        builder.Services.AddCatalogFollower(provider => provider.GetRequiredService<LockService>().IsHeld);
+        builder.Services.AddEdge(builder.Configuration);
     }
 
     /// <summary>The operator API.</summary>
@@ -55,6 +56,7 @@ internal static class GatewayBuilder
     {
         builder.Services.AddOptions<OperatorOptions>().Bind(builder.Configuration.GetSection(GatewayOptions.Section)).ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<OperatorOptions>, OperatorOptionsValidator>();
+        builder.Services.AddSingleton<ConfiguredCatalog>();
         builder.Services.AddSingleton<OperatorHost>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<OperatorHost>());
     }

@@ -16,7 +16,7 @@ internal static class StartUpChecks
     public static async Task CheckAsync(this IServiceProvider services)
     {
         services.GetRequiredService<IStartupValidator>().Validate();
-        services.GetRequiredService<CatalogSource>().Load();
+        services.GetRequiredService<ConfiguredCatalog>().Check();
         await services.CheckLedgerAsync(CancellationToken.None);
     }
 

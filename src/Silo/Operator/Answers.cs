@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Ledger.Postgres;
 
 namespace OrleansGateway.Silo.Operator;
@@ -109,6 +110,26 @@ internal sealed record KeyAnswer
     };
 
     private static string? Usd(long? nanos) => nanos is { } amount ? Money.FormatUsd(amount) : null;
+}
+
+/// <summary>The catalog in force, and how the environment of the process that answers reads it.</summary>
+internal sealed record CatalogAnswer
+{
+    public required long Version { get; init; }
+
+    /// <summary>In the answer to publishing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public required PublishOutcome? Outcome { get; init; }
+
+    public required DateTimeOffset PublishedAt { get; init; }
+    public required string Source { get; init; }
+    public required int Bytes { get; init; }
+    public required int Models { get; init; }
+    public required int ChannelsOn { get; init; }
+    public required int Channels { get; init; }
+
+    /// <summary>What is off or cannot be called, by line.</summary>
+    public required IReadOnlyList<string> Warnings { get; init; }
 }
 
 /// <summary>What a credit or debit did.</summary>

@@ -19,6 +19,7 @@ internal static class OperatorEndpoints
         new AccountEndpoints(gateway).Map(group);
         new KeyEndpoints(gateway).Map(group);
         new ReadingEndpoints(gateway).Map(group);
+        new CatalogEndpoints(gateway).Map(group);
     }
 
     /// <summary>The account's grain.</summary>

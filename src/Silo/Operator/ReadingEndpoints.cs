@@ -2,12 +2,11 @@ using System.Globalization;
 using Npgsql;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Ledger.Postgres;
-using OrleansGateway.Silo.Hosting;
 using static OrleansGateway.Silo.Operator.OperatorEndpoints;
 
 namespace OrleansGateway.Silo.Operator;
 
-/// <summary>What is only read: accounts, the ledger, usage, the books, the catalog.</summary>
+/// <summary>What is only read: accounts, the ledger, usage, the books.</summary>
 internal sealed class ReadingEndpoints(IServiceProvider gateway)
 {
     private const int PageDefault = 100;
@@ -15,7 +14,6 @@ internal sealed class ReadingEndpoints(IServiceProvider gateway)
     private readonly LedgerQueries _queries = gateway.GetRequiredService<LedgerQueries>();
     private readonly NpgsqlDataSource _ledger = gateway.GetRequiredService<NpgsqlDataSource>();
     private readonly TimeProvider _time = gateway.GetRequiredService<TimeProvider>();
-    private readonly CatalogSource? _catalog = gateway.GetService<CatalogSource>();
 
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -26,11 +24,6 @@ internal sealed class ReadingEndpoints(IServiceProvider gateway)
         routes.MapGet("/usage/totals", TotalsAsync);
         routes.MapGet("/verify", async (CancellationToken cancellationToken) =>
             Results.Json(Listings.Of(await Verifier.RunAsync(_ledger, _time.GetUtcNow(), cancellationToken)), OperatorJson.Options));
-        if (_catalog is not null)
-        {
-            routes.MapGet("/models", () => Results.Json(Models(_catalog), OperatorJson.Options));
-            routes.MapPost("/catalog/reload", () => Reload(_catalog));
-        }
     }
 
     private async Task<IResult> AccountsAsync(HttpRequest request, CancellationToken cancellationToken)
@@ -103,23 +96,6 @@ internal sealed class ReadingEndpoints(IServiceProvider gateway)
     };
 
     private static IResult Rows<TRow>(IReadOnlyList<TRow> rows, Func<TRow, object> show) => Results.Json(rows.Select(show), OperatorJson.Options);
-
-    private static IEnumerable<object> Models(CatalogSource catalog)
-    {
-        var current = catalog.Current;
-        return from model in current.Models
-               let routes = current.RoutesTo(model)
-               where !routes.IsEmpty
-               select new { Model = model.Id, Channels = string.Join(' ', routes.Select(route => route.Channel.Name)) };
-    }
-
-    private static IResult Reload(CatalogSource catalog)
-    {
-        var errors = catalog.Reload();
-        return errors.IsEmpty
-            ? Results.Json(new { catalog.Path, Models = catalog.Current.Models.Length }, OperatorJson.Options)
-            : Refuse(409, "invalid_catalog", $"{catalog.Path} is refused, the old catalog stays in force: {string.Join("; ", errors)}");
-    }
 }
 
 /// <summary>Reads a query string field by field, and collects what is wrong.</summary>

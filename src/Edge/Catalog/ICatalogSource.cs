@@ -1,10 +1,10 @@
 using OrleansGateway.Grains.Contracts.Catalog;
 
-namespace OrleansGateway.Edge;
+namespace OrleansGateway.Edge.Catalog;
 
 /// <summary>Where the relay finds the catalog of the moment. A request keeps the one that it began with.</summary>
 public interface ICatalogSource
 {
-    /// <summary>The catalog as it was loaded last.</summary>
-    CatalogSnapshot Current { get; }
+    /// <summary>The version in force; null before the first one is known.</summary>
+    CatalogSnapshot? Current { get; }
 }
