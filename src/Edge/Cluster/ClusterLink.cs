@@ -58,16 +58,24 @@ internal sealed partial class ClusterLink(ILogger<ClusterLink> log) : IClusterCo
     [LoggerMessage(2, LogLevel.Error, "No silo is connected: requests are refused until one is")]
     private partial void LogLost();
 
+    /// <summary>Tries for as long as the edge runs, and says so once.</summary>
     private sealed partial class Patience(TimeProvider time, ILogger<ClusterLink> log) : IClientConnectionRetryFilter
     {
+        private bool _isTold;
+
         public async Task<bool> ShouldRetryConnectionAttempt(Exception exception, CancellationToken cancellationToken)
         {
-            LogNoSilo(exception.Message);
+            if (!_isTold)
+            {
+                LogNoSilo(exception.Message);
+                _isTold = true;
+            }
+
             await Task.Delay(LookEvery, time, cancellationToken);
             return true;
         }
 
-        [LoggerMessage(3, LogLevel.Warning, "No silo answers yet: {Message}")]
+        [LoggerMessage(3, LogLevel.Warning, "No silo answers yet, it is tried every second: {Message}")]
         private partial void LogNoSilo(string message);
     }
 }
