@@ -50,6 +50,11 @@ internal sealed record Sent(Customer Customer, Fate Fate)
 
     public long To { get; init; }
 
+    /// <summary>When it was sent, and when the answer's headers came: <see cref="System.Diagnostics.Stopwatch"/> ticks.</summary>
+    public long SentAt { get; init; }
+
+    public long AnsweredAt { get; init; }
+
     /// <summary>What the usage costs, nanos: the catalog of the fixture asks 0.15 and 0.60 USD for a million tokens.</summary>
     public long Cost => (Input * 150) + (Output * 600);
 
