@@ -36,6 +36,7 @@ public sealed class StoreFaultTests
             await run.Cluster.Postgres.StopAsync("immediate");
             await Task.Delay(Away, TestContext.Current.CancellationToken);
             await run.Cluster.Postgres.StartAsync();
+            run.Cluster.DataSource.Clear();
         });
         foreach (var silo in run.Cluster.Silos)
         {

@@ -83,6 +83,7 @@ internal sealed class ClusterFixture : IAsyncDisposable
             ["Cluster:SiloPort"] = FreePort.Next().ToString(CultureInfo.InvariantCulture),
             ["Cluster:GatewayPort"] = FreePort.Next().ToString(CultureInfo.InvariantCulture),
             ["ConnectionStrings:Ledger"] = Postgres.ConnectionString,
+            ["Gateway:Urls"] = "",
             ["Gateway:OperatorUrls"] = url,
             ["Gateway:OperatorToken"] = TestSettings.OperatorToken,
             ["Gateway:Catalog"] = CatalogPath,

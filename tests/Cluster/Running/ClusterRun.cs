@@ -164,16 +164,20 @@ internal sealed class ClusterRun : IAsyncDisposable
         /// <summary>Whether this is an answer that only the account's grain can give: it admitted the request, or there is no money.</summary>
         public static bool IsServed(Sent sent) => sent.Status == 200 || sent.ErrorCode == "insufficient_quota";
 
-        /// <summary>Tells the longest time without service, over the accounts.</summary>
+        /// <summary>Tells the longest time without service, over the accounts. Of a poor one, all the money may be in quarantine for a while.</summary>
         public string Describe(IEnumerable<Sent> sent)
         {
             var gaps = (
                 from request in sent
                 where IsServed(request) && request.AnsweredAt > From && request.AnsweredAt <= To
-                group request.AnsweredAt by request.Customer.Account into answers
-                select (Account: answers.Key, Gap: LongestGap(answers))).ToList();
-            return $"{What}, time without service: "
-                + $"accounts that moved {Summary(gaps.Where(gap => Moved.Contains(gap.Account)))}; that stayed {Summary(gaps.Where(gap => !Moved.Contains(gap.Account)))}";
+                group request.AnsweredAt by request.Customer into answers
+                select (Customer: answers.Key, Gap: LongestGap(answers))).ToList();
+            var kinds =
+                from gap in gaps
+                group gap.Gap.TotalSeconds by (gap.Customer.IsRich ? "rich" : "poor") + (Moved.Contains(gap.Customer.Account) ? " that moved" : "") into kind
+                orderby kind.Key descending
+                select $"{kind.Count()} {kind.Key}: {Summary(kind)}";
+            return $"{What}, time without service of accounts: {string.Join("; ", kinds)}";
         }
 
         private TimeSpan LongestGap(IEnumerable<long> answers)
@@ -182,12 +186,10 @@ internal sealed class ClusterRun : IAsyncDisposable
             return times.Zip(times.Skip(1), (one, next) => Stopwatch.GetElapsedTime(one, next)).Max();
         }
 
-        private static string Summary(IEnumerable<(string Account, TimeSpan Gap)> accounts)
+        private static string Summary(IEnumerable<double> seconds)
         {
-            var gaps = accounts.Select(account => account.Gap.TotalSeconds).Order().ToList();
-            return gaps.Count == 0
-                ? "0"
-                : string.Create(CultureInfo.InvariantCulture, $"{gaps.Count}, median {gaps[gaps.Count / 2]:F2} s, max {gaps[^1]:F2} s");
+            var gaps = seconds.Order().ToList();
+            return string.Create(CultureInfo.InvariantCulture, $"median {gaps[gaps.Count / 2]:F2} s, max {gaps[^1]:F2} s");
         }
     }
 }

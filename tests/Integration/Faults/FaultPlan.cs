@@ -19,21 +19,22 @@ internal static class FaultPlan
     /// <param name="times">How many of each kind.</param>
     public static async Task<IReadOnlyList<Customer>> CreateCustomersAsync(HttpClient operatorApi, int times = 1)
     {
-        (string Usd, int Weight)[] accounts = [("100", 12), ("50", 6), ("0.001", 3), ("0.0005", 2), ("0.0002", 1), ("0.00005", 1)];
+        (string Usd, int Weight, bool IsRich)[] accounts =
+            [("100", 12, true), ("50", 6, true), ("0.001", 3, false), ("0.0005", 2, false), ("0.0002", 1, false), ("0.00005", 1, false)];
         var customers = new List<Customer>();
-        foreach (var (usd, weight) in Enumerable.Repeat(accounts, times).SelectMany(kinds => kinds))
+        foreach (var (usd, weight, isRich) in Enumerable.Repeat(accounts, times).SelectMany(kinds => kinds))
         {
-            customers.Add(await CreateCustomerAsync(operatorApi, usd, weight));
+            customers.Add(await CreateCustomerAsync(operatorApi, usd) with { Weight = weight, IsRich = isRich });
         }
 
         return customers;
     }
 
     /// <summary>Makes an account with a key.</summary>
-    public static async Task<Customer> CreateCustomerAsync(HttpClient operatorApi, string usd, int weight = 1)
+    public static async Task<Customer> CreateCustomerAsync(HttpClient operatorApi, string usd)
     {
         var account = await operatorApi.CreateAccountAsync(usd);
-        return new Customer(account, await operatorApi.CreateKeyAsync(account), weight);
+        return new Customer(account, await operatorApi.CreateKeyAsync(account), 1);
     }
 
     /// <summary>Counts the requests of these accounts that are not settled yet.</summary>

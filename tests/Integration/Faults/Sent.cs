@@ -2,7 +2,8 @@ namespace OrleansGateway.Tests.Integration.Faults;
 
 /// <summary>An account with a key, as its holder knows it.</summary>
 /// <param name="Weight">How often it is chosen, against the others.</param>
-internal sealed record Customer(string Account, string Key, int Weight);
+/// <param name="IsRich">Whether its money lasts for the whole test.</param>
+internal sealed record Customer(string Account, string Key, int Weight, bool IsRich = false);
 
 /// <summary>What a client saw of its request.</summary>
 internal enum Fate
