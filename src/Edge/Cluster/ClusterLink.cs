@@ -11,14 +11,17 @@ using OrleansGateway.Hosting.Cluster;
 namespace OrleansGateway.Edge.Cluster;
 
 /// <summary>An edge's connection to the silos of its cluster. It is made again by itself for as long as the edge runs.</summary>
-internal sealed partial class ClusterLink(ILogger<ClusterLink> log) : IClusterConnectionStatusObserver, ISiloLink, IReadinessCheck
+internal sealed partial class ClusterLink(IHostApplicationLifetime lifetime, ILogger<ClusterLink> log)
+    : IClusterConnectionStatusObserver, ISiloLink, IReadinessCheck
 {
     /// <summary>How soon an edge knows of a silo that has come, and tries again where there was none.</summary>
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
-    private volatile bool _isUp;
+    private volatile bool _hasSilos;
 
-    public bool IsUp => _isUp;
+    /// <inheritdoc/>
+    /// <remarks>Silos are connected a moment before the client that starts has learned from them which grains there are.</remarks>
+    public bool IsUp => _hasSilos && lifetime.ApplicationStarted.IsCancellationRequested;
 
     /// <summary>Adds the Orleans client. The edge starts, and answers, without a silo.</summary>
     public static void Add(IHostApplicationBuilder builder)
@@ -39,18 +42,18 @@ internal sealed partial class ClusterLink(ILogger<ClusterLink> log) : IClusterCo
 
     public void NotifyGatewayCountChanged(int currentNumberOfGateways, int previousNumberOfGateways, bool connectionRecovered)
     {
-        _isUp = currentNumberOfGateways > 0;
+        _hasSilos = currentNumberOfGateways > 0;
         LogSilos(currentNumberOfGateways);
     }
 
     public void NotifyClusterConnectionLost()
     {
-        _isUp = false;
+        _hasSilos = false;
         LogLost();
     }
 
     public ValueTask<string?> ReasonAsync(CancellationToken cancellationToken) =>
-        ValueTask.FromResult(_isUp ? null : "no silo of the cluster can be reached");
+        ValueTask.FromResult(IsUp ? null : "no silo of the cluster can be reached");
 
     [LoggerMessage(1, LogLevel.Information, "{Silos} silos are connected")]
     private partial void LogSilos(int silos);

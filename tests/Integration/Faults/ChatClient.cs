@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
+using OrleansGateway.Tests.Integration.Gateway;
 
 namespace OrleansGateway.Tests.Integration.Faults;
 
@@ -36,7 +38,7 @@ internal sealed class ChatClient : IDisposable
     /// <exception cref="TaskCanceledException">The gateway has left the client waiting.</exception>
     public async Task<Sent> SendAsync(Uri target, Customer customer, ChatPlan plan, Action? begun = null)
     {
-        var sent = new Sent(customer, Fate.NotSent) { From = Events };
+        var sent = new Sent(customer, Fate.NotSent) { From = Events, SentAt = Stopwatch.GetTimestamp() };
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(target, "v1/chat/completions"));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", customer.Key);
         request.Content = new OnceContent(Body(plan));
@@ -55,6 +57,7 @@ internal sealed class ChatClient : IDisposable
             sent = sent with
             {
                 Fate = Fate.Cut,
+                AnsweredAt = Stopwatch.GetTimestamp(),
                 RequestId = response.Headers.TryGetValues("x-request-id", out var ids) ? ids.Single() : null,
                 Status = (int)response.StatusCode,
                 HasRetryAfter = response.Headers.RetryAfter is not null,
@@ -134,7 +137,7 @@ internal sealed class ChatClient : IDisposable
         var text = plan.Text ?? $"Request {Interlocked.Increment(ref _number)}";
         var body = new JsonObject
         {
-            ["model"] = Gateway.GatewayFixture.Model,
+            ["model"] = TestSettings.Model,
             ["messages"] = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = text }),
             ["max_tokens"] = plan.TokensMax,
             ["stream"] = plan.IsStream,

@@ -18,7 +18,7 @@ public sealed class DatabaseAwayTests
     {
         await using var cluster = await PostgresCluster.StartNewAsync();
         await using var run = await FaultRun.StartAsync(null, "PostgreSQL frozen", cluster.ConnectionString);
-        for (var round = 0; round < FaultRun.Rounds(1); round++)
+        for (var round = 0; round < FaultPlan.Rounds(1); round++)
         {
             await run.Load.EventsAsync(run.Random.Next(100, 2000));
             await cluster.FreezeAsync();
@@ -41,7 +41,7 @@ public sealed class DatabaseAwayTests
     {
         await using var cluster = await PostgresCluster.StartNewAsync();
         await using var run = await FaultRun.StartAsync(null, "PostgreSQL crashed", cluster.ConnectionString);
-        for (var round = 0; round < FaultRun.Rounds(3); round++)
+        for (var round = 0; round < FaultPlan.Rounds(3); round++)
         {
             await run.Load.EventsAsync(run.Random.Next(100, 2000));
             await cluster.StopAsync("immediate");
@@ -59,7 +59,7 @@ public sealed class DatabaseAwayTests
         await using var cluster = await PostgresCluster.StartNewAsync(connectionsMax: 40);
         await using var run = await FaultRun.StartAsync(null, "PostgreSQL full", cluster.ConnectionString);
         var sessions = new NpgsqlConnectionStringBuilder(cluster.ConnectionString) { Pooling = false, ApplicationName = "hog" }.ConnectionString;
-        for (var round = 0; round < FaultRun.Rounds(1); round++)
+        for (var round = 0; round < FaultPlan.Rounds(1); round++)
         {
             await run.Load.EventsAsync(run.Random.Next(100, 2000));
             var hogs = new List<NpgsqlConnection>();

@@ -1,6 +1,3 @@
-using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using OrleansGateway.Tests.Integration.Gateway;
 using OrleansGateway.Tests.Integration.Postgres;
 using Xunit;
@@ -10,9 +7,6 @@ namespace OrleansGateway.Tests.Integration.Faults;
 /// <summary>A gateway under load from clients of several accounts, rich and poor, while orders are paid. A scenario breaks things in it.</summary>
 internal sealed class FaultRun : IAsyncDisposable
 {
-    /// <summary>Each has a request open nearly all the time; two cores bear them, since most of the time they wait for tokens.</summary>
-    private const int Clients = 300;
-
     private readonly string _name;
 
     private FaultRun(string name, GatewayFixture gateway, IReadOnlyList<Customer> customers)
@@ -20,16 +14,10 @@ internal sealed class FaultRun : IAsyncDisposable
         _name = name;
         Gateway = gateway;
         Customers = customers;
-        Random = new Random(Seed);
-        Load = new Load([gateway.Url], customers, Clients, Seed);
-        Payer = new Payer([gateway.Operator.BaseAddress!], customers, Seed);
+        Random = new Random(FaultPlan.Seed);
+        Load = new Load([gateway.Url], customers, FaultPlan.Clients, FaultPlan.Seed);
+        Payer = new Payer([gateway.Operator.BaseAddress!], customers, FaultPlan.Seed);
     }
-
-    /// <summary>Decides what clients do and the moments of faults; <c>FAULT_SEED</c> sets another.</summary>
-    public static int Seed => Setting("FAULT_SEED", 1);
-
-    /// <summary>How often a scenario repeats its faults; <c>FAULT_ROUNDS</c> multiplies it for a longer run.</summary>
-    public static int Rounds(int usual) => usual * Setting("FAULT_ROUNDS", 1);
 
     public GatewayFixture Gateway { get; }
 
@@ -56,17 +44,9 @@ internal sealed class FaultRun : IAsyncDisposable
         var gateway = await GatewayFixture.StartAsync(server, Configure + configure, connectionString);
         try
         {
-            // Two that never end, one that pays what it gets, and poor ones whose money ends under way.
-            (string Usd, int Weight)[] accounts = [("100", 12), ("50", 6), ("0.001", 3), ("0.0005", 2), ("0.0002", 1), ("0.00005", 1)];
-            var customers = new List<Customer>();
-            foreach (var (usd, weight) in accounts)
-            {
-                var account = await gateway.CreateAccountAsync(usd);
-                customers.Add(new Customer(account, await gateway.CreateKeyAsync(account), weight));
-            }
-
+            var customers = await FaultPlan.CreateCustomersAsync(gateway.Operator);
             var run = new FaultRun(name, gateway, customers);
-            await Load.UntilAsync(() => gateway.Provider.Stats.Running >= Clients * 2 / 3, "hundreds of requests to run at once");
+            await Load.UntilAsync(() => gateway.Provider.Stats.Running >= FaultPlan.Clients * 2 / 3, "hundreds of requests to run at once");
             return run;
         }
         catch
@@ -103,23 +83,14 @@ internal sealed class FaultRun : IAsyncDisposable
         if (last == Gateway.Process)
         {
             // A hold whose answer came too late for its edge lives for a lease; until then its money stays set aside.
-            await Load.UntilAsync(async _ => await OpenHoldsAsync() == 0, "the holds to be closed or let go");
+            await Load.UntilAsync(async _ => await FaultPlan.OpenHoldsAsync(Gateway.Operator, Customers) == 0, "the holds to be closed or let go");
         }
 
         last.Signal(GatewayProcess.SigTerm);
         Assert.Equal(0, await last.EndAsync());
-        await AuditAsync(mayEnd);
-    }
-
-    private async Task<int> OpenHoldsAsync()
-    {
-        var open = 0;
-        foreach (var customer in Customers)
-        {
-            open += (await Gateway.OperateAsync(HttpMethod.Get, $"accounts/{customer.Account}"))["open_holds"]!.GetValue<int>();
-        }
-
-        return open;
+        await FaultAudit.CheckAsync(
+            $"{_name} (seed {FaultPlan.Seed}, at most {Gateway.Provider.Stats.RunningMax} at once)",
+            Gateway.DataSource, Load.Sent, Payer.Orders, mayEnd, ProviderFails);
     }
 
     public async ValueTask DisposeAsync()
@@ -129,70 +100,10 @@ internal sealed class FaultRun : IAsyncDisposable
         await Gateway.DisposeAsync();
     }
 
-    private async Task AuditAsync(Fate[] mayEnd)
-    {
-        var books = await Books.AuditAsync(Gateway.DataSource, Load.Sent, Payer.Orders);
-        var line = $"{_name} (seed {Seed}, at most {Gateway.Provider.Stats.RunningMax} at once): {books}";
-        TestContext.Current.TestOutputHelper?.WriteLine(line);
-        Console.WriteLine(line);
-        Assert.True(books.Problems.Count == 0, string.Join('\n', books.Problems.Take(20).Prepend(line)));
-        var wrong = Load.Sent.Where(sent => !MayEndSo(sent, mayEnd)).Select(sent => $"{sent}: {sent.ErrorMessage}").ToList();
-        Assert.True(wrong.Count == 0, string.Join('\n', wrong.Take(20).Prepend(line)));
-
-        // Who ends what runs does not leave a request unanswered that it has begun to work on.
-        Assert.True(mayEnd.Contains(Fate.Cut) || books.ChargedUnknown == 0, line);
-        await Gateway.VerifyAsync();
-        await AssertAuditorSeesAsync();
-    }
-
-    private bool MayEndSo(Sent sent, Fate[] mayEnd) =>
-        sent.Fate == Fate.Refused ? sent.Status is 429 or 503 || (ProviderFails && sent.Status == 502)
-        : !Books.IsCutOff(sent) || mayEnd.Contains(sent.Fate);
-
-    /// <summary>An auditor that finds nothing must be able to: a charge that is off by a nano, one that is missing, one nobody asked for.</summary>
-    private async Task AssertAuditorSeesAsync()
-    {
-        var real = Load.Sent.First(sent => sent.Fate == Fate.Completed && sent.Cost > 0);
-        Sent[][] forgeries =
-        [
-            [.. Load.Sent, real with { Input = real.Input + 1 }],
-            [.. Load.Sent, real with { RequestId = "never-charged" }],
-            [.. Load.Sent, real with { Fate = Fate.Refused }],
-            [.. Load.Sent.Where(sent => sent.Fate != Fate.Unanswered && sent != real)],
-        ];
-        foreach (var forgery in forgeries)
-        {
-            Assert.NotEmpty((await Books.AuditAsync(Gateway.DataSource, forgery, Payer.Orders)).Problems);
-        }
-    }
-
     private static void Configure(GatewayFixture gateway)
     {
-        gateway.Settings["Gateway:Urls"] = FreeAddress();
-        gateway.Settings["Gateway:OperatorUrls"] = FreeAddress();
+        gateway.Settings["Gateway:Urls"] = FreePort.Address();
+        gateway.Settings["Gateway:OperatorUrls"] = FreePort.Address();
         gateway.Settings["Logging:LogLevel:OrleansGateway.Edge"] = "Warning";
     }
-
-    /// <summary>
-    /// A free port below those that clients get: while nobody listens on one of theirs, a client that goes on connecting to it
-    /// can end up connected to itself, and the gateway then finds it taken.
-    /// </summary>
-    private static string FreeAddress()
-    {
-        while (true)
-        {
-            using var listener = new TcpListener(IPAddress.Loopback, System.Random.Shared.Next(20_000, 32_000));
-            try
-            {
-                listener.Start();
-                return $"http://{listener.LocalEndpoint}";
-            }
-            catch (SocketException)
-            {
-            }
-        }
-    }
-
-    private static int Setting(string name, int usual) =>
-        int.TryParse(Environment.GetEnvironmentVariable(name), NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : usual;
 }

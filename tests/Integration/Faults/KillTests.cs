@@ -15,7 +15,7 @@ public sealed class KillTests(PostgresServer server)
     public async Task Gateway_KilledUnderLoadAndStartedAgain_KeepsItsBooks()
     {
         await using var run = await FaultRun.StartAsync(server, "SIGKILL and restart");
-        var rounds = FaultRun.Rounds(5);
+        var rounds = FaultPlan.Rounds(5);
         for (var round = 0; round < rounds; round++)
         {
             // From the first admissions to requests of all ages: each round is killed at a random moment of its own share.
@@ -32,7 +32,7 @@ public sealed class KillTests(PostgresServer server)
     public async Task Gateway_StoppedUnderLoad_EndsWhatRunsAndKeepsItsBooks()
     {
         await using var run = await FaultRun.StartAsync(server, "SIGTERM under load");
-        for (var round = 0; round < FaultRun.Rounds(1); round++)
+        for (var round = 0; round < FaultPlan.Rounds(1); round++)
         {
             await run.Load.EventsAsync(run.Random.Next(500, 3000));
             run.Gateway.Process.Signal(GatewayProcess.SigTerm);

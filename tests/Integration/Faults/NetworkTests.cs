@@ -13,10 +13,10 @@ public sealed class NetworkTests(PostgresServer server)
     {
         var direct = await server.CreateDatabaseAsync();
         var through = direct;
-        await using var proxy = FaultProxy.Before(ref through, FaultRun.Seed);
+        await using var proxy = FaultProxy.Before(ref through, FaultPlan.Seed);
         await using var run = await FaultRun.StartAsync(
             server, "database connections", direct, gateway => gateway.Settings["ConnectionStrings:Ledger"] = through);
-        for (var round = 0; round < FaultRun.Rounds(1); round++)
+        for (var round = 0; round < FaultPlan.Rounds(1); round++)
         {
             proxy.DelayMs = run.Random.Next(5, 50);
             await run.Load.CompletedAsync(100);
@@ -51,17 +51,17 @@ public sealed class NetworkTests(PostgresServer server)
         FaultProxy? provider = null;
         await using var run = await FaultRun.StartAsync(server, "clients' and provider's connections", configure: gateway =>
         {
-            provider = FaultProxy.Before(gateway.Provider.BaseAddress, FaultRun.Seed);
+            provider = FaultProxy.Before(gateway.Provider.BaseAddress, FaultPlan.Seed);
             gateway.Settings["SIMULATED_PROVIDER_URL"] = new Uri(provider.Address, "v1").AbsoluteUri;
 
             // The only channel does not rest after a failure.
             gateway.Settings["Edge:RestMs"] = "0";
         });
         await using var _ = provider;
-        await using var clients = FaultProxy.Before(run.Gateway.Url, FaultRun.Seed);
+        await using var clients = FaultProxy.Before(run.Gateway.Url, FaultPlan.Seed);
         run.ProviderFails = true;
         run.Load.Targets = [clients.Address];
-        for (var round = 0; round < FaultRun.Rounds(1); round++)
+        for (var round = 0; round < FaultPlan.Rounds(1); round++)
         {
             clients.DelayMs = run.Random.Next(1, 50);
             provider!.DelayMs = run.Random.Next(1, 50);

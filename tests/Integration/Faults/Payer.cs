@@ -21,7 +21,7 @@ internal sealed class Payer : IDisposable
     {
         _operators = operators;
         _customers = customers;
-        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", GatewayFixture.OperatorToken);
+        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", TestSettings.OperatorToken);
         _paying = Task.Run(() => RunAsync(new Random(seed)));
     }
 

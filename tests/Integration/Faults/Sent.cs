@@ -2,7 +2,8 @@ namespace OrleansGateway.Tests.Integration.Faults;
 
 /// <summary>An account with a key, as its holder knows it.</summary>
 /// <param name="Weight">How often it is chosen, against the others.</param>
-internal sealed record Customer(string Account, string Key, int Weight);
+/// <param name="IsRich">Whether its money lasts for the whole test.</param>
+internal sealed record Customer(string Account, string Key, int Weight, bool IsRich = false);
 
 /// <summary>What a client saw of its request.</summary>
 internal enum Fate
@@ -49,6 +50,11 @@ internal sealed record Sent(Customer Customer, Fate Fate)
     public long From { get; init; }
 
     public long To { get; init; }
+
+    /// <summary>When it was sent, and when the answer's headers came: <see cref="System.Diagnostics.Stopwatch"/> ticks.</summary>
+    public long SentAt { get; init; }
+
+    public long AnsweredAt { get; init; }
 
     /// <summary>What the usage costs, nanos: the catalog of the fixture asks 0.15 and 0.60 USD for a million tokens.</summary>
     public long Cost => (Input * 150) + (Output * 600);

@@ -19,7 +19,7 @@ public sealed class TakeoverTests(PostgresServer server)
     {
         await using var run = await FaultRun.StartAsync(server, "takeover after SIGKILL and SIGTERM");
         var first = (run.Gateway.Process, run.Gateway.Url, Operator: run.Gateway.Operator.BaseAddress!);
-        for (var round = 0; round < FaultRun.Rounds(2); round++)
+        for (var round = 0; round < FaultPlan.Rounds(2); round++)
         {
             var signal = round % 2 == 0 ? GatewayProcess.SigKill : GatewayProcess.SigTerm;
             var second = await run.StartSecondAsync();
@@ -44,7 +44,7 @@ public sealed class TakeoverTests(PostgresServer server)
     {
         await using var run = await FaultRun.StartAsync(server, "twins");
         var first = (run.Gateway.Process, run.Gateway.Url, Operator: run.Gateway.Operator.BaseAddress!);
-        for (var round = 0; round < FaultRun.Rounds(1); round++)
+        for (var round = 0; round < FaultPlan.Rounds(1); round++)
         {
             var second = await run.StartSecondAsync();
             run.Speak(first, second);

@@ -15,8 +15,8 @@ namespace OrleansGateway.Tests.Integration.Gateway;
 /// </summary>
 internal sealed class GatewayFixture : IAsyncDisposable
 {
-    public const string Model = "sim-mini";
-    public const string OperatorToken = "operator-token-of-the-tests-0123456789";
+    public const string Model = TestSettings.Model;
+    public const string OperatorToken = TestSettings.OperatorToken;
 
     private readonly PostgresServer? _server;
     private readonly List<GatewayProcess> _others = [];
@@ -35,7 +35,7 @@ internal sealed class GatewayFixture : IAsyncDisposable
             ["Gateway:Urls"] = "http://127.0.0.1:0",
             ["Gateway:OperatorUrls"] = "http://127.0.0.1:0",
             ["Gateway:OperatorToken"] = OperatorToken,
-            ["Gateway:SigningSecret"] = "signing-secret-of-the-tests-0123456789",
+            ["Gateway:SigningSecret"] = TestSettings.SigningSecret,
             ["Gateway:Catalog"] = CatalogPath,
             ["SIMULATED_PROVIDER_URL"] = new Uri(provider.BaseAddress, "v1").AbsoluteUri,
         };
@@ -82,7 +82,7 @@ internal sealed class GatewayFixture : IAsyncDisposable
         connectionString ??= await server!.CreateDatabaseAsync();
         var folder = Directory.CreateTempSubdirectory("og-gateway-").FullName;
         var fixture = new GatewayFixture(server, connectionString, await SimulatedProviderHost.StartAsync(), folder);
-        await File.WriteAllTextAsync(fixture.CatalogPath, Catalog);
+        await File.WriteAllTextAsync(fixture.CatalogPath, TestSettings.Catalog);
         return fixture;
     }
 
@@ -94,7 +94,7 @@ internal sealed class GatewayFixture : IAsyncDisposable
             await Process.DisposeAsync();
         }
 
-        Process = GatewayProcess.Start(Settings);
+        Process = GatewayProcess.Start(GatewayProcess.Silo, Settings);
         await UseAsync(Process);
         await Process.LineAsync("The gateway lock is held");
         Settings["Gateway:Urls"] = Url.GetLeftPart(UriPartial.Authority);
@@ -104,7 +104,7 @@ internal sealed class GatewayFixture : IAsyncDisposable
     /// <summary>Starts a second gateway on the same database, at addresses of its own.</summary>
     public GatewayProcess StartSecond()
     {
-        var process = GatewayProcess.Start(new Dictionary<string, string?>(Settings)
+        var process = GatewayProcess.Start(GatewayProcess.Silo, new Dictionary<string, string?>(Settings)
         {
             ["Gateway:Urls"] = "http://127.0.0.1:0",
             ["Gateway:OperatorUrls"] = "http://127.0.0.1:0",
@@ -120,38 +120,14 @@ internal sealed class GatewayFixture : IAsyncDisposable
     public Task<(int ExitCode, string Output, string Errors)> CommandAsync(params string[] arguments) =>
         GatewayProcess.RunAsync(Settings, arguments);
 
-    /// <summary>Makes an account with this much money, through the operator API.</summary>
-    /// <returns>Its id.</returns>
-    public async Task<string> CreateAccountAsync(string usd, JsonObject? limits = null)
-    {
-        var body = (JsonObject?)limits?.DeepClone() ?? [];
-        body["name"] = "Test";
-        var account = (await OperateAsync(HttpMethod.Post, "accounts", body))["id"]!.GetValue<string>();
-        await OperateAsync(HttpMethod.Post, $"accounts/{account}/moves", new JsonObject { ["kind"] = "topup", ["ref"] = "first", ["amount_usd"] = usd });
-        return account;
-    }
+    /// <inheritdoc cref="OperatorCalls.CreateAccountAsync"/>
+    public Task<string> CreateAccountAsync(string usd, JsonObject? limits = null) => Operator.CreateAccountAsync(usd, limits);
 
-    /// <summary>Makes a key.</summary>
-    /// <param name="account">Whose.</param>
-    /// <param name="fields">Further fields, as the operator API names them.</param>
-    /// <returns>The key as clients send it.</returns>
-    public async Task<string> CreateKeyAsync(string account, JsonObject? fields = null)
-    {
-        var body = (JsonObject?)fields?.DeepClone() ?? [];
-        body["name"] = "Test";
-        return (await OperateAsync(HttpMethod.Post, $"accounts/{account}/keys", body))["key"]!.GetValue<string>();
-    }
+    /// <inheritdoc cref="OperatorCalls.CreateKeyAsync"/>
+    public Task<string> CreateKeyAsync(string account, JsonObject? fields = null) => Operator.CreateKeyAsync(account, fields);
 
-    /// <summary>Calls the operator API; what is refused fails the test.</summary>
-    public async Task<JsonNode> OperateAsync(HttpMethod method, string path, JsonObject? body = null)
-    {
-        using var request = new HttpRequestMessage(method, $"operator/{path}");
-        request.Content = body is null ? null : new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
-        using var response = await Operator.SendAsync(request, TestContext.Current.CancellationToken);
-        var answer = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
-        Assert.True(response.IsSuccessStatusCode, $"{method} {path}: {(int)response.StatusCode} {answer}");
-        return JsonNode.Parse(answer)!;
-    }
+    /// <inheritdoc cref="OperatorCalls.OperateAsync"/>
+    public Task<JsonNode> OperateAsync(HttpMethod method, string path, JsonObject? body = null) => Operator.OperateAsync(method, path, body);
 
     /// <summary>A client of the relay; its paths begin below <c>/v1/</c>.</summary>
     public HttpClient CreateClient(string key) => new()
@@ -204,25 +180,9 @@ internal sealed class GatewayFixture : IAsyncDisposable
         var operatorUrl = Address(await process.LineAsync("The operator API listens on "));
         Url = await UrlOfAsync(process);
         Operator?.Dispose();
-        Operator = new HttpClient
-        {
-            BaseAddress = operatorUrl,
-            DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", OperatorToken) },
-        };
+        Operator = OperatorCalls.CreateClient(operatorUrl);
     }
 
     /// <summary>The address at a log line's end.</summary>
     private static Uri Address(string line) => new(line[(line.LastIndexOf(' ') + 1)..]);
-
-    private const string Catalog =
-        $$"""
-        {
-          "providers": [{ "name": "simulated", "kind": "openai", "base_url_env": "SIMULATED_PROVIDER_URL" }],
-          "channels": [{ "name": "simulated", "provider": "simulated", "key_env": null, "models": ["{{Model}}"] }],
-          "models": [{
-            "id": "{{Model}}", "owned_by": "simulated", "created": "2026-01-01", "context_window": 128000, "max_output_tokens": 16384,
-            "prices": [{ "from": "2026-01-01T00:00:00Z", "per_million": { "input": 0.15, "cached_input": 0.075, "output": 0.60 } }]
-          }]
-        }
-        """;
 }

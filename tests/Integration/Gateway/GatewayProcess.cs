@@ -4,12 +4,17 @@ using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Gateway;
 
-/// <summary>The built gateway program in a process of its own, with what it writes. It ends with this process, however that ends.</summary>
+/// <summary>One of the built programs in a process of its own, with what it writes. It ends with this process, however that ends.</summary>
 internal sealed class GatewayProcess : IAsyncDisposable
 {
     public const int SigTerm = 15;
     public const int SigKill = 9;
     public const int SigHup = 1;
+    public const int SigStop = 19;
+    public const int SigCont = 18;
+
+    /// <summary>The gateway's program, or that of a cluster's silos.</summary>
+    public const string Silo = "Silo";
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
@@ -38,21 +43,24 @@ internal sealed class GatewayProcess : IAsyncDisposable
         }
     }
 
+    /// <param name="program">The program's project.</param>
     /// <param name="settings">The only settings that it finds, named as in a file.</param>
-    /// <param name="arguments">A verb, or nothing.</param>
-    public static GatewayProcess Start(IEnumerable<KeyValuePair<string, string?>> settings, params string[] arguments)
+    public static GatewayProcess Start(string program, IEnumerable<KeyValuePair<string, string?>> settings)
     {
-        var process = System.Diagnostics.Process.Start(StartInfo(settings, arguments))!;
+        var process = System.Diagnostics.Process.Start(StartInfo(program, settings))!;
         var warden = System.Diagnostics.Process.Start(
             new ProcessStartInfo("sh", ["-c", $"cat; kill -KILL {process.Id}"]) { RedirectStandardInput = true, RedirectStandardError = true })!;
         return new GatewayProcess(process, warden);
     }
 
+    /// <summary>Whether it has ended.</summary>
+    public bool HasEnded => _process.HasExited;
+
     /// <summary>Runs a verb to its end.</summary>
     public static async Task<(int ExitCode, string Output, string Errors)> RunAsync(
         IEnumerable<KeyValuePair<string, string?>> settings, params string[] arguments)
     {
-        using var process = System.Diagnostics.Process.Start(StartInfo(settings, arguments))!;
+        using var process = System.Diagnostics.Process.Start(StartInfo(Silo, settings, arguments))!;
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync().WaitAsync(Patience);
@@ -74,7 +82,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
         }
 
         var first = await Task.WhenAny(found.Task, _reading, Task.Delay(Patience));
-        Assert.True(first == found.Task, $"The gateway did not write '{text}', but:\n{Output}");
+        Assert.True(first == found.Task, $"The program did not write '{text}', but:\n{Output}");
         return await found.Task;
     }
 
@@ -103,12 +111,12 @@ internal sealed class GatewayProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static ProcessStartInfo StartInfo(IEnumerable<KeyValuePair<string, string?>> settings, string[] arguments)
+    private static ProcessStartInfo StartInfo(string program, IEnumerable<KeyValuePair<string, string?>> settings, params string[] arguments)
     {
-        // …/bin/Integration/<configuration>/ beside …/bin/Silo/<configuration>/.
+        // …/bin/<this>/<configuration>/ beside …/bin/<program>/<configuration>/.
         var own = new DirectoryInfo(AppContext.BaseDirectory);
-        var program = Path.Combine(own.Parent!.Parent!.FullName, "Silo", own.Name, "OrleansGateway.Silo.dll");
-        var start = new ProcessStartInfo("dotnet", ["exec", program, .. arguments])
+        var file = Path.Combine(own.Parent!.Parent!.FullName, program, own.Name, $"OrleansGateway.{program}.dll");
+        var start = new ProcessStartInfo("dotnet", ["exec", file, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -1,0 +1,142 @@
+using System.Globalization;
+using Npgsql;
+using OrleansGateway.Ledger.Postgres;
+using OrleansGateway.SimulatedProvider;
+using OrleansGateway.Tests.Integration.Gateway;
+using OrleansGateway.Tests.Integration.Postgres;
+using Xunit;
+
+namespace OrleansGateway.Tests.Cluster.Running;
+
+/// <summary>A whole cluster: silos and edges as processes, a Redis and a PostgreSQL of its own, and a simulated provider in this process.</summary>
+internal sealed class ClusterFixture : IAsyncDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("og-cluster-").FullName;
+    private readonly List<ClusterNode> _silos = [];
+    private readonly List<ClusterNode> _edges = [];
+    private readonly Dictionary<string, string?> _shared;
+
+    private ClusterFixture(PostgresCluster postgres, RedisServer redis, SimulatedProviderHost provider)
+    {
+        Postgres = postgres;
+        Redis = redis;
+        Provider = provider;
+        DataSource = LedgerDataSource.Create(postgres.ConnectionString);
+        _shared = new Dictionary<string, string?>
+        {
+            ["Cluster:Redis"] = redis.Configuration,
+            ["Gateway:SigningSecret"] = TestSettings.SigningSecret,
+            ["Logging:LogLevel:OrleansGateway.Edge"] = "Warning",
+            ["SIMULATED_PROVIDER_URL"] = new Uri(provider.BaseAddress, "v1").AbsoluteUri,
+        };
+    }
+
+    public PostgresCluster Postgres { get; }
+
+    public RedisServer Redis { get; }
+
+    public SimulatedProviderHost Provider { get; }
+
+    public NpgsqlDataSource DataSource { get; }
+
+    public IReadOnlyList<ClusterNode> Silos => _silos;
+
+    public IReadOnlyList<ClusterNode> Edges => _edges;
+
+    /// <summary>The catalog's file; a test may rewrite it.</summary>
+    public string CatalogPath => Path.Combine(_folder, "catalog.json");
+
+    /// <summary>The first silo's operator API.</summary>
+    public HttpClient Operator { get; private set; } = null!;
+
+    /// <summary>A cluster whose silos and edges are ready.</summary>
+    public static async Task<ClusterFixture> StartAsync(int silos = 3, int edges = 2)
+    {
+        var cluster = new ClusterFixture(
+            await PostgresCluster.StartNewAsync(connectionsMax: 300), await RedisServer.StartNewAsync(), await SimulatedProviderHost.StartAsync());
+        try
+        {
+            await File.WriteAllTextAsync(cluster.CatalogPath, TestSettings.Catalog);
+            var nodes = Enumerable.Range(0, silos).Select(_ => cluster.AddSilo()).Concat(Enumerable.Range(0, edges).Select(_ => cluster.AddEdge())).ToList();
+            nodes.ForEach(node => node.Start());
+            foreach (var node in nodes)
+            {
+                await node.ReadyAsync();
+            }
+
+            return cluster;
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>One more silo, not started yet.</summary>
+    public ClusterNode AddSilo()
+    {
+        var url = FreePort.Address();
+        var silo = new ClusterNode($"silo{_silos.Count + 1}", GatewayProcess.Silo, url, new Dictionary<string, string?>(_shared)
+        {
+            ["Cluster:Address"] = "127.0.0.1",
+            ["Cluster:SiloPort"] = FreePort.Next().ToString(CultureInfo.InvariantCulture),
+            ["Cluster:GatewayPort"] = FreePort.Next().ToString(CultureInfo.InvariantCulture),
+            ["ConnectionStrings:Ledger"] = Postgres.ConnectionString,
+            ["Gateway:Urls"] = "",
+            ["Gateway:OperatorUrls"] = url,
+            ["Gateway:OperatorToken"] = TestSettings.OperatorToken,
+            ["Gateway:Catalog"] = CatalogPath,
+        });
+        _silos.Add(silo);
+        Operator ??= OperatorCalls.CreateClient(silo.Url);
+        return silo;
+    }
+
+    /// <summary>One more edge, not started yet.</summary>
+    public ClusterNode AddEdge()
+    {
+        var url = FreePort.Address();
+        var edge = new ClusterNode($"edge{_edges.Count + 1}", "Edge", url, new Dictionary<string, string?>(_shared) { ["Gateway:Urls"] = url });
+        _edges.Add(edge);
+        return edge;
+    }
+
+    /// <summary>Asks everything to stop, the edges before the silos, and waits until it has.</summary>
+    public async Task StopAsync()
+    {
+        foreach (var nodes in new[] { _edges, _silos })
+        {
+            nodes.ForEach(node => node.Process.Signal(GatewayProcess.SigTerm));
+            foreach (var node in nodes)
+            {
+                await node.StoppedAsync();
+            }
+        }
+    }
+
+    public async Task<long> CountAsync(string sql)
+    {
+        await using var command = DataSource.CreateCommand(sql);
+        return (long)(await command.ExecuteScalarAsync(TestContext.Current.CancellationToken))!;
+    }
+
+    /// <summary>Kills what still runs. The logs stay beside the test program until its next run.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        var test = TestContext.Current.TestMethod?.MethodName ?? TestContext.Current.TestClass?.TestClassSimpleName ?? "cluster";
+        var logs = Directory.CreateDirectory(Path.Combine(AppContext.BaseDirectory, "logs", test));
+        foreach (var node in _edges.Concat(_silos))
+        {
+            await node.KeepLogAsync(logs.FullName);
+            await node.DisposeAsync();
+        }
+
+        Operator?.Dispose();
+        await Provider.DisposeAsync();
+        await DataSource.DisposeAsync();
+        await Redis.DisposeAsync();
+        await Postgres.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+}

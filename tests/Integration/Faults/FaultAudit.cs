@@ -1,0 +1,50 @@
+using Npgsql;
+using OrleansGateway.Ledger.Postgres;
+using Xunit;
+
+namespace OrleansGateway.Tests.Integration.Faults;
+
+/// <summary>Goes through the books once a load has ended and everything is stopped. Whatever is off fails the test.</summary>
+internal static class FaultAudit
+{
+    /// <param name="name">What the scenario did.</param>
+    /// <param name="mayEnd">How requests may have ended, beside those that were complete, refused or left.</param>
+    /// <param name="providerFails">Whether the provider failed as well, which clients are told by a 502.</param>
+    public static async Task CheckAsync(
+        string name, NpgsqlDataSource ledger, IReadOnlyCollection<Sent> sent, IReadOnlyCollection<Order> orders, Fate[] mayEnd, bool providerFails)
+    {
+        var books = await Books.AuditAsync(ledger, sent, orders);
+        var line = $"{name}: {books}";
+        TestContext.Current.TestOutputHelper?.WriteLine(line);
+        Console.WriteLine(line);
+        Assert.True(books.Problems.Count == 0, string.Join('\n', books.Problems.Take(20).Prepend(line)));
+        var wrong = sent.Where(request => !MayEndSo(request, mayEnd, providerFails)).Select(request => $"{request}: {request.ErrorMessage}").ToList();
+        Assert.True(wrong.Count == 0, string.Join('\n', wrong.Take(20).Prepend(line)));
+
+        // Who ends what runs does not leave a request unanswered that it has begun to work on.
+        Assert.True(mayEnd.Contains(Fate.Cut) || books.ChargedUnknown == 0, line);
+        Assert.Empty((await Verifier.RunAsync(ledger, DateTimeOffset.UtcNow, TestContext.Current.CancellationToken)).Problems);
+        await AssertAuditorSeesAsync(ledger, sent, orders);
+    }
+
+    private static bool MayEndSo(Sent sent, Fate[] mayEnd, bool providerFails) =>
+        sent.Fate == Fate.Refused ? sent.Status is 429 or 503 || (providerFails && sent.Status == 502)
+        : !Books.IsCutOff(sent) || mayEnd.Contains(sent.Fate);
+
+    /// <summary>An auditor that finds nothing must be able to: a charge that is off by a nano, one that is missing, one nobody asked for.</summary>
+    private static async Task AssertAuditorSeesAsync(NpgsqlDataSource ledger, IReadOnlyCollection<Sent> sent, IReadOnlyCollection<Order> orders)
+    {
+        var real = sent.First(request => request.Fate == Fate.Completed && request.Cost > 0);
+        Sent[][] forgeries =
+        [
+            [.. sent, real with { Input = real.Input + 1 }],
+            [.. sent, real with { RequestId = "never-charged" }],
+            [.. sent, real with { Fate = Fate.Refused }],
+            [.. sent.Where(request => request.Fate != Fate.Unanswered && request != real)],
+        ];
+        foreach (var forgery in forgeries)
+        {
+            Assert.NotEmpty((await Books.AuditAsync(ledger, forgery, orders)).Problems);
+        }
+    }
+}
