@@ -87,7 +87,11 @@ start_members() {
 }
 
 start_redis() {
-    redis_socket=$(socket_folder "$data/redis").redis
+    local folder
+    folder=$(pgsuffix=$pgsuffix-redis socket_folder "$data/redis")
+    mkdir -p -m 700 "$folder"
+    [[ -O $folder ]] || fail "$folder belongs to somebody else"
+    redis_socket=$folder/redis.sock
     say "Starting Redis"
     # Membership must outlive a restart of Redis: silos that find none of it do not see each other again. Not one of the
     # cluster, whose silos are new ones.
