@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What ./run and ./test share: messages, the build, and PostgreSQL's programs.
+# What the scripts share: messages, the build, programs that Debian has, processes in the background, ports.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 artifacts=$root/artifacts/${GrainEngine:-Embedded}/bin
@@ -46,22 +46,95 @@ find_postgres() {
     return 1
 }
 
+# need_apt PROGRAM PACKAGE [INSTEAD]: sets $apt, which runs a command that installs; fails with what to do if that can't be done here.
+need_apt() {
+    command -v apt-get >/dev/null || fail "$1 is not installed, and there is no apt-get to install it with"
+    apt=()
+    if ((EUID != 0)); then
+        sudo -n true 2>/dev/null || fail "$1 is not installed; run: sudo apt-get install $2${3-}"
+        apt=(sudo -n)
+    fi
+    apt+=(env DEBIAN_FRONTEND=noninteractive)
+}
+
 # ensure_postgres [MAJOR]: finds PostgreSQL, or installs Debian's, without a cluster of its own, if there is none.
 ensure_postgres() {
-    local as_root=()
+    local apt
     find_postgres "$@" && return
     find_postgres && fail "the data was made by PostgreSQL $1, but only $("$pgbin/postgres" --version) is installed"
-    command -v apt-get >/dev/null || fail "PostgreSQL is not installed, and there is no apt-get to install it with"
-    if ((EUID != 0)); then
-        sudo -n true 2>/dev/null ||
-            fail "PostgreSQL is not installed; run: sudo apt-get install postgresql, or set ConnectionStrings__Ledger"
-        as_root=(sudo -n)
-    fi
-    as_root+=(env DEBIAN_FRONTEND=noninteractive)
+    need_apt PostgreSQL postgresql ", or set ConnectionStrings__Ledger"
     say "Installing Debian's postgresql (no cluster of its own is made or started)"
-    "${as_root[@]}" apt-get update -q </dev/null
-    "${as_root[@]}" apt-get install -qy --no-install-recommends postgresql-common </dev/null
-    "${as_root[@]}" sed -i -E 's/^#?create_main_cluster *=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
-    "${as_root[@]}" apt-get install -qy --no-install-recommends postgresql </dev/null
+    "${apt[@]}" apt-get update -q </dev/null
+    "${apt[@]}" apt-get install -qy --no-install-recommends postgresql-common </dev/null
+    "${apt[@]}" sed -i -E 's/^#?create_main_cluster *=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
+    "${apt[@]}" apt-get install -qy --no-install-recommends postgresql </dev/null
     find_postgres || fail "apt-get has installed postgresql, but its server is not in /usr/lib/postgresql"
+}
+
+# ensure_program PROGRAM PACKAGE: installs Debian's package if the program is missing; its service is neither started nor enabled.
+ensure_program() {
+    local apt policy=/usr/sbin/policy-rc.d
+    command -v "$1" >/dev/null && return
+    need_apt "$1" "$2"
+    say "Installing Debian's $2 (its service is not started)"
+    # Debian asks this file whether a service may be started while its package is installed.
+    # shellcheck disable=SC2016  # for the inner shell
+    "${apt[@]}" sh -c 'policy=$1 package=$2
+        if [ ! -e "$policy" ]; then
+            trap "exit 1" INT TERM HUP
+            trap "rm -f $policy" EXIT
+            printf "#!/bin/sh\nexit 101\n" >"$policy" && chmod 755 "$policy"
+        fi
+        apt-get update -q
+        apt-get install -qy --no-install-recommends "$package"
+        systemctl disable --quiet "$package.service" 2>/dev/null' sh "$policy" "$2" </dev/null
+    hash -r
+    command -v "$1" >/dev/null || fail "apt-get has not installed $1; its messages are above"
+}
+
+# background FOLDER [SETPRIV-OPTIONS] -- COMMAND…: in a session of its own, so that Ctrl-C reaches only the script, which
+# stops things in order. $background_options go to setpriv too. Does not hold the lock of the script.
+background_options=()
+background() {
+    local folder=$1
+    shift
+    (cd "$folder" && exec setsid setpriv "${background_options[@]}" "$@" </dev/null {lock}>&-) &
+}
+
+port_is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# free_port WANTED TAKEN…: the wanted port of 127.0.0.1, or another that is free and not taken.
+free_port() {
+    local port=$1 taken
+    shift
+    taken=" $* "
+    until [[ $taken != *" $port "* ]] && port_is_free "$port"; do port=$((20000 + RANDOM % 12000)); done
+    printf '%s' "$port"
+}
+
+# answers URL: whether a GET on it is answered with 200.
+answers() {
+    local line address=${1#http://}
+    address=${address/\/\/localhost/127.0.0.1}
+    local host=${address%%/*}
+    exec 3<>"/dev/tcp/${host%:*}/${host##*:}" || return 1
+    printf 'GET /%s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n' "${address#*/}" >&3
+    read -r -t 5 line <&3
+    exec 3>&-
+    [[ $line == *' 200 '* ]]
+} 2>/dev/null
+
+# await WHAT URL PID [LOG]: waits until the URL answers; gives up when the process, a child of this script, has ended.
+await() {
+    local tries=0 code
+    until answers "$2"; do
+        if ! kill -0 "$3" 2>/dev/null; then
+            wait "$3"
+            code=$?
+            [[ -n ${4-} ]] && tail -n 20 "$4" >&2
+            fail "$1 has ended with code $code${4:+; its log: $4}"
+        fi
+        ((++tries % 50 == 0)) && say "Waiting for $1"
+        sleep 0.1
+    done
 }

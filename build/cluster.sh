@@ -1,0 +1,290 @@
+# shellcheck shell=bash
+# What a cluster on one machine consists of: each process's settings, and how it is started and stopped.
+
+# Sessions of the private PostgreSQL: a silo takes up to 21, the command line as many.
+cluster_sessions_max=500
+
+# How long a silo or an edge may take to stop: its requests' time, settlements, the handing over of its grains.
+stop_seconds=$((${Gateway__StopSeconds:-30} + 30))
+
+# names [KIND]: the processes that have a folder, in the order in which they stop.
+names() {
+    local dir kinds=(haproxy edge silo provider redis postgres)
+    (($# == 0)) || kinds=("$@")
+    for dir in "${kinds[@]}"; do
+        find "$data" -maxdepth 1 -type d \( -name "$dir" -o -name "$dir-*" \) -printf '%f\n' | sort -V
+    done
+}
+
+# new_name KIND: silo-4, after silo-3.
+new_name() {
+    local last
+    last=$(names "$1" | tail -n 1)
+    printf '%s-%s' "$1" "$((${last##*-} + 1))"
+}
+
+# value NAME VARIABLE: what the environment of a process says.
+value() { sed -n "s/^$2=//p" "$data/$1/environment"; }
+
+ports_taken() { sed -nE 's/^.*[:=]([0-9]+)$/\1/p' "$data"/*/environment 2>/dev/null; }
+
+# port_of NAME VARIABLE WANTED: the port that the process had, or else the wanted one; another if it is not free.
+port_of() {
+    local had=
+    [[ -f $data/$1/environment ]] && had=$(value "$1" "$2") had=${had##*:}
+    # A process's own port is no obstacle to itself.
+    # shellcheck disable=SC2046  # one argument a port
+    free_port "${had:-$3}" $(ports_taken | grep -vxF -e "${had:-none}")
+}
+
+# set_value NAME VARIABLE VALUE: in the process's environment file.
+set_value() {
+    mkdir -p "$data/$1"
+    [[ -f $data/$1/environment ]] && sed -i "/^$2=/d" "$data/$1/environment"
+    printf '%s=%s\n' "$2" "$3" >>"$data/$1/environment"
+}
+
+program() { printf '%s' "$artifacts/$1/release/OrleansGateway.$1.dll"; }
+
+# launch_silo NAME and launch_edge NAME start the process, but do not wait until it is ready.
+launch_silo() {
+    local number=${1##*-}
+    set_value "$1" Cluster__Address 127.0.0.1
+    set_value "$1" Cluster__SiloPort "$(port_of "$1" Cluster__SiloPort $((11110 + number)))"
+    set_value "$1" Cluster__GatewayPort "$(port_of "$1" Cluster__GatewayPort $((29999 + number)))"
+    set_value "$1" Gateway__OperatorUrls "http://127.0.0.1:$(port_of "$1" Gateway__OperatorUrls $((8200 + number)))"
+    set_value "$1" Gateway__Urls ""
+    start_process "$1" OrleansGateway.Silo.dll "$root" -- dotnet "$(program Silo)"
+}
+
+launch_edge() {
+    local number=${1##*-}
+    set_value "$1" Gateway__Urls "http://127.0.0.1:$(port_of "$1" Gateway__Urls $((8100 + number)))"
+    set_value "$1" Edge__TrustedProxies__0 127.0.0.1
+    start_process "$1" OrleansGateway.Edge.dll "$root" -- dotnet "$(program Edge)"
+}
+
+# url_of NAME: where its health is.
+url_of() {
+    case $1 in
+        silo-*) value "$1" Gateway__OperatorUrls ;;
+        edge-*) value "$1" Gateway__Urls ;;
+    esac
+}
+
+# start_members NAME…: silos or edges, all at once.
+start_members() {
+    local name
+    for name; do
+        say "Starting $name"
+        "launch_${name%-*}" "$name"
+    done
+    for name; do
+        find_process "$name"
+        await "$name" "$(url_of "$name")/health/ready" "${pid:-0}" "$data/$name/log"
+    done
+    note_operator_urls
+}
+
+start_redis() {
+    local folder
+    folder=$(pgsuffix=$pgsuffix-redis socket_folder "$data/redis")
+    mkdir -p -m 700 "$folder"
+    [[ -O $folder ]] || fail "$folder belongs to somebody else"
+    redis_socket=$folder/redis.sock
+    say "Starting Redis"
+    # Membership must outlive a restart of Redis: silos that find none of it do not see each other again. Not one of the
+    # cluster, whose silos are new ones.
+    start_process redis redis-server "$data/redis" -- "$(command -v redis-server)" --port 0 --unixsocket "$redis_socket" \
+        --unixsocketperm 700 --dir "$data/redis" --save '' --appendonly yes --appendfsync always --daemonize no
+    until [[ $(redis-cli -s "$redis_socket" ping 2>/dev/null) == PONG ]]; do
+        find_process redis || { tail -n 20 "$data/redis/log" >&2; fail "Redis did not start; its log: $data/redis/log"; }
+        sleep 0.1
+    done
+}
+
+start_postgres() {
+    prepare_postgres -c max_connections=$cluster_sessions_max
+    start_process postgres "$pgdata" / "${postgres_identity[@]}" -- "${postgres_command[@]}"
+    await_postgres "$pid"
+}
+
+start_provider() {
+    local url
+    set_value provider PORT "$(port_of provider PORT 8090)"
+    url=http://127.0.0.1:$(value provider PORT)
+    say "Starting a simulated provider, since no provider's key is set (${provider_keys[*]})"
+    start_process provider OrleansGateway.SimulatedProvider.dll "$root" -- dotnet "$(program SimulatedProvider)" --port "${url##*:}"
+    export SIMULATED_PROVIDER_URL=$url/v1
+    await "the simulated provider" "$url/health" "$pid" "$data/provider/log"
+}
+
+start_haproxy() {
+    set_value haproxy API "$(port_of haproxy API "${GATEWAY_PORT:-8080}")"
+    set_value haproxy STATS "$(port_of haproxy STATS 8404)"
+    write_haproxy
+    say "Starting HAProxy"
+    start_process haproxy "$data/haproxy/haproxy.cfg" "$data/haproxy" -- "$(command -v haproxy)" -W -f "$data/haproxy/haproxy.cfg"
+    await HAProxy "http://127.0.0.1:$(value haproxy STATS)/" "$pid" "$data/haproxy/log"
+}
+
+# write_haproxy [BUT]: its configuration, for the edges that run, but for one.
+write_haproxy() {
+    local name servers=
+    for name in $(names edge); do
+        [[ $name != "${1-}" ]] && find_process "$name" && servers+="    server $name $(url_of "$name" | sed 's,^http://,,')"$'\n'
+    done
+    sed -e "s/@API@/127.0.0.1:$(value haproxy API)/" -e "s/@STATS@/127.0.0.1:$(value haproxy STATS)/" \
+        "$root/build/haproxy.cfg" >"$data/haproxy/haproxy.new"
+    printf '%s' "$servers" >>"$data/haproxy/haproxy.new"
+    haproxy -c -q -f "$data/haproxy/haproxy.new" >>"$data/haproxy/log" 2>&1 || fail "HAProxy refuses its configuration; its log: $data/haproxy/log"
+    mv "$data/haproxy/haproxy.new" "$data/haproxy/haproxy.cfg"
+}
+
+# reload_haproxy [BUT]: new requests go to the edges that run, but for one. What is under way stays with the worker that has it.
+reload_haproxy() {
+    local old tries=0
+    find_process haproxy || return 0
+    write_haproxy "$@"
+    find_process haproxy || return 0
+    old=$(children_of "$pid")
+    kill -USR2 "$pid"
+    until [[ $(children_of "$pid" | grep -vxF -e "${old:-none}") ]] || ((++tries > 50)); do sleep 0.1; done
+    sleep 0.2 # the new worker listens before the old one is told to stop
+}
+
+# start_named NAME: starts it, and waits until it is ready.
+start_named() {
+    mkdir -p "$data/$1"
+    case $1 in
+        silo-*) start_members "$1" ;;
+        edge-*) start_members "$1" && reload_haproxy ;;
+        *) "start_$1" ;;
+    esac
+}
+
+# stop_named NAME: lets it finish what it does.
+stop_named() {
+    say "Stopping $1"
+    case $1 in
+        silo-*) end_processes TERM "$stop_seconds" "$1" && note_operator_urls ;;
+        edge-*) reload_haproxy "$1" && end_processes TERM "$stop_seconds" "$1" ;;
+        haproxy) end_processes USR1 "$stop_seconds" haproxy ;;
+        postgres) end_processes INT 60 postgres ;;
+        *) end_processes TERM 10 "$1" ;;
+    esac
+}
+
+# stop_all: in the order in which they need each other. HAProxy lets go of its port first, and ends when its last requests have.
+stop_all() {
+    local name haproxy
+    find_process haproxy && haproxy=$pid && say "Stopping HAProxy" && kill -USR1 "$haproxy"
+    # shellcheck disable=SC2046  # one argument a name
+    {
+        any_runs $(names edge) && say "Stopping the edges" && end_processes TERM "$stop_seconds" $(names edge)
+        end_processes TERM 5 haproxy
+        any_runs $(names silo) && say "Stopping the silos" && end_processes TERM "$stop_seconds" $(names silo)
+    }
+    for name in $(names provider redis postgres); do
+        find_process "$name" && stop_named "$name"
+    done
+    return 0
+}
+
+# note_operator_urls: the silos that run, for the command line, which calls the first.
+note_operator_urls() {
+    local name urls=
+    for name in $(names silo); do
+        find_process "$name" && urls+=${urls:+;}$(url_of "$name")
+    done
+    printf '%s' "$urls" >"$settings/Gateway__OperatorUrls"
+}
+
+# keep_environment: what later commands start processes with, unless their own environment has another value.
+keep_environment() {
+    local name
+    {
+        compgen -e | grep -E '^(ConnectionStrings|Cluster|Gateway|Edge|Telemetry|Logging)__|^SIMULATED_PROVIDER_URL$' |
+            grep -vxF Gateway__SettingsFolder
+        printf '%s\n' "${provider_keys[@]}"
+        # The variables that the catalog names.
+        sed -nE 's/.*"[a-z_]*_env": *"([A-Za-z_][A-Za-z_0-9]*)".*/\1/p' "$(setting Gateway__Catalog)"
+    } | sort -u | while read -r name; do
+        [[ -v $name ]] && printf '[[ -v %s ]] || export %s=%q\n' "$name" "$name" "${!name}"
+    done >"$data/environment.new"
+    mv "$data/environment.new" "$data/environment.sh"
+}
+
+# restore_orleans PROJECT…: what a registry without Orleans' packages makes of the build is said in one message.
+restore_orleans() {
+    local project log version reason
+    command -v dotnet >/dev/null || fail "the .NET 10 SDK is not installed: https://dotnet.microsoft.com/download"
+    log=$(mktemp)
+    for project; do
+        (cd "$root" && exec dotnet restore "$project" -v quiet >"$log" 2>&1 {lock}>&-) &
+        buildpid=$!
+        wait "$buildpid" && continue
+        if grep -q 'Microsoft\.Orleans\.' "$log"; then
+            version=${OrleansVersion:-$(sed -nE 's/.*<OrleansVersion [^>]*>(.*)<.*/\1/p' "$root/Directory.Build.props")}
+            reason=$(grep -m 1 -oE 'NU[0-9]+: .*Microsoft\.Orleans\.[^[]*' "$log")
+            rm -f "$log"
+            fail "Microsoft Orleans could not be restored: $(
+                sed -nE 's/.*Include="(Microsoft\.Orleans\.[A-Za-z.]+)".*/\1/p' "$root/Directory.Packages.props" | grep -v Testing | paste -sd ' '
+            ), version $version.
+${reason:+  $reason
+}Another feed serves them by these settings (environment):
+  RestoreAdditionalProjectSources  the folder or the address of a feed that has them
+  OrleansVersion                   the version that it has
+  NUGET_PACKAGES                   a package folder of its own, so that packages of that feed do not mix with others
+./run needs none of them: it runs the gateway on one machine."
+        fi
+        cat "$log" >&2
+        rm -f "$log"
+        fail "$project could not be restored"
+    done
+    buildpid=
+    rm -f "$log"
+}
+
+# print_status: a line a process.
+print_status() {
+    local name ready url orleans format='%-9s %8s  %-11s  %-22s %s\n'
+    [[ -n $(names) ]] || { echo "There is no cluster here yet: ./cluster starts one."; return 0; }
+    # shellcheck disable=SC2059
+    printf "$format" NAME PID READY URL "ORLEANS (silos, clients)"
+    for name in $(names silo edge haproxy redis postgres provider); do
+        url='' orleans=''
+        case $name in
+            silo-*) url=$(url_of "$name") orleans="$(value "$name" Cluster__SiloPort) $(value "$name" Cluster__GatewayPort)" ;;
+            edge-*) url=$(url_of "$name") ;;
+            haproxy) url=http://127.0.0.1:$(value haproxy API) ;;
+            provider) url=http://127.0.0.1:$(value provider PORT) ;;
+        esac
+        if find_process "$name"; then ready=running; else ready='not running'; fi
+        if [[ -n $pid && -n $url ]]; then
+            if [[ $name == provider ]]; then ready=; else ready=/ready; fi
+            answers "$url/health$ready" && ready=yes || ready=no
+        fi
+        # shellcheck disable=SC2059
+        printf "$format" "$name" "${pid:--}" "$ready" "$url" "$orleans"
+    done
+}
+
+# print_cluster: where everything is.
+print_cluster() {
+    local name api
+    api=http://127.0.0.1:$(value haproxy API)
+    cat <<END
+
+The cluster is running, in the background. ./cluster status shows it, ./cluster stop ends it.
+  API         $api/v1 (HAProxy; its page: http://127.0.0.1:$(value haproxy STATS)/)
+END
+    for name in $(names edge); do printf '  %-11s %s\n' "$name" "$(url_of "$name")"; done
+    for name in $(names silo); do printf '  %-11s %s (operators; dashboard: %s/dashboard)\n' "$name" "$(url_of "$name")" "$(url_of "$name")"; done
+    cat <<END
+  token       .data/cluster/settings/Gateway__OperatorToken (operators' API and dashboard)
+  logs        .data/cluster/*/log
+  accounts    Gateway__SettingsFolder=.data/cluster/settings dotnet ${artifacts#"$root/"}/Silo/release/OrleansGateway.Silo.dll account list
+END
+    print_first_request "$api"
+}
