@@ -16,6 +16,10 @@ namespace OrleansGateway.Tests.Integration.Gateway;
 internal sealed class GatewayFixture : IAsyncDisposable
 {
     public const string Model = "sim-mini";
+
+    /// <summary>What the gateway writes once it holds the lock and knows the catalog.</summary>
+    public const string IsServing = " is in force: ";
+
     public const string OperatorToken = "operator-token-of-the-tests-0123456789";
 
     private readonly PostgresServer? _server;
@@ -96,7 +100,7 @@ internal sealed class GatewayFixture : IAsyncDisposable
 
         Process = GatewayProcess.Start(Settings);
         await UseAsync(Process);
-        await Process.LineAsync("The gateway lock is held");
+        await Process.LineAsync(IsServing);
         Settings["Gateway:Urls"] = Url.GetLeftPart(UriPartial.Authority);
         Settings["Gateway:OperatorUrls"] = Operator.BaseAddress!.GetLeftPart(UriPartial.Authority);
     }
