@@ -20,7 +20,7 @@ public static class Verifier
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
         await using (var settings = Command(
-            connection, "SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '64MB'"))
+            connection, "SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = 0; SET LOCAL work_mem = '64MB'; SET LOCAL enable_nestloop = off"))
         {
             await settings.ExecuteNonQueryAsync(cancellationToken);
         }

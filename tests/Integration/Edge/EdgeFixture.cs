@@ -13,8 +13,10 @@ using Microsoft.Extensions.Logging;
 using Orleans;
 using OrleansGateway.Edge;
 using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Catalog;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
+using OrleansGateway.Hosting;
 using OrleansGateway.SimulatedProvider;
 using Xunit;
 
@@ -55,7 +57,7 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
 
     public HttpClient Client { get; private set; } = null!;
 
-    public CatalogSnapshot Current { get; private set; } = null!;
+    public CatalogSnapshot? Current { get; set; }
 
     /// <param name="providers">How many simulated providers, one channel each, by falling priority.</param>
     /// <param name="channel">Further fields of each channel by its index.</param>
@@ -83,6 +85,8 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         EdgeFixture? fixture = null;
         builder.Services.AddSingleton<IGrainFactory>(account);
         builder.Services.AddSingleton(secret);
+        builder.Services.AddSingleton<ClientConnections>();
+        builder.Services.Configure<GatewayOptions>(gateway => gateway.StopSeconds = 30);
         builder.Services.AddSingleton<ICatalogSource>(_ => fixture!);
         builder.Services.AddEdge(builder.Configuration);
         if (accounting is not null)
