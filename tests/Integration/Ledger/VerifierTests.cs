@@ -1,3 +1,4 @@
+using Npgsql;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Ledger;
@@ -33,6 +34,27 @@ public sealed class VerifierTests(PostgresServer server) : IAsyncLifetime
         var late = await VerifyAsync(TestAccount.Start.AddSeconds(26));
         Assert.Empty(late.Problems);
         Assert.Equal((100, 100), (late.Quarantined, late.QuarantineOver));
+    }
+
+    [Fact]
+    public async Task Rules_TablesWithoutStatistics_AreNotJoinedRowByRow()
+    {
+        await using var connection = await _database.DataSource.OpenConnectionAsync(Token);
+        await using var transaction = await connection.BeginTransactionAsync(Token);
+        await using (var settings = new NpgsqlCommand(Verifier.Settings, connection))
+        {
+            await settings.ExecuteNonQueryAsync(Token);
+        }
+
+        foreach (var rule in VerifierRules.All)
+        {
+            await using var explain = new NpgsqlCommand($"EXPLAIN {rule.Sql} LIMIT 100", connection);
+            await using var plan = await explain.ExecuteReaderAsync(Token);
+            while (await plan.ReadAsync(Token))
+            {
+                Assert.DoesNotContain("Nested Loop Anti Join", plan.GetString(0), StringComparison.Ordinal);
+            }
+        }
     }
 
     [Theory]
