@@ -17,11 +17,11 @@ internal sealed partial class ClusterLink(IHostApplicationLifetime lifetime, ILo
     /// <summary>How soon an edge knows of a silo that has come, and tries again where there was none.</summary>
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
-    private volatile bool _hasSilos;
+    private int _silos;
 
     /// <inheritdoc/>
     /// <remarks>Silos are connected a moment before the client that starts has learned from them which grains there are.</remarks>
-    public bool IsUp => _hasSilos && lifetime.ApplicationStarted.IsCancellationRequested;
+    public bool IsUp => Volatile.Read(ref _silos) > 0 && lifetime.ApplicationStarted.IsCancellationRequested;
 
     /// <summary>Adds the Orleans client. The edge starts, and answers, without a silo.</summary>
     public static void Add(IHostApplicationBuilder builder)
@@ -42,15 +42,11 @@ internal sealed partial class ClusterLink(IHostApplicationLifetime lifetime, ILo
 
     public void NotifyGatewayCountChanged(int currentNumberOfGateways, int previousNumberOfGateways, bool connectionRecovered)
     {
-        _hasSilos = currentNumberOfGateways > 0;
-        LogSilos(currentNumberOfGateways);
+        // Of two changes at once, the later may be told first.
+        LogSilos(Interlocked.Add(ref _silos, currentNumberOfGateways - previousNumberOfGateways));
     }
 
-    public void NotifyClusterConnectionLost()
-    {
-        _hasSilos = false;
-        LogLost();
-    }
+    public void NotifyClusterConnectionLost() => LogLost();
 
     public ValueTask<string?> ReasonAsync(CancellationToken cancellationToken) =>
         ValueTask.FromResult(IsUp ? null : "no silo of the cluster can be reached");

@@ -18,8 +18,9 @@ internal static class FaultAudit
         TestContext.Current.TestOutputHelper?.WriteLine(line);
         Console.WriteLine(line);
         Assert.True(books.Problems.Count == 0, string.Join('\n', books.Problems.Take(20).Prepend(line)));
-        var wrong = sent.Where(request => !MayEndSo(request, mayEnd, providerFails)).Select(request => $"{request}: {request.ErrorMessage}").ToList();
-        Assert.True(wrong.Count == 0, string.Join('\n', wrong.Take(20).Prepend(line)));
+        var wrong = sent.Where(request => !MayEndSo(request, mayEnd, providerFails)).GroupBy(request => (request.Fate, request.Status, request.ErrorCode))
+            .SelectMany(kind => kind.Take(5).Select(request => $"{kind.Count()} such: {request}: {request.ErrorMessage}")).ToList();
+        Assert.True(wrong.Count == 0, string.Join('\n', wrong.Prepend(line)));
 
         // Who ends what runs does not leave a request unanswered that it has begun to work on.
         Assert.True(mayEnd.Contains(Fate.Cut) || books.ChargedUnknown == 0, line);
