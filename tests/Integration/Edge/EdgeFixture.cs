@@ -13,6 +13,7 @@ using Microsoft.Extensions.Logging;
 using Orleans;
 using OrleansGateway.Edge;
 using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Catalog;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.SimulatedProvider;
@@ -55,7 +56,7 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
 
     public HttpClient Client { get; private set; } = null!;
 
-    public CatalogSnapshot Current { get; private set; } = null!;
+    public CatalogSnapshot? Current { get; set; }
 
     /// <param name="providers">How many simulated providers, one channel each, by falling priority.</param>
     /// <param name="channel">Further fields of each channel by its index.</param>

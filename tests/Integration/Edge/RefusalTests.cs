@@ -52,6 +52,25 @@ public sealed class RefusalTests
     }
 
     [Theory]
+    [InlineData("POST", "/v1/chat/completions")]
+    [InlineData("GET", "/v1/models")]
+    [InlineData("GET", "/v1/models/test-model")]
+    public async Task Request_BeforeThereIsACatalog_IsSentAwayForASecond(string method, string path)
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+        edge.Current = null;
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        request.Content = method == "POST" ? new StringContent(EdgeFixture.Body().ToJsonString()) : null;
+
+        using var response = await edge.Client.SendAsync(request, TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        Assert.Equal("service_unavailable", (string?)(await response.ErrorAsync())["code"]);
+        Assert.Equal("1", response.Header("retry-after"));
+        Assert.Empty(edge.Account.Admitted);
+    }
+
+    [Theory]
     [InlineData(4)]
     [InlineData(129)]
     [InlineData(int.MaxValue)]

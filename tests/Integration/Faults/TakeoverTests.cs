@@ -29,7 +29,7 @@ public sealed class TakeoverTests(PostgresServer server)
             await run.Load.EventsAsync(run.Random.Next(100, 2000));
 
             first.Process.Signal(signal);
-            await second.Process.LineAsync("The gateway lock is held");
+            await second.Process.LineAsync(GatewayFixture.IsServing);
             Assert.Equal(signal == GatewayProcess.SigTerm ? 0 : 128 + signal, await first.Process.EndAsync());
             run.Speak(second);
             Assert.Equal("", await UnreadyAsync(second.Url));
@@ -59,7 +59,7 @@ public sealed class TakeoverTests(PostgresServer server)
             }
             while ((await UnreadyAsync(second.Url)).Length > 0);
 
-            await second.Process.LineAsync("The gateway lock is held");
+            await second.Process.LineAsync(GatewayFixture.IsServing);
             await first.Process.LineAsync("The gateway lock is lost");
             await first.Process.LineAsync("is fenced by");
             await Load.UntilAsync(

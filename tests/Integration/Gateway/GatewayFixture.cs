@@ -18,6 +18,9 @@ internal sealed class GatewayFixture : IAsyncDisposable
     public const string Model = TestSettings.Model;
     public const string OperatorToken = TestSettings.OperatorToken;
 
+    /// <summary>What the gateway writes once it holds the lock and knows the catalog.</summary>
+    public const string IsServing = " is in force: ";
+
     private readonly PostgresServer? _server;
     private readonly List<GatewayProcess> _others = [];
     private readonly string _catalogFolder;
@@ -96,7 +99,7 @@ internal sealed class GatewayFixture : IAsyncDisposable
 
         Process = GatewayProcess.Start(GatewayProcess.Silo, Settings);
         await UseAsync(Process);
-        await Process.LineAsync("The gateway lock is held");
+        await Process.LineAsync(IsServing);
         Settings["Gateway:Urls"] = Url.GetLeftPart(UriPartial.Authority);
         Settings["Gateway:OperatorUrls"] = Operator.BaseAddress!.GetLeftPart(UriPartial.Authority);
     }

@@ -73,25 +73,4 @@ public sealed class OperatorApiTests(PostgresServer server)
             Assert.Contains(says, message, StringComparison.Ordinal);
         }
     }
-
-    [Fact]
-    public async Task Catalog_Changed_IsReadAgainAndABadOneIsNot()
-    {
-        await using var gateway = await GatewayFixture.StartAsync(server);
-        var good = await File.ReadAllTextAsync(gateway.CatalogPath, Cancellation);
-        await File.WriteAllTextAsync(gateway.CatalogPath, good.Replace("sim-mini", "sim-other", StringComparison.Ordinal), Cancellation);
-        gateway.Process.Signal(GatewayProcess.SigHup);
-        using (var client = gateway.CreateClient(await gateway.CreateKeyAsync(await gateway.CreateAccountAsync("1"))))
-        {
-            await gateway.OperateAsync(HttpMethod.Post, "catalog/reload");
-            Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("models/sim-other", Cancellation)).StatusCode);
-            Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync("models/sim-mini", Cancellation)).StatusCode);
-
-            await File.WriteAllTextAsync(gateway.CatalogPath, good.Replace("0.15", "\"cheap\"", StringComparison.Ordinal), Cancellation);
-            gateway.Process.Signal(GatewayProcess.SigHup);
-            var line = await gateway.Process.LineAsync("is refused, the old one stays in force");
-            Assert.Contains("line 6, models[0].prices[0].per_million.input", line, StringComparison.Ordinal);
-            Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("models/sim-other", Cancellation)).StatusCode);
-        }
-    }
 }

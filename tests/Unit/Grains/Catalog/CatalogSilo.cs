@@ -7,6 +7,7 @@ using Orleans;
 using Orleans.Embedded;
 using Orleans.Storage;
 using OrleansGateway.Grains.Catalog;
+using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Tests.Shared;
 using OrleansGateway.Tests.Unit.Catalog;
@@ -25,7 +26,7 @@ internal sealed class CatalogSilo : IAsyncDisposable
         services.AddLogging(logging => logging.AddProvider(_log));
         services.AddSingleton<TimeProvider>(Clock);
         services.AddSingleton(environment ?? (_ => "value"));
-        services.AddKeyedSingleton<IGrainStorage>("state", storage);
+        services.AddKeyedSingleton<IGrainStorage>(StateStorage.Name, storage);
         services.AddEmbeddedGrains(options => options.GrainClasses.Add(typeof(CatalogGrain)));
         _services = services.BuildServiceProvider();
         Grain = _services.GetRequiredService<IGrainFactory>().GetGrain<ICatalogGrain>(ICatalogGrain.Key);

@@ -1,13 +1,16 @@
-using System.Text.Json;
+using System.Text;
 using Orleans;
 using Orleans.Runtime;
 using Orleans.Storage;
+using OrleansGateway.Grains.Contracts;
+using OrleansGateway.Ledger;
 
 namespace OrleansGateway.Tests.Unit.Grains.Catalog;
 
 /// <summary>Grain states as JSON texts with etags, shared by the silos of a test.</summary>
 internal sealed class StoredStates : IGrainStorage
 {
+    private readonly StateSerializer _serializer = new();
     private readonly Dictionary<(string, GrainId), string> _texts = [];
 
     public int Writes { get; private set; }
@@ -24,7 +27,7 @@ internal sealed class StoredStates : IGrainStorage
     public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
         grainState.RecordExists = _texts.TryGetValue((stateName, grainId), out var text);
-        grainState.State = text is null ? Activator.CreateInstance<T>() : JsonSerializer.Deserialize<T>(text);
+        grainState.State = text is null ? Activator.CreateInstance<T>() : _serializer.Deserialize<T>(BinaryData.FromString(text));
         grainState.ETag = EtagOf(text);
         return Task.CompletedTask;
     }
@@ -44,7 +47,7 @@ internal sealed class StoredStates : IGrainStorage
         }
 
         Writes++;
-        _texts[(stateName, grainId)] = JsonSerializer.Serialize(grainState.State);
+        _texts[(stateName, grainId)] = _serializer.Serialize(grainState.State).ToString();
         if (Failure is { } lost)
         {
             Failure = null;
@@ -58,6 +61,6 @@ internal sealed class StoredStates : IGrainStorage
 
     public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => throw new NotSupportedException();
 
-    private static string? EtagOf(string? text) => text is null ? null : OrleansGateway.Grains.Contracts.Sha256Hash.Of(System.Text.Encoding.UTF8.GetBytes(text)).ToString();
+    private static string? EtagOf(string? text) => text is null ? null : Sha256Hash.Of(Encoding.UTF8.GetBytes(text)).ToString();
 
 }
