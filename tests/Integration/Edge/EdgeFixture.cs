@@ -16,6 +16,7 @@ using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Edge.Catalog;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
+using OrleansGateway.Hosting;
 using OrleansGateway.SimulatedProvider;
 using Xunit;
 
@@ -84,6 +85,8 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         EdgeFixture? fixture = null;
         builder.Services.AddSingleton<IGrainFactory>(account);
         builder.Services.AddSingleton(secret);
+        builder.Services.AddSingleton<ClientConnections>();
+        builder.Services.Configure<GatewayOptions>(gateway => gateway.StopSeconds = 30);
         builder.Services.AddSingleton<ICatalogSource>(_ => fixture!);
         builder.Services.AddEdge(builder.Configuration);
         if (accounting is not null)
