@@ -29,9 +29,14 @@ internal sealed class LocalGateway : IAsyncDisposable
     public string Token { get; }
 
     /// <summary>Starts one once it has the gateway lock.</summary>
-    /// <exception cref="RefusedException">Another gateway has the lock.</exception>
+    /// <exception cref="RefusedException">Another gateway has the lock, or silos run the accounts.</exception>
     public static async Task<LocalGateway> StartAsync(IConfiguration configuration, CancellationToken cancellationToken)
     {
+        if (GrainEngine.IsCluster)
+        {
+            throw new RefusedException(1, $"No silo answers at {configuration["Gateway:OperatorUrls"]}: see {SettingNames.Full("Gateway:OperatorUrls")}.");
+        }
+
         var token = Convert.ToHexString(RandomNumberGenerator.GetBytes(32));
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Configuration.AddConfiguration(configuration);
