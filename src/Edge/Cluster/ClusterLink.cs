@@ -11,17 +11,26 @@ using OrleansGateway.Hosting.Cluster;
 namespace OrleansGateway.Edge.Cluster;
 
 /// <summary>An edge's connection to the silos of its cluster. It is made again by itself for as long as the edge runs.</summary>
-internal sealed partial class ClusterLink(IHostApplicationLifetime lifetime, ILogger<ClusterLink> log)
+internal sealed partial class ClusterLink(IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ClusterLink> log)
     : IClusterConnectionStatusObserver, ISiloLink, IReadinessCheck
 {
     /// <summary>How soon an edge knows of a silo that has come, and tries again where there was none.</summary>
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
-    private int _silos;
+    /// <summary>
+    /// The client connects to a silo when a call needs it: an edge with little to do may have lost its only connection, and gets one
+    /// to another silo by its next call.
+    /// </summary>
+    private static readonly TimeSpan ReconnectMax = 2 * LookEvery;
 
-    /// <inheritdoc/>
-    /// <remarks>Silos are connected a moment before the client that starts has learned from them which grains there are.</remarks>
-    public bool IsUp => Volatile.Read(ref _silos) > 0 && lifetime.ApplicationStarted.IsCancellationRequested;
+    private int _silos;
+    private long _lostAt;
+
+    /// <summary>Whether the client has learned from a silo which grains there are; before, no call can be made. That lasts.</summary>
+    public bool HasStarted => lifetime.ApplicationStarted.IsCancellationRequested;
+
+    public bool IsUp => HasStarted
+        && (Volatile.Read(ref _silos) > 0 || time.GetElapsedTime(Interlocked.Read(ref _lostAt)) < ReconnectMax);
 
     /// <summary>Adds the Orleans client. The edge starts, and answers, without a silo.</summary>
     public static void Add(IHostApplicationBuilder builder)
@@ -46,7 +55,11 @@ internal sealed partial class ClusterLink(IHostApplicationLifetime lifetime, ILo
         LogSilos(Interlocked.Add(ref _silos, currentNumberOfGateways - previousNumberOfGateways));
     }
 
-    public void NotifyClusterConnectionLost() => LogLost();
+    public void NotifyClusterConnectionLost()
+    {
+        Interlocked.Exchange(ref _lostAt, time.GetTimestamp());
+        LogLost();
+    }
 
     public ValueTask<string?> ReasonAsync(CancellationToken cancellationToken) =>
         ValueTask.FromResult(IsUp ? null : "no silo of the cluster can be reached");
@@ -54,7 +67,7 @@ internal sealed partial class ClusterLink(IHostApplicationLifetime lifetime, ILo
     [LoggerMessage(1, LogLevel.Information, "{Silos} silos are connected")]
     private partial void LogSilos(int silos);
 
-    [LoggerMessage(2, LogLevel.Error, "No silo is connected: requests are refused until one is")]
+    [LoggerMessage(2, LogLevel.Error, "No silo is connected: requests are refused unless one soon is")]
     private partial void LogLost();
 
     /// <summary>Tries for as long as the edge runs, and says so once.</summary>

@@ -12,7 +12,9 @@ return await StartUp.GuardAsync(async () =>
     builder.AddTelemetry();
     ClusterLink.Add(builder);
     builder.AddSigningSecret();
-    builder.Services.AddCatalogFollower(provider => provider.GetRequiredService<ClusterLink>().IsUp);
+
+    // It asks while no silo is connected too: a call is what connects one.
+    builder.Services.AddCatalogFollower(provider => provider.GetRequiredService<ClusterLink>().HasStarted);
     builder.Services.AddEdge(builder.Configuration);
     await using var app = builder.Build();
     app.Services.GetRequiredService<IStartupValidator>().Validate();

@@ -13,17 +13,18 @@ namespace OrleansGateway.Silo.Operator;
 
 /// <summary>
 /// The operator API: a web server of its own, so that nothing of it can be reached through the port that clients use.
-/// It starts before that port and stops after it.
+/// It starts before all other services, so that its health tells what they wait for, and stops after the clients' port.
 /// </summary>
-internal sealed partial class OperatorHost(IServiceProvider services, IOptions<OperatorOptions> options, ILogger<OperatorHost> log)
-    : IHostedService, IAsyncDisposable
+internal sealed partial class OperatorHost(
+    IServiceProvider services, IOptions<OperatorOptions> options, IHostApplicationLifetime lifetime, ILogger<OperatorHost> log)
+    : IHostedLifecycleService, IAsyncDisposable
 {
     private WebApplication? _app;
 
     /// <summary>The addresses that it listens on, with their real ports; empty before the start.</summary>
     public IReadOnlyList<string> Addresses { get; private set; } = [];
 
-    public async Task StartAsync(CancellationToken cancellationToken)
+    public async Task StartingAsync(CancellationToken cancellationToken)
     {
         var builder = WebApplication.CreateSlimBuilder();
         // Nothing of the environment applies to it: its addresses are set here.
@@ -53,6 +54,14 @@ internal sealed partial class OperatorHost(IServiceProvider services, IOptions<O
         LogListening(string.Join(", ", Addresses));
     }
 
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public Task StopAsync(CancellationToken cancellationToken) => _app?.StopAsync(cancellationToken) ?? Task.CompletedTask;
 
     public ValueTask DisposeAsync() => _app?.DisposeAsync() ?? ValueTask.CompletedTask;
@@ -60,10 +69,17 @@ internal sealed partial class OperatorHost(IServiceProvider services, IOptions<O
     /// <summary>Lets in who has the token, and answers what fails with the reason that may be told.</summary>
     private async Task AnswerAsync(HttpContext context, RequestDelegate next)
     {
-        if (!context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal) && !HasToken(context.Request))
+        var isHealth = context.Request.Path.StartsWithSegments("/health", StringComparison.Ordinal);
+        if (!isHealth && !HasToken(context.Request))
         {
             context.Response.Headers.WWWAuthenticate = IsPage(context.Request) ? "Basic realm=\"operator, with the token as password\"" : "Bearer";
             await RefuseAsync(context, 401, "unauthorized", $"The operator's token is missing or another ({SettingNames.Full("Gateway:OperatorToken")}).");
+            return;
+        }
+
+        if (!isHealth && !lifetime.ApplicationStarted.IsCancellationRequested)
+        {
+            await RefuseAsync(context, 503, "unavailable", "The gateway is starting; /health/ready tells what it waits for.");
             return;
         }
 
