@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
@@ -103,7 +104,8 @@ public sealed partial class CatalogGrain : Grain, ICatalogGrain
             return (null, unchanged);
         }
 
-        if (state.Version > 0 && document.Utf8.AsSpan().SequenceEqual(state.Utf8))
+        var text = Encoding.UTF8.GetString(document.Utf8.AsSpan());
+        if (state.Version > 0 && text == state.Text)
         {
             return (seedHash is null || seedHash == state.SeedHash ? null : state with { SeedHash = seedHash }, unchanged);
         }
@@ -120,7 +122,7 @@ public sealed partial class CatalogGrain : Grain, ICatalogGrain
         var next = state with
         {
             Version = state.Version + 1,
-            Utf8 = [.. document.Utf8],
+            Text = text,
             Source = document.Source,
             PublishedAt = now,
             SeedHash = seedHash ?? state.SeedHash,
@@ -151,7 +153,7 @@ public sealed partial class CatalogGrain : Grain, ICatalogGrain
         var state = _state.State;
         _published = state.Version == 0 ? null : new PublishedCatalog(
             state.Version,
-            new CatalogDocument(ImmutableCollectionsMarshal.AsImmutableArray(state.Utf8), state.Source),
+            new CatalogDocument(ImmutableCollectionsMarshal.AsImmutableArray(Encoding.UTF8.GetBytes(state.Text)), state.Source),
             state.PublishedAt);
     }
 

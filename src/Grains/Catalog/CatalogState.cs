@@ -12,7 +12,7 @@ public sealed record CatalogState
     public long Version { get; init; }
 
     /// <summary>The catalog as it was published.</summary>
-    public byte[] Utf8 { get; init; } = [];
+    public string Text { get; init; } = "";
 
     /// <summary>Where it came from.</summary>
     public string Source { get; init; } = "";

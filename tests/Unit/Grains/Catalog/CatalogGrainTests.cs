@@ -294,14 +294,14 @@ public sealed class CatalogGrainTests
             {"input":1,"cached_input":2,"cache_write5m":3,"cache_write1h":4,"audio_input":5,"image_input":6,"output":7,"reasoning":8,"audio_output":9,"image_output":10}
             """;
         var text = $$"""
-            {"version":3,"utf8":"e30=","source":"catalog.json","published_at":"2030-01-01T00:00:00+00:00","seed_hash":"ab",
+            {"version":3,"text":"{}","source":"catalog.json","published_at":"2030-01-01T00:00:00+00:00","seed_hash":"ab",
             "prices":[{"price":{"id":"small@1","per_call_nanos":11,"base":{{rates}},"tiers":[{"above_input_tokens":12,"rates":{{rates}}}]},"from":"2026-01-01T00:00:00+00:00"}]}
             """;
 
         var state = new StateSerializer().Deserialize<CatalogState>(BinaryData.FromString(text))!;
 
         Assert.Equal((3, "catalog.json", "ab"), (state.Version, state.Source, state.SeedHash));
-        Assert.Equal("{}"u8, state.Utf8);
+        Assert.Equal("{}", state.Text);
         var price = state.Prices[0].Price;
         Assert.Equal(("small@1", 11, 3, 10, 12), (price.Id, price.PerCallNanos, price.Base.CacheWrite5m, price.Base.ImageOutput, price.Tiers[0].AboveInputTokens));
         Assert.Equal(price.Base, price.Tiers[0].Rates);
