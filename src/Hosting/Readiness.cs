@@ -14,6 +14,11 @@ internal sealed class Readiness(IEnumerable<IReadinessCheck> checks, IHostApplic
     public async Task<IReadOnlyList<string>> ReasonsAsync(CancellationToken cancellationToken)
     {
         var reasons = new List<string>();
+        if (!lifetime.ApplicationStarted.IsCancellationRequested)
+        {
+            reasons.Add("starting");
+        }
+
         if (lifetime.ApplicationStopping.IsCancellationRequested)
         {
             reasons.Add("stopping");

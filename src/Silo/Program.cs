@@ -17,12 +17,12 @@ return await StartUp.GuardAsync(async () =>
         ? HostBuilding.CreateWeb(settings)
         : HostBuilding.Create(settings);
 
-    // They start in this order and stop in the reverse one, the clients' web server first. What waits for the lock tells so.
+    // They start in this order and stop in the reverse one, the clients' web server first.
     builder.AddTelemetry();
     builder.AddLedger();
-    builder.AddOperatorApi();
     builder.AddGrains();
     builder.AddCatalogWatch();
+    builder.AddOperatorApi();
     if (builder is WebApplicationBuilder web)
     {
         web.AddSigningSecret();
