@@ -20,7 +20,6 @@ if (isInSilo)
 {
     builder.AddLedger();
     builder.AddGrains();
-    builder.AddCatalog();
 }
 else
 {
