@@ -104,6 +104,6 @@ internal sealed class FaultRun : IAsyncDisposable
     {
         gateway.Settings["Gateway:Urls"] = FreePort.Address();
         gateway.Settings["Gateway:OperatorUrls"] = FreePort.Address();
-        gateway.Settings["Logging:LogLevel:OrleansGateway.Edge"] = "Warning";
+        gateway.Settings["Logging:LogLevel:OrleansGateway.Edge.Chat"] = "Warning";
     }
 }
