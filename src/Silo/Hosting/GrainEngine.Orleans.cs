@@ -43,6 +43,10 @@ internal static class GrainEngine
             membership.ProbeTimeout = probe;
             membership.MinProbeTimeout = probe;
             membership.MaxProbeTimeout = probe;
+
+            // Else a silo that was killed and started again at its address keeps the one before alive in the list: what the new one
+            // says of messages to the old one would count as a sign of its life, and no silo could join.
+            membership.EnableConnectionLivenessCheck = false;
         });
         builder.UseOrleans(silo => silo
             .UseRedisClustering(_ => { })
