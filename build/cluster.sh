@@ -80,8 +80,11 @@ start_members() {
         "launch_${name%-*}" "$name"
     done
     for name; do
-        find_process "$name"
-        await "$name" "$(url_of "$name")/health/ready" "${pid:-0}" "$data/$name/log"
+        if ! find_process "$name"; then
+            tail -n 20 "$data/$name/log" >&2
+            fail "$name has ended; its log: $data/$name/log"
+        fi
+        await "$name" "$(url_of "$name")/health/ready" "$pid" "$data/$name/log"
     done
     note_operator_urls
 }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 namespace OrleansGateway.Hosting;
 
 /// <summary>Turns what a start can fail on into messages for the operator, one a line.</summary>
-internal static class StartUp
+internal static partial class StartUp
 {
     /// <summary>Runs the gateway.</summary>
     /// <returns>The process's exit code.</returns>
@@ -32,14 +32,37 @@ internal static class StartUp
         {
             await host.StartAsync();
         }
-        catch
+        catch (Exception exception)
         {
-            await host.StopAsync();
+            await StopWhatHasStartedAsync(host);
+            if (exception is OperationCanceledException
+                && host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested)
+            {
+                // Told to stop while it waited for something.
+                return;
+            }
+
             throw;
         }
 
         await host.WaitForShutdownAsync();
     }
+
+    /// <summary>A part that has not started may fail to stop: why the start failed matters more.</summary>
+    private static async Task StopWhatHasStartedAsync(IHost host)
+    {
+        try
+        {
+            await host.StopAsync();
+        }
+        catch (Exception exception)
+        {
+            LogNotStopped(host.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(StartUp)), exception.Message);
+        }
+    }
+
+    [LoggerMessage(1, LogLevel.Warning, "After a start that failed not everything could be stopped: {Message}")]
+    private static partial void LogNotStopped(ILogger logger, string message);
 
     /// <summary>What an operator can mend; null for anything else, which is a bug.</summary>
     public static IEnumerable<string>? Explain(Exception exception) => exception switch

@@ -78,12 +78,12 @@ internal sealed partial class AccountClient
     /// <summary>Asks whether a key is in force. Repeated as an admission is; then <see cref="AdmitOutcome.Unavailable"/>.</summary>
     public async ValueTask<KeyAnswer> FindKeyAsync(ApiKey key, string clientAddress)
     {
-        var account = Find(key.AccountId);
         if (!IsReachable)
         {
-            return new KeyAnswer { Outcome = AdmitOutcome.Unavailable, Epoch = account.Epoch };
+            return new KeyAnswer { Outcome = AdmitOutcome.Unavailable, Epoch = 0 };
         }
 
+        var account = Find(key.AccountId);
         var startedAt = _calls.Time.GetTimestamp();
         for (var attempt = 1; ; attempt++)
         {

@@ -31,9 +31,13 @@ internal sealed class OperatorClient : IAsyncDisposable
     /// <summary>Finds the running service by the configuration; starts a gateway in this process when none runs.</summary>
     public static async Task<OperatorClient> ConnectAsync(OperatorOptions options, Func<Task<LocalGateway>> startLocal)
     {
-        var url = SettingProblems.SplitUrls(options.OperatorUrls).FirstOrDefault() ?? "";
-        if (Uri.TryCreate(url, UriKind.Absolute, out var address) && await IsListeningAsync(address))
+        foreach (var url in SettingProblems.SplitUrls(options.OperatorUrls))
         {
+            if (!Uri.TryCreate(url, UriKind.Absolute, out var address) || !await IsListeningAsync(address))
+            {
+                continue;
+            }
+
             if (options.OperatorToken.Length == 0)
             {
                 throw new RefusedException(1, $"A gateway runs at {address}, but {SettingNames.Full("Gateway:OperatorToken")} is missing.");

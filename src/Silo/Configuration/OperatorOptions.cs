@@ -6,7 +6,7 @@ namespace OrleansGateway.Silo.Configuration;
 /// <summary>What whoever runs accounts is told beside <see cref="GatewayOptions"/>, in the same section <c>Gateway</c>.</summary>
 internal sealed class OperatorOptions
 {
-    /// <summary>Where the operator API listens: addresses with semicolons between them. The command line calls the first one.</summary>
+    /// <summary>Where the operator API listens: addresses with semicolons between them. The command line calls the first that answers.</summary>
     public string OperatorUrls { get; set; } = "";
 
     /// <summary>The bearer token of the operator API.</summary>

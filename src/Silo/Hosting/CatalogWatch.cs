@@ -25,7 +25,7 @@ internal sealed partial class CatalogWatch(ConfiguredCatalog catalog, LockServic
         var isFailing = false;
         do
         {
-            var written = File.GetLastWriteTimeUtc(catalog.Path);
+            var written = WrittenAt(catalog.Path);
             var always = _isHungUp;
             if (!always && written == published)
             {
@@ -51,6 +51,19 @@ internal sealed partial class CatalogWatch(ConfiguredCatalog catalog, LockServic
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    /// <summary>Of the file itself where its path is a link to it, as where Kubernetes mounts a file.</summary>
+    private static DateTime WrittenAt(string path)
+    {
+        try
+        {
+            return (File.ResolveLinkTarget(path, returnFinalTarget: true) ?? new FileInfo(path)).LastWriteTimeUtc;
+        }
+        catch (IOException)
+        {
+            return DateTime.MinValue;
+        }
     }
 
     private async Task PublishAsync(bool always)

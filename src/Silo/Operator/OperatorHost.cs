@@ -1,4 +1,3 @@
-using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -19,6 +18,9 @@ internal sealed partial class OperatorHost(
     IServiceProvider services, IOptions<OperatorOptions> options, IHostApplicationLifetime lifetime, ILogger<OperatorHost> log)
     : IHostedLifecycleService, IAsyncDisposable
 {
+    /// <summary>How long a stop waits for requests; the dashboard's log stream would go on for an hour.</summary>
+    private static readonly TimeSpan StopMax = TimeSpan.FromSeconds(3);
+
     private WebApplication? _app;
 
     /// <summary>The addresses that it listens on, with their real ports; empty before the start.</summary>
@@ -34,6 +36,7 @@ internal sealed partial class OperatorHost(
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.AddServerHeader = false);
         builder.Services.AddSingleton(services.GetRequiredService<ILoggerFactory>());
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = StopMax);
         builder.Services.Configure<RouteHandlerOptions>(routes => routes.ThrowOnBadRequest = true);
         builder.Services.ConfigureHttpJsonOptions(json => OperatorJson.Apply(json.SerializerOptions));
         _app = builder.Build();
@@ -102,8 +105,7 @@ internal sealed partial class OperatorHost(
     }
 
     private bool HasToken(HttpRequest request) =>
-        AuthenticationHeaderValue.TryParse(request.Headers.Authorization, out var authorization)
-        && TokenIn(authorization, IsPage(request)) is { } token
+        TokenIn(request.Headers.Authorization.ToString(), IsPage(request)) is { } token
         && CryptographicOperations.FixedTimeEquals(
             SHA256.HashData(Encoding.UTF8.GetBytes(token)), SHA256.HashData(Encoding.UTF8.GetBytes(options.Value.OperatorToken)));
 
@@ -111,19 +113,21 @@ internal sealed partial class OperatorHost(
     private static bool IsPage(HttpRequest request) =>
         HttpMethods.IsGet(request.Method) && request.Path.StartsWithSegments("/dashboard", StringComparison.Ordinal);
 
-    private static string? TokenIn(AuthenticationHeaderValue authorization, bool isPage)
+    private static string? TokenIn(string header, bool isPage)
     {
-        if (authorization.Scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase))
+        const string Bearer = "Bearer ";
+        const string Basic = "Basic ";
+        if (header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
         {
-            return authorization.Parameter;
+            return header[Bearer.Length..];
         }
 
-        Span<byte> decoded = stackalloc byte[512];
+        var decoded = new byte[header.Length];
         return isPage
-            && authorization.Scheme.Equals("Basic", StringComparison.OrdinalIgnoreCase)
-            && Convert.TryFromBase64String(authorization.Parameter ?? "", decoded, out var length)
-            && decoded[..length].IndexOf((byte)':') is var colon and >= 0
-                ? Encoding.UTF8.GetString(decoded[(colon + 1)..length])
+            && header.StartsWith(Basic, StringComparison.OrdinalIgnoreCase)
+            && Convert.TryFromBase64String(header[Basic.Length..], decoded, out var length)
+            && decoded.AsSpan(0, length).IndexOf((byte)':') is var colon and >= 0
+                ? Encoding.UTF8.GetString(decoded.AsSpan()[(colon + 1)..length])
                 : null;
     }
 
