@@ -16,7 +16,8 @@ internal sealed class ClusterRun : IAsyncDisposable
     /// <summary>For how long after a fault is over service is still looked at.</summary>
     private static readonly TimeSpan Aftermath = TimeSpan.FromSeconds(5);
 
-    private static readonly ChatPlan Probe = new(IsStream: true, Tokens: 1, TokenRate: 0);
+    /// <summary>Leaves when it was admitted: it does not wait for its settlement.</summary>
+    private static readonly ChatPlan Probe = new(IsStream: true, Tokens: 3, TokenRate: 0, LeaveAfter: 1);
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromMilliseconds(200);
 
     private readonly string _name;
