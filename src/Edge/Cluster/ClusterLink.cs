@@ -2,11 +2,11 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans;
-using OrleansGatewayOptions = Orleans.Configuration.GatewayOptions;
 using Orleans.Hosting;
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Hosting;
 using OrleansGateway.Hosting.Cluster;
+using GatewayListOptions = Orleans.Configuration.GatewayOptions;
 
 namespace OrleansGateway.Edge.Cluster;
 
@@ -45,7 +45,7 @@ internal sealed partial class ClusterLink(IHostApplicationLifetime lifetime, Tim
         builder.Services.Configure<HostOptions>(host => host.ServicesStartConcurrently = true);
         builder.UseOrleansClient(client => client
             .UseRedisClustering(_ => { })
-            .Configure<OrleansGatewayOptions>(gateways => gateways.GatewayListRefreshPeriod = LookEvery)
+            .Configure<GatewayListOptions>(gateways => gateways.GatewayListRefreshPeriod = LookEvery)
             .UseConnectionRetryFilter<Patience>());
     }
 

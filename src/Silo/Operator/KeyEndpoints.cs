@@ -4,8 +4,8 @@ using Microsoft.Extensions.Options;
 using Orleans;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Keys;
-using OrleansGateway.Ledger.Postgres;
 using OrleansGateway.Hosting;
+using OrleansGateway.Ledger.Postgres;
 using static OrleansGateway.Silo.Operator.OperatorEndpoints;
 
 namespace OrleansGateway.Silo.Operator;
