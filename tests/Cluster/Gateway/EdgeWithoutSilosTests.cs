@@ -33,6 +33,16 @@ public sealed class EdgeWithoutSilosTests
     }
 
     [Fact]
+    public async Task Edge_StoppedBeforeAnySiloCame_EndsCleanly()
+    {
+        await using var cluster = await ClusterFixture.StartAsync(silos: 0, edges: 0);
+        var edge = cluster.AddEdge();
+        edge.Start();
+        await edge.UnreadyAsync("silo");
+        await edge.StopAsync();
+    }
+
+    [Fact]
     public async Task Edge_WhoseSilosAllGoAndComeBack_SendsClientsAwayMeanwhile()
     {
         await using var cluster = await ClusterFixture.StartAsync(silos: 2, edges: 1);
@@ -84,7 +94,13 @@ public sealed class EdgeWithoutSilosTests
             ["model"] = TestSettings.Model,
             ["messages"] = new JsonArray(new JsonObject { ["role"] = "user", ["content"] = "Hello" }),
         };
-        using var answer = await http.PostAsync("v1/chat/completions", new StringContent(body.ToJsonString(), null, "application/json"), Cancellation);
+        await AssertRefusedAsync(http.PostAsync("v1/chat/completions", new StringContent(body.ToJsonString(), null, "application/json"), Cancellation));
+        await AssertRefusedAsync(http.GetAsync("v1/models", Cancellation));
+    }
+
+    private static async Task AssertRefusedAsync(Task<HttpResponseMessage> sending)
+    {
+        using var answer = await sending;
         var text = await answer.Content.ReadAsStringAsync(Cancellation);
         Assert.True(answer.StatusCode == HttpStatusCode.ServiceUnavailable, text);
         Assert.NotNull(answer.Headers.RetryAfter);

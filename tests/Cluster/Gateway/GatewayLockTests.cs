@@ -25,6 +25,11 @@ public sealed class GatewayLockTests
             await silo.UnreadyAsync("gateway lock");
         }
 
+        var calledOff = cluster.AddSilo();
+        calledOff.Start();
+        await calledOff.UnreadyAsync("gateway lock");
+        await calledOff.StopAsync();
+
         Assert.True(await AskAsync($"SELECT pg_advisory_unlock({Key})"));
         foreach (var silo in silos)
         {
