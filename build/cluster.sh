@@ -220,7 +220,7 @@ keep_environment() {
 
 # restore_orleans PROJECT…: what a registry without Orleans' packages makes of the build is said in one message.
 restore_orleans() {
-    local project log version reason
+    local project log reason
     command -v dotnet >/dev/null || fail "the .NET 10 SDK is not installed: https://dotnet.microsoft.com/download"
     log=$(mktemp)
     for project; do
@@ -228,12 +228,11 @@ restore_orleans() {
         buildpid=$!
         wait "$buildpid" && continue
         if grep -q 'Microsoft\.Orleans\.' "$log"; then
-            version=${OrleansVersion:-$(sed -nE 's/.*<OrleansVersion [^>]*>(.*)<.*/\1/p' "$root/Directory.Build.props")}
             reason=$(grep -m 1 -oE 'NU[0-9]+: .*Microsoft\.Orleans\.[^[]*' "$log")
             rm -f "$log"
             fail "Microsoft Orleans could not be restored: $(
                 sed -nE 's/.*Include="(Microsoft\.Orleans\.[A-Za-z.]+)".*/\1/p' "$root/Directory.Packages.props" | grep -v Testing | paste -sd ' '
-            ), version $version.
+            ), version $(orleans_version).
 ${reason:+  $reason
 }Another feed serves them by these settings (environment):
   RestoreAdditionalProjectSources  the folder or the address of a feed that has them

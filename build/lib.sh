@@ -32,6 +32,9 @@ build() {
     rm -f "$log"
 }
 
+# orleans_version: the one that the Orleans build takes.
+orleans_version() { printf '%s' "${OrleansVersion:-$(sed -nE 's/.*<OrleansVersion [^>]*>(.*)<.*/\1/p' "$root/Directory.Build.props")}"; }
+
 # find_postgres [MAJOR]: sets $pgbin to the folder of the newest installed server, or of that major version's.
 find_postgres() {
     local dir

@@ -32,11 +32,11 @@ internal sealed class SettingProblems(string section)
         }
     }
 
-    public void CheckRange(string setting, int value, int least, int most, string unit)
+    public void CheckRange(string setting, int value, int least, int most, string? unit = null)
     {
         if (value < least || value > most)
         {
-            Add(setting, $"is {value}; it must be from {least} to {most} {unit}.".Replace(" .", ".", StringComparison.Ordinal));
+            Add(setting, $"is {value}; it must be from {least} to {most}{(unit is null ? "" : $" {unit}")}.");
         }
     }
 

@@ -20,18 +20,14 @@ internal sealed class TelemetryOptionsValidator : IValidateOptions<TelemetryOpti
 {
     public ValidateOptionsResult Validate(string? name, TelemetryOptions options)
     {
-        var problems = new List<string>();
+        var problems = new SettingProblems(TelemetryOptions.Section);
         if (options.OtlpEndpoint.Length > 0
             && (!Uri.TryCreate(options.OtlpEndpoint, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https")))
         {
-            problems.Add($"{SettingNames.Full("Telemetry:OtlpEndpoint")} is '{options.OtlpEndpoint}', which is not an address such as http://127.0.0.1:4317.");
+            problems.Add(nameof(options.OtlpEndpoint), $"is '{options.OtlpEndpoint}', which is not an address such as http://127.0.0.1:4317.");
         }
 
-        if (options.ExportSeconds is < 1 or > 3600)
-        {
-            problems.Add($"{SettingNames.Full("Telemetry:ExportSeconds")} is {options.ExportSeconds}; it must be from 1 to 3600 seconds.");
-        }
-
-        return problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(problems);
+        problems.CheckRange(nameof(options.ExportSeconds), options.ExportSeconds, 1, 3600, "seconds");
+        return problems.ToResult();
     }
 }

@@ -64,7 +64,7 @@ internal sealed partial class AccountClient
             }
 
             var isFinal = answer is not null and not { Outcome: AdmitOutcome.Retry };
-            if (isFinal || !IsReachable || _calls.Time.GetElapsedTime(startedAt) >= _calls.Options.AdmitLimit)
+            if (isFinal || !MayAskAgain(startedAt))
             {
                 _openHolds.Leave();
                 return new Admission(isFinal ? answer! : Unavailable(account), null);
@@ -101,7 +101,7 @@ internal sealed partial class AccountClient
                 return answer;
             }
 
-            if (!IsReachable || _calls.Time.GetElapsedTime(startedAt) >= _calls.Options.AdmitLimit)
+            if (!MayAskAgain(startedAt))
             {
                 return new KeyAnswer { Outcome = AdmitOutcome.Unavailable, Epoch = account.Epoch };
             }
@@ -141,6 +141,8 @@ internal sealed partial class AccountClient
     }
 
     private bool IsReachable => _silos is null or { IsUp: true };
+
+    private bool MayAskAgain(long startedAt) => IsReachable && _calls.Time.GetElapsedTime(startedAt) < _calls.Options.AdmitLimit;
 
     private AdmitAnswer Unavailable(Account account) => new()
     {

@@ -70,8 +70,8 @@ internal sealed class ClusterSettings
                 problems.Add(nameof(options.Address), $"is '{options.Address}', which is not an IP address.");
             }
 
-            problems.CheckRange(nameof(options.SiloPort), options.SiloPort, 1, 65535, "");
-            problems.CheckRange(nameof(options.GatewayPort), options.GatewayPort, 1, 65535, "");
+            problems.CheckRange(nameof(options.SiloPort), options.SiloPort, 1, 65535);
+            problems.CheckRange(nameof(options.GatewayPort), options.GatewayPort, 1, 65535);
             problems.CheckRange(nameof(options.DeadAfterMs), options.DeadAfterMs, 300, 600_000, "ms");
             return problems.ToResult();
         }
