@@ -26,7 +26,7 @@ internal sealed partial class AccountClient
         _silos = silos;
         _logger = loggers.CreateLogger<AccountClient>();
         _calls = new GrainCalls(time, options, _logger);
-        _accounts = new Accounts(grains, options.AccountsMax);
+        _accounts = new Accounts(grains, _calls, areRemote: silos is not null);
         _renewals = new Renewals(_calls);
         _openHolds = new OpenHolds(options.OpenHoldsMax);
         _settlements = new Settlements(_calls, _renewals, _openHolds, loggers.CreateLogger<Settlements>());
@@ -54,8 +54,7 @@ internal sealed partial class AccountClient
         var startedAt = _calls.Time.GetTimestamp();
         for (var attempt = 1; ; attempt++)
         {
-            var answer = await _calls.AskAsync(account, request, static (grain, request) => grain.AdmitAsync(request), "Admit", request.HoldId);
-            account.Saw(answer?.Epoch ?? 0);
+            var answer = await account.AdmitAsync(request);
             if (answer is { IsAdmitted: true })
             {
                 var hold = new HoldSession(account, request, answer.TotalNanos, startedAt, owner, _calls, _renewals);

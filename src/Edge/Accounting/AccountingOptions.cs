@@ -24,8 +24,8 @@ internal sealed record AccountingOptions
     /// <summary>How often a hold is renewed. The first renewal comes after half of it, so that short requests need none.</summary>
     public TimeSpan RenewalInterval { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>The most holds in one renewal message.</summary>
-    public int RenewalItemsMax { get; init; } = 1000;
+    /// <summary>The most holds in one message.</summary>
+    public int ItemsMax { get; init; } = 1000;
 
     /// <summary>The most holds that are open or waiting for their settlement; past it nothing more is admitted.</summary>
     public int OpenHoldsMax { get; init; } = 20_000;

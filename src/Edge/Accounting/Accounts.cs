@@ -7,7 +7,7 @@ namespace OrleansGateway.Edge.Accounting;
 /// The accounts that were used lately, in two generations: when the younger one is full the older one is forgotten,
 /// so that the bound costs no bookkeeping on use.
 /// </summary>
-internal sealed class Accounts(IGrainFactory grains, int accountsMax)
+internal sealed class Accounts(IGrainFactory grains, GrainCalls calls, bool areRemote)
 {
     private readonly Lock _lock = new();
     private Dictionary<string, Account> _young = new(StringComparer.Ordinal);
@@ -24,10 +24,10 @@ internal sealed class Accounts(IGrainFactory grains, int accountsMax)
 
             if (!_old.TryGetValue(id, out account))
             {
-                account = new Account(id, grains.GetGrain<IAccountGrain>(id));
+                account = new Account(id, grains.GetGrain<IAccountGrain>(id), calls, areRemote);
             }
 
-            if (_young.Count == accountsMax)
+            if (_young.Count == calls.Options.AccountsMax)
             {
                 (_old, _young) = (_young, new(StringComparer.Ordinal));
             }

@@ -10,10 +10,10 @@ internal sealed partial class GrainCalls(TimeProvider time, AccountingOptions op
 
     public AccountingOptions Options => options;
 
-    /// <summary>The answer, or null if none came in time: the message may or may not have arrived.</summary>
+    /// <summary>The answer, or the default if none came in time: the message may or may not have arrived.</summary>
+    /// <param name="subject">What the message is about, for the log: a hold, or the account of many.</param>
     public async Task<TAnswer?> AskAsync<TRequest, TAnswer>(
-        Account account, TRequest request, Func<IAccountGrain, TRequest, Task<TAnswer>> ask, string message, string holdId)
-        where TAnswer : class
+        Account account, TRequest request, Func<IAccountGrain, TRequest, Task<TAnswer>> ask, string message, string subject)
     {
         try
         {
@@ -22,8 +22,8 @@ internal sealed partial class GrainCalls(TimeProvider time, AccountingOptions op
         catch (Exception exception)
         {
             // Whatever kept the answer away (a stopping silo, a failed activation, the time-out), the message is repeated.
-            LogUnanswered(logger, message, holdId, exception.GetType().Name);
-            return null;
+            LogUnanswered(logger, message, subject, exception.GetType().Name);
+            return default;
         }
     }
 
@@ -36,6 +36,6 @@ internal sealed partial class GrainCalls(TimeProvider time, AccountingOptions op
 
     public long ElapsedMs(long since) => (long)time.GetElapsedTime(since).TotalMilliseconds;
 
-    [LoggerMessage(1000, LogLevel.Warning, "No answer to {Message} of {HoldId}: {Reason}")]
-    private static partial void LogUnanswered(ILogger logger, string message, string holdId, string reason);
+    [LoggerMessage(1000, LogLevel.Warning, "No answer to {Message} of {Subject}: {Reason}")]
+    private static partial void LogUnanswered(ILogger logger, string message, string subject, string reason);
 }

@@ -86,9 +86,9 @@ internal sealed class Renewals(GrainCalls calls)
 
     private async Task RenewInPartsAsync(Account account, List<HoldSession> holds)
     {
-        for (var from = 0; from < holds.Count; from += calls.Options.RenewalItemsMax)
+        for (var from = 0; from < holds.Count; from += calls.Options.ItemsMax)
         {
-            await RenewAsync(account, holds.GetRange(from, Math.Min(calls.Options.RenewalItemsMax, holds.Count - from)));
+            await RenewAsync(account, holds.GetRange(from, Math.Min(calls.Options.ItemsMax, holds.Count - from)));
         }
     }
 

@@ -73,7 +73,7 @@ internal sealed partial class Settlements(GrainCalls calls, Renewals renewals, O
         return new Settled(isCommitted, answer.ChargedNanos);
     }
 
-    private async Task<SettleAnswer?> AttemptAsync(HoldSession hold, RequestEnd end)
+    private static Task<SettleAnswer?> AttemptAsync(HoldSession hold, RequestEnd end)
     {
         var request = new SettleRequest
         {
@@ -85,9 +85,7 @@ internal sealed partial class Settlements(GrainCalls calls, Renewals renewals, O
             FirstByteMs = end.FirstByteMs,
             DurationMs = end.DurationMs,
         };
-        var answer = await calls.AskAsync(hold.Account, request, static (grain, request) => grain.SettleAsync(request), "Settle", hold.HoldId);
-        hold.Account.Saw(answer?.Epoch ?? 0);
-        return answer;
+        return hold.Account.SettleAsync(request);
     }
 
     private async Task CompensateAsync(HoldSession hold, long nanos)

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Orleans;
 
 namespace OrleansGateway.Grains.Contracts.Accounts;
@@ -14,6 +15,13 @@ public interface IAccountGrain : IGrainWithStringKey
     [Alias("Admit")]
     Task<AdmitAnswer> AdmitAsync(AdmitRequest request);
 
+    /// <summary>
+    /// As many admissions at once. Each answer is that of <see cref="AdmitAsync"/>, in the requests' order; null where that has to wait,
+    /// and nothing is held yet: it is asked for alone, so that it does not hold up the others.
+    /// </summary>
+    [Alias("AdmitMany")]
+    Task<ImmutableArray<AdmitAnswer?>> AdmitManyAsync(ImmutableArray<AdmitRequest> requests);
+
     /// <summary>Says whether a key is in force and which models it may use. Takes nothing.</summary>
     [Alias("Look")]
     Task<KeyAnswer> FindKeyAsync(FindKeyRequest request);
@@ -29,6 +37,10 @@ public interface IAccountGrain : IGrainWithStringKey
     /// <summary>Closes a hold with what the request did cost; answered once that is committed.</summary>
     [Alias("Settle")]
     Task<SettleAnswer> SettleAsync(SettleRequest request);
+
+    /// <summary>As many settlements at once: all wait for the same commit. The answers are in the requests' order.</summary>
+    [Alias("SettleMany")]
+    Task<ImmutableArray<SettleAnswer>> SettleManyAsync(ImmutableArray<SettleRequest> requests);
 
     /// <summary>Moves money that no request caused: credit, debit, adjustment. Durable, idempotent on kind and ref.</summary>
     [Alias("Move")]

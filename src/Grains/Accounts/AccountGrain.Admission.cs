@@ -16,23 +16,18 @@ public sealed partial class AccountGrain
     /// <inheritdoc/>
     public async Task<AdmitAnswer> AdmitAsync(AdmitRequest request)
     {
-        if (IsStale(request.Epoch))
+        if (AdmitAtOnce(request) is { } answer)
         {
-            return Refuse(AdmitOutcome.Retry);
-        }
-
-        Invariant.Holds(request.LeastNanos >= 0 && request.LeastNanos <= request.MostNanos && request.EstimatedTokens >= 0);
-        Invariant.Holds(request.HoldId.Length is >= 1 and <= RefLengthMax);
-        Invariant.Holds(request.IdempotencyKey is null or { Length: >= 1 and <= IdempotencyKeyLengthMax });
-        if (_row is null && !_lock.IsHeld)
-        {
-            // Said at once, unlike to messages that must be repeated: the client can go to the gateway that has the lock.
-            return Refuse(AdmitOutcome.Unavailable);
+            return answer;
         }
 
         await LoadAsync(CancellationToken.None);
         return await InTurnAsync(request.HoldId, () => AdmitInTurnAsync(request));
     }
+
+    /// <inheritdoc/>
+    public Task<ImmutableArray<AdmitAnswer?>> AdmitManyAsync(ImmutableArray<AdmitRequest> requests) =>
+        Task.FromResult(ImmutableArray.CreateRange(requests, AdmitAtOnce));
 
     /// <inheritdoc/>
     public async Task<KeyAnswer> FindKeyAsync(FindKeyRequest request)
@@ -81,21 +76,65 @@ public sealed partial class AccountGrain
             new() { Outcome = answer.Outcome, Epoch = answer.Epoch, Models = models };
     }
 
-    private Task<AdmitAnswer> AdmitInTurnAsync(AdmitRequest request)
+    /// <summary>The answer if nothing has to be waited for: neither the ledger nor an earlier message about the same hold.</summary>
+    private AdmitAnswer? AdmitAtOnce(AdmitRequest request)
+    {
+        if (IsStale(request.Epoch))
+        {
+            return Refuse(AdmitOutcome.Retry);
+        }
+
+        Invariant.Holds(request.LeastNanos >= 0 && request.LeastNanos <= request.MostNanos && request.EstimatedTokens >= 0);
+        Invariant.Holds(request.HoldId.Length is >= 1 and <= RefLengthMax);
+        Invariant.Holds(request.IdempotencyKey is null or { Length: >= 1 and <= IdempotencyKeyLengthMax });
+        if (_row is null)
+        {
+            // Said at once, unlike to messages that must be repeated: the client can go to the gateway that has the lock.
+            return _lock.IsHeld ? null : Refuse(AdmitOutcome.Unavailable);
+        }
+
+        try
+        {
+            return _turns.IsBusy(request.HoldId) ? null : TryAdmit(request);
+        }
+        catch (InvariantException bug)
+        {
+            Break(bug);
+            throw;
+        }
+    }
+
+    /// <summary>The answer by what is known now; null if the ledger has to be asked first.</summary>
+    private AdmitAnswer? TryAdmit(AdmitRequest request)
     {
         if (_isOver || _isGivingBack)
         {
-            return Task.FromResult(Refuse(AdmitOutcome.Retry));
+            return Refuse(AdmitOutcome.Retry);
         }
 
         if (_row is null)
         {
-            return Task.FromResult(Refuse(AdmitOutcome.UnknownKey));
+            return Refuse(AdmitOutcome.UnknownKey);
         }
 
         if (_closed.TryGet(request.HoldId, out _))
         {
-            return Task.FromResult(Refuse(AdmitOutcome.HoldClosed));
+            return Refuse(AdmitOutcome.HoldClosed);
+        }
+
+        if (_holds.TryGetValue(request.HoldId, out var hold))
+        {
+            return DecideAgain(hold);
+        }
+
+        return request.IdempotencyKey is null ? Decide(request, hasAsked: false) : null;
+    }
+
+    private Task<AdmitAnswer> AdmitInTurnAsync(AdmitRequest request)
+    {
+        if (TryAdmit(request) is { } answer)
+        {
+            return Task.FromResult(answer);
         }
 
         if (_holds.TryGetValue(request.HoldId, out var hold))
@@ -109,11 +148,12 @@ public sealed partial class AccountGrain
     }
 
     /// <summary>Answers for a hold that was made before.</summary>
-    private Task<AdmitAnswer> AdmitAgainAsync(Hold hold) => DecideAsync(
-        0,
-        _ => hold.Closing is not null || !_holds.ContainsKey(hold.Id) ? Refuse(AdmitOutcome.HoldClosed)
-            : HasAuthority ? Admitted(hold)
-            : null);
+    private Task<AdmitAnswer> AdmitAgainAsync(Hold hold) => DecideAsync(0, _ => DecideAgain(hold));
+
+    private AdmitAnswer? DecideAgain(Hold hold) =>
+        hold.Closing is not null || !_holds.ContainsKey(hold.Id) ? Refuse(AdmitOutcome.HoldClosed)
+        : HasAuthority ? Admitted(hold)
+        : null;
 
     /// <summary>Looks now, and, where that does not decide it, again after each flight.</summary>
     private Task<AdmitAnswer> DecideAsync(long amount, Func<bool, AdmitAnswer?> decide)

@@ -90,6 +90,10 @@ public sealed partial class AccountGrain
         return await InTurnAsync(holdId, async () => Settled(await SettleInTurnAsync(request)));
     }
 
+    /// <inheritdoc/>
+    public async Task<ImmutableArray<SettleAnswer>> SettleManyAsync(ImmutableArray<SettleRequest> requests) =>
+        ImmutableArray.Create(await Task.WhenAll(requests.Select(SettleAsync)));
+
     /// <summary>Null if another activation must be asked.</summary>
     private async Task<ClosedHold?> SettleInTurnAsync(SettleRequest request)
     {

@@ -157,10 +157,7 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
         return _isOver;
     }
 
-    /// <summary>
-    /// Handles a message after all earlier ones about the same hold, key or movement. A broken rule is a bug: nobody acts on this memory any more,
-    /// and the next activation reads what is true.
-    /// </summary>
+    /// <summary>Handles a message after all earlier ones about the same hold, key or movement.</summary>
     private async Task<T> InTurnAsync<T>(string subject, Func<Task<T>> handle)
     {
         await _turns.EnterAsync(subject);
@@ -170,14 +167,20 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
         }
         catch (InvariantException bug)
         {
-            LogBroken(_id, Epoch, bug);
-            StepDown();
+            Break(bug);
             throw;
         }
         finally
         {
             _turns.Leave(subject);
         }
+    }
+
+    /// <summary>A broken rule is a bug: nobody acts on this memory any more, and the next activation reads what is true.</summary>
+    private void Break(InvariantException bug)
+    {
+        LogBroken(_id, Epoch, bug);
+        StepDown();
     }
 
     private void StepDown()

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using Orleans;
 using OrleansGateway.Grains.Contracts.Accounts;
 
@@ -75,6 +76,10 @@ internal sealed class FakeAccount : IAccountGrain, IGrainFactory
         Moved.Enqueue(request);
         return Task.FromResult(new MoveAnswer(MoveOutcome.Moved, 1, 0, 0, false));
     }
+
+    public Task<ImmutableArray<AdmitAnswer?>> AdmitManyAsync(ImmutableArray<AdmitRequest> requests) => throw new NotSupportedException();
+
+    public Task<ImmutableArray<SettleAnswer>> SettleManyAsync(ImmutableArray<SettleRequest> requests) => throw new NotSupportedException();
 
     public Task<ChangeAnswer> CreateAsync(CreateRequest request) => throw new NotSupportedException();
 

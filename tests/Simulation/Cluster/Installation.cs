@@ -119,7 +119,7 @@ internal sealed class Installation : IDisposable
     }
 
     /// <summary>Whether accounts can be asked.</summary>
-    public bool IsReady => _directory.Silos.Exists(Serves);
+    public bool IsReady => _directory.IsUp;
 
     public bool HasEnded => _directory.Silos.TrueForAll(static silo => silo.IsDead);
 
@@ -139,7 +139,7 @@ internal sealed class Installation : IDisposable
             var gateway = new SimulatedGateway(process, _lock, Database, _machine.Clock);
             gateway.Silo = new SimulatedSilo(
                 process, process.Name, gateway, _machine.Clock, Database.Connect(process), _random.Next(), _loggers);
-            gateway.Edge = new SimulatedEdge(process, _network.For(process, gateway.Silo), _machine.Clock, _prices, _auditor, _loggers);
+            gateway.Edge = new SimulatedEdge(process, _network.For(process, gateway.Silo), null, _machine.Clock, _prices, _auditor, _loggers);
             _gateways.Add(gateway);
             _directory.Silos.Add(gateway.Silo);
             AllEdges.Add(gateway.Edge);
@@ -226,7 +226,7 @@ internal sealed class Installation : IDisposable
     private void StartEdge()
     {
         var process = new SimulatedProcess(_machine, $"edge{_next++}");
-        AllEdges.Add(new SimulatedEdge(process, _network.For(process, null), _machine.Clock, _prices, _auditor, _loggers));
+        AllEdges.Add(new SimulatedEdge(process, _network.For(process, null), _directory, _machine.Clock, _prices, _auditor, _loggers));
     }
 
     private void KillEdge()

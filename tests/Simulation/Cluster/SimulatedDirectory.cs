@@ -1,9 +1,10 @@
+using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Tests.Simulation.Machine;
 
 namespace OrleansGateway.Tests.Simulation.Cluster;
 
 /// <summary>Says where an account's activation is. While it changes its mind, some still ask the silo that it named before.</summary>
-internal sealed class SimulatedDirectory(SimulatedMachine machine, Random random)
+internal sealed class SimulatedDirectory(SimulatedMachine machine, Random random) : ISiloLink
 {
     private readonly Dictionary<string, SimulatedSilo> _places = new(StringComparer.Ordinal);
     private readonly Dictionary<(SimulatedProcess Who, string AccountId), (SimulatedSilo Where, TimeSpan Until)> _outdated = [];
@@ -12,6 +13,8 @@ internal sealed class SimulatedDirectory(SimulatedMachine machine, Random random
 
     /// <summary>Which silos accounts can be on.</summary>
     public required Func<SimulatedSilo, bool> Serves { get; init; }
+
+    public bool IsUp => Silos.Exists(Serves.Invoke);
 
     /// <summary>Null while no silo is there.</summary>
     public SimulatedSilo? Find(SimulatedProcess who, string accountId)

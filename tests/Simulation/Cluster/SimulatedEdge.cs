@@ -20,14 +20,15 @@ internal sealed class SimulatedEdge
     private readonly Auditor _auditor;
     private readonly List<ClientRequest> _requests = [];
 
+    /// <param name="silos">Null where the accounts run in its own process.</param>
     public SimulatedEdge(
-        SimulatedProcess process, IGrainFactory grains, SimulatedClock clock, Prices prices, Auditor auditor, ILoggerFactory loggers)
+        SimulatedProcess process, IGrainFactory grains, ISiloLink? silos, SimulatedClock clock, Prices prices, Auditor auditor, ILoggerFactory loggers)
     {
         Process = process;
         _clock = clock;
         _prices = prices;
         _auditor = auditor;
-        Client = new AccountClient(grains, clock, new AccountingOptions(), loggers);
+        Client = new AccountClient(grains, clock, new AccountingOptions(), loggers, silos);
         _ = process.Start(() => Client.RunAsync(CancellationToken.None));
     }
 

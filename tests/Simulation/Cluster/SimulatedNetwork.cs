@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Orleans;
 using Orleans.Runtime;
 using OrleansGateway.Grains.Contracts.Accounts;
@@ -18,44 +19,56 @@ internal sealed class SimulatedNetwork(
     /// <param name="own">The silo of the same process, which alone is asked then, and without a wire between; null in a cluster.</param>
     public IGrainFactory For(SimulatedProcess from, SimulatedSilo? own) => new Factory(this, from, own);
 
-    private Task<TAnswer> SendAsync<TAnswer>(
-        SimulatedProcess from, SimulatedSilo? own, string accountId, object message, Func<IAccountGrain, Task<TAnswer>> call)
+    /// <summary>Carries what one call holds, a message or several, which arrive together or not at all.</summary>
+    private Task<ImmutableArray<TAnswer>> SendAsync<TMessage, TAnswer>(
+        SimulatedProcess from, SimulatedSilo? own, string accountId, ImmutableArray<TMessage> messages, Func<IAccountGrain, Task<ImmutableArray<TAnswer>>> call)
+        where TMessage : class
     {
-        auditor.Sent(message);
-        if (own is not null)
+        foreach (var message in messages)
         {
-            return AskAsync(own, accountId, message, call);
+            auditor.Sent(message);
         }
 
-        var answer = new TaskCompletionSource<TAnswer>();
-        _ = _wire.Start(() => CarryAsync(from, accountId, message, call, answer, TimeSpan.Zero));
+        if (own is not null)
+        {
+            return AskAsync(own, accountId, messages, call);
+        }
+
+        var answer = new TaskCompletionSource<ImmutableArray<TAnswer>>();
+        _ = _wire.Start(() => CarryAsync(from, accountId, messages, call, answer, TimeSpan.Zero));
         if (faults.Strikes(FaultKind.MessageDoubled))
         {
-            _ = _wire.Start(() => CarryAsync(from, accountId, message, call, answer, faults.Length(0, 40)));
+            _ = _wire.Start(() => CarryAsync(from, accountId, messages, call, answer, faults.Length(0, 40)));
         }
 
         return answer.Task;
     }
 
-    private async Task CarryAsync<TAnswer>(
-        SimulatedProcess from, string accountId, object message, Func<IAccountGrain, Task<TAnswer>> call, TaskCompletionSource<TAnswer> answer, TimeSpan late)
+    private async Task CarryAsync<TMessage, TAnswer>(
+        SimulatedProcess from,
+        string accountId,
+        ImmutableArray<TMessage> messages,
+        Func<IAccountGrain, Task<ImmutableArray<TAnswer>>> call,
+        TaskCompletionSource<ImmutableArray<TAnswer>> answer,
+        TimeSpan late)
+        where TMessage : class
     {
         var isLost = faults.Strikes(FaultKind.RequestLost);
         var isAnswerLost = faults.Strikes(FaultKind.AnswerLost);
         await Latency(late);
         if (isLost)
         {
-            trace.Add(from.Name, $"{message.GetType().Name} to {accountId} is lost");
+            trace.Add(from.Name, $"{messages.Length} {typeof(TMessage).Name} to {accountId} lost");
             return;
         }
 
         try
         {
-            var result = await AskAsync(directory.Find(from, accountId), accountId, message, call);
+            var result = await AskAsync(directory.Find(from, accountId), accountId, messages, call);
             await Latency();
             if (isAnswerLost)
             {
-                trace.Add(from.Name, $"answer to {message.GetType().Name} of {accountId} is lost");
+                trace.Add(from.Name, $"answer to {messages.Length} {typeof(TMessage).Name} of {accountId} lost");
             }
             else
             {
@@ -72,24 +85,35 @@ internal sealed class SimulatedNetwork(
         }
     }
 
-    private async Task<TAnswer> AskAsync<TAnswer>(
-        SimulatedSilo? silo, string accountId, object message, Func<IAccountGrain, Task<TAnswer>> call)
+    private async Task<ImmutableArray<TAnswer>> AskAsync<TMessage, TAnswer>(
+        SimulatedSilo? silo, string accountId, ImmutableArray<TMessage> messages, Func<IAccountGrain, Task<ImmutableArray<TAnswer>>> call)
+        where TMessage : class
     {
         if (silo is null)
         {
             throw new SiloUnavailableException("No silo is there.");
         }
 
-        var pending = auditor.Delivered(silo, accountId, message);
+        var pending = ImmutableArray.CreateRange(messages, message => auditor.Delivered(silo, accountId, message));
         try
         {
-            var answer = await call(silo.Grain(accountId));
-            auditor.Answered(pending, answer!);
-            return answer;
+            var answers = await call(silo.Grain(accountId));
+            foreach (var (one, answer) in pending.Zip(answers))
+            {
+                if (answer is not null)
+                {
+                    auditor.Answered(one, answer);
+                }
+            }
+
+            return answers;
         }
         finally
         {
-            Auditor.Ended(pending);
+            foreach (var one in pending)
+            {
+                Auditor.Ended(one);
+            }
         }
     }
 
@@ -112,6 +136,9 @@ internal sealed class SimulatedNetwork(
     {
         public Task<AdmitAnswer> AdmitAsync(AdmitRequest request) => SendAsync(request, grain => grain.AdmitAsync(request));
 
+        public Task<ImmutableArray<AdmitAnswer?>> AdmitManyAsync(ImmutableArray<AdmitRequest> requests) =>
+            network.SendAsync(from, own, id, requests, grain => grain.AdmitManyAsync(requests));
+
         public Task<KeyAnswer> FindKeyAsync(FindKeyRequest request) => SendAsync(request, grain => grain.FindKeyAsync(request));
 
         public Task<ExtendAnswer> ExtendAsync(ExtendRequest request) => SendAsync(request, grain => grain.ExtendAsync(request));
@@ -119,6 +146,9 @@ internal sealed class SimulatedNetwork(
         public Task<RenewAnswer> RenewAsync(RenewRequest request) => SendAsync(request, grain => grain.RenewAsync(request));
 
         public Task<SettleAnswer> SettleAsync(SettleRequest request) => SendAsync(request, grain => grain.SettleAsync(request));
+
+        public Task<ImmutableArray<SettleAnswer>> SettleManyAsync(ImmutableArray<SettleRequest> requests) =>
+            network.SendAsync(from, own, id, requests, grain => grain.SettleManyAsync(requests));
 
         public Task<MoveAnswer> MoveAsync(MoveRequest request) => SendAsync(request, grain => grain.MoveAsync(request));
 
@@ -130,7 +160,7 @@ internal sealed class SimulatedNetwork(
 
         public Task<AccountView?> ShowAsync() => SendAsync("show", static grain => grain.ShowAsync());
 
-        private Task<TAnswer> SendAsync<TAnswer>(object message, Func<IAccountGrain, Task<TAnswer>> call) =>
-            network.SendAsync(from, own, id, message, call);
+        private async Task<TAnswer> SendAsync<TAnswer>(object message, Func<IAccountGrain, Task<TAnswer>> call) =>
+            (await network.SendAsync(from, own, id, [message], async grain => ImmutableArray.Create(await call(grain))))[0];
     }
 }

@@ -15,9 +15,11 @@ internal sealed class EdgeWorld : IGrainFactory, IHoldOwner
 {
     private readonly SeededScheduler _scheduler = new(1);
 
-    public EdgeWorld(AccountingOptions? options = null)
+    /// <param name="areRemote">Whether the accounts run in other processes.</param>
+    public EdgeWorld(AccountingOptions? options = null, bool areRemote = false)
     {
-        Client = new AccountClient(this, Clock, options ?? new AccountingOptions(), NullLoggerFactory.Instance);
+        Client = new AccountClient(
+            this, Clock, options ?? new AccountingOptions(), NullLoggerFactory.Instance, areRemote ? new ReachableSilos() : null);
         Start(() => Client.RunAsync(CancellationToken.None));
     }
 
@@ -96,6 +98,13 @@ internal sealed class EdgeWorld : IGrainFactory, IHoldOwner
     public Task<Settled> Settle(HoldSession hold, long cost, bool clientGotOutput = false) =>
         Start(() => Client.SettleAsync(hold, new RequestEnd(cost, default, RequestStatus.Completed, 1, 2, clientGotOutput)));
 
+    /// <summary>A change that what waits may go on with.</summary>
+    public void Do(Action change)
+    {
+        change();
+        RunUntilIdle();
+    }
+
     public static T Done<T>(Task<T> task)
     {
         Assert.True(task.IsCompleted, "It has not ended.");
@@ -124,6 +133,11 @@ internal sealed class EdgeWorld : IGrainFactory, IHoldOwner
         await work();
         return true;
     });
+
+    private sealed class ReachableSilos : ISiloLink
+    {
+        public bool IsUp => true;
+    }
 }
 
 /// <summary>Answers as the test says; by default everything is granted. A null answer never comes.</summary>
@@ -144,13 +158,27 @@ internal sealed class ScriptedAccount(TimeProvider clock) : IAccountGrain
 
     public Func<SettleRequest, SettleAnswer?>? OnSettle { get; set; }
 
+    /// <summary>What a call with several admissions waits for before it is answered.</summary>
+    public Task AdmitManyGate { get; set; } = Task.CompletedTask;
+
+    /// <summary>What a call with several settlements waits for before it is answered.</summary>
+    public Task SettleManyGate { get; set; } = Task.CompletedTask;
+
+    /// <summary>Answers an admission among several; by default everything is granted. Null: it has to be asked for alone.</summary>
+    public Func<AdmitRequest, AdmitAnswer?>? OnAdmitMany { get; set; }
+
     public IEnumerable<T> All<T>() => Messages.Select(message => message.Message).OfType<T>();
 
     public double[] Times<T>() => [.. Messages.Where(message => message.Message is T).Select(message => message.At)];
 
-    public Task<AdmitAnswer> AdmitAsync(AdmitRequest request) => Answer(request, OnAdmit is null
-        ? new AdmitAnswer { Outcome = AdmitOutcome.Admitted, Epoch = Epoch, TotalNanos = request.LeastNanos }
-        : OnAdmit(request));
+    public Task<AdmitAnswer> AdmitAsync(AdmitRequest request) => Answer(request, OnAdmit is null ? Grant(request) : OnAdmit(request));
+
+    public async Task<ImmutableArray<AdmitAnswer?>> AdmitManyAsync(ImmutableArray<AdmitRequest> requests)
+    {
+        Add(requests);
+        await AdmitManyGate;
+        return ImmutableArray.CreateRange(requests, request => OnAdmitMany is null ? Grant(request) : OnAdmitMany(request));
+    }
 
     public Func<FindKeyRequest, KeyAnswer?>? OnFindKey { get; set; }
 
@@ -170,9 +198,14 @@ internal sealed class ScriptedAccount(TimeProvider clock) : IAccountGrain
         return Answer(request, holds.Any(hold => hold is null) ? null : new RenewAnswer(Epoch, [.. holds.Select(hold => hold!.Value)]));
     }
 
-    public Task<SettleAnswer> SettleAsync(SettleRequest request) => Answer(request, OnSettle is null
-        ? new SettleAnswer(SettleOutcome.Committed, Epoch, request.CostNanos, 0)
-        : OnSettle(request));
+    public Task<SettleAnswer> SettleAsync(SettleRequest request) => Answer(request, OnSettle is null ? Commit(request) : OnSettle(request));
+
+    public async Task<ImmutableArray<SettleAnswer>> SettleManyAsync(ImmutableArray<SettleRequest> requests)
+    {
+        Add(requests);
+        await SettleManyGate;
+        return ImmutableArray.CreateRange(requests, Commit);
+    }
 
     public Task<MoveAnswer> MoveAsync(MoveRequest request) => Answer(request, new MoveAnswer(MoveOutcome.Moved, Epoch, 0, 0, false));
 
@@ -184,10 +217,17 @@ internal sealed class ScriptedAccount(TimeProvider clock) : IAccountGrain
 
     public Task<AccountView?> ShowAsync() => throw new NotSupportedException();
 
+    private AdmitAnswer Grant(AdmitRequest request) =>
+        new() { Outcome = AdmitOutcome.Admitted, Epoch = Epoch, TotalNanos = request.LeastNanos };
+
+    private SettleAnswer Commit(SettleRequest request) => new(SettleOutcome.Committed, Epoch, request.CostNanos, 0);
+
+    private void Add(object message) => Messages.Add((Math.Round(clock.GetElapsedTime(_startedAt).TotalSeconds, 1), message));
+
     private Task<T> Answer<T>(object message, T? answer)
         where T : class
     {
-        Messages.Add((Math.Round(clock.GetElapsedTime(_startedAt).TotalSeconds, 1), message));
+        Add(message);
         return answer is null ? new TaskCompletionSource<T>().Task : Task.FromResult(answer);
     }
 }

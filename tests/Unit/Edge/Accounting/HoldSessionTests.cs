@@ -46,7 +46,7 @@ public sealed class HoldSessionTests
     [Fact]
     public void Renew_ManyHolds_IsOneMessageForEachAccount()
     {
-        var world = new EdgeWorld(new AccountingOptions { RenewalItemsMax = 8 });
+        var world = new EdgeWorld(new AccountingOptions { ItemsMax = 8 });
         for (var i = 0; i < 10; i++)
         {
             world.Admit($"a{i}", account: "one");

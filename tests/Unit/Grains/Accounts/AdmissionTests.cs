@@ -89,6 +89,59 @@ public sealed class AdmissionTests
     }
 
     [Fact]
+    public void AdmitMany_OneHasToWait_AnswersTheOthersAndHoldsNothingForIt()
+    {
+        using var world = AccountWorld.With(1_000_000);
+        world.Admit("first", 100);
+        var large = world.Row.Reserved;
+
+        var answers = world.Run(() => world.Grain.AdmitManyAsync(
+            [AccountWorld.Request("a", 10), AccountWorld.Request("waits", large), AccountWorld.Request("b", 20)]));
+
+        Assert.Equal([10L, null, 20L], answers.Select(answer => answer?.TotalNanos));
+        Assert.Equal(130, world.View.HeldNanos);
+        Assert.Equal(large, world.Admit("waits", large).TotalNanos);
+    }
+
+    [Fact]
+    public void AdmitMany_WithAnIdempotencyKeyOrAnEarlierMessageUnderWay_HasToWait()
+    {
+        using var world = AccountWorld.With(1_000_000);
+        world.Admit("first", 100);
+        var gate = world.HoldBack(LedgerMethod.Commit);
+        var underWay = world.StartAdmit("big", world.Row.Reserved);
+
+        var answers = world.Run(() => world.Grain.AdmitManyAsync(
+            [AccountWorld.Request("a", 10) with { IdempotencyKey = "once" }, AccountWorld.Request("big", world.Row.Reserved)]));
+
+        Assert.Equal([null, null], answers);
+        gate.Open();
+        world.RunUntilIdle();
+        Assert.True(underWay.Answer.IsAdmitted);
+    }
+
+    [Fact]
+    public void AdmitMany_OfAnAccountThatIsNotThere_IsLookedForAlone()
+    {
+        using var world = new AccountWorld();
+
+        Assert.Equal([null], world.Run(() => world.Grain.AdmitManyAsync([AccountWorld.Request("a", 10)])));
+        Assert.Equal(AdmitOutcome.UnknownKey, world.Admit("a", 10).Outcome);
+    }
+
+    [Fact]
+    public void AdmitMany_OneHasSeenANewerEpoch_AllAreSentToTheNextActivation()
+    {
+        using var world = AccountWorld.With(1_000_000);
+        world.Admit("first", 100);
+
+        var answers = world.Run(() => world.Grain.AdmitManyAsync(
+            [AccountWorld.Request("a", 10), AccountWorld.Request("b", 10, epoch: 9), AccountWorld.Request("c", 10)]));
+
+        Assert.Equal([AdmitOutcome.Admitted, AdmitOutcome.Retry, AdmitOutcome.Retry], answers.Select(answer => answer!.Outcome));
+    }
+
+    [Fact]
     public void Admit_Repeated_GetsTheSameHold()
     {
         using var world = AccountWorld.With(1000);

@@ -56,6 +56,23 @@ public sealed class SettlementTests
     }
 
     [Fact]
+    public void SettleMany_AreAnsweredInTheirOrderAfterOneCommit()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Admit("a", 100);
+        world.Admit("b", 100);
+        var commits = world.Commits;
+
+        var answers = world.Run(() => world.Grain.SettleManyAsync(
+            [AccountWorld.Settlement("b", 100, 20), AccountWorld.Settlement("a", 100, 10), AccountWorld.Settlement("b", 100, 20)]));
+
+        Assert.Equal([20L, 10, 20], answers.Select(answer => answer.ChargedNanos));
+        Assert.All(answers, answer => Assert.Equal(SettleOutcome.Committed, answer.Outcome));
+        Assert.Equal(970, world.Row.Balance);
+        Assert.InRange(world.Commits - commits, 1, 2);
+    }
+
+    [Fact]
     public void Settle_AtZero_IsARowToo()
     {
         using var world = AccountWorld.With(1000);
