@@ -53,7 +53,22 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         }
     }
 
-    public void Sent(object message)
+    /// <summary>An edge sends what goes in one call.</summary>
+    public void Sent<TMessage>(ImmutableArray<TMessage> messages)
+        where TMessage : class
+    {
+        if (messages is [AdmitRequest, _, ..] or [SettleRequest, _, ..])
+        {
+            rare.Reached(messages[0] is AdmitRequest ? RareState.AdmissionsSentTogether : RareState.SettlementsSentTogether);
+        }
+
+        foreach (var message in messages)
+        {
+            Sent(message);
+        }
+    }
+
+    private void Sent(object message)
     {
         switch (message)
         {
@@ -102,8 +117,19 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
     /// <summary>It is answered, has failed, or nobody will know.</summary>
     public static void Ended(PendingMessage pending) => pending.Books?.Pending.Remove(pending);
 
-    public void Answered(PendingMessage pending, object answer)
+    /// <param name="answer">Null where an admission has to be asked for alone, and of an account that is not there.</param>
+    public void Answered(PendingMessage pending, object? answer)
     {
+        if (answer is null)
+        {
+            if (pending.Message is AdmitRequest)
+            {
+                rare.Reached(RareState.AdmissionHadToWait);
+            }
+
+            return;
+        }
+
         trace.Add(pending.Silo.Name, $"answers {Told.Of(answer, pending.Message)}");
         if (pending.Books is not { } books)
         {

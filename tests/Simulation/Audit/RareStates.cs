@@ -22,6 +22,9 @@ internal enum RareState
     ExtendRefused,
     PaidBack,
     RepeatRefusedByIdempotencyKey,
+    AdmissionsSentTogether,
+    AdmissionHadToWait,
+    SettlementsSentTogether,
 }
 
 /// <summary>How often each rare state was reached.</summary>

@@ -24,11 +24,7 @@ internal sealed class SimulatedNetwork(
         SimulatedProcess from, SimulatedSilo? own, string accountId, ImmutableArray<TMessage> messages, Func<IAccountGrain, Task<ImmutableArray<TAnswer>>> call)
         where TMessage : class
     {
-        foreach (var message in messages)
-        {
-            auditor.Sent(message);
-        }
-
+        auditor.Sent(messages);
         if (own is not null)
         {
             return AskAsync(own, accountId, messages, call);
@@ -100,10 +96,7 @@ internal sealed class SimulatedNetwork(
             var answers = await call(silo.Grain(accountId));
             foreach (var (one, answer) in pending.Zip(answers))
             {
-                if (answer is not null)
-                {
-                    auditor.Answered(one, answer);
-                }
+                auditor.Answered(one, answer);
             }
 
             return answers;
