@@ -9,7 +9,8 @@ using OrleansGateway.Hosting;
 using OrleansGateway.Silo.Hosting;
 
 // Admissions and settlements against a running cluster, as an edge makes them (docs/cluster.md):
-//   dotnet OrleansGateway.ClusterBenchmark.dll [--Accounts=1] [--Callers=64] [--Seconds=8] [--InSilo=true] and the settings of an edge, or of a silo.
+//   dotnet OrleansGateway.ClusterBenchmark.dll [--Accounts=1] [--Callers=64] [--Seconds=8] [--InSilo=true] [--Together=false]
+// and the settings of an edge, or of a silo. Together: messages to one account go in one call while another is on its way, as an edge's do.
 var builder = HostBuilding.Create(args);
 var isInSilo = builder.Configuration.GetValue("InSilo", false);
 var plan = new Plan(
@@ -44,7 +45,8 @@ var client = new AccountClient(
     grains,
     TimeProvider.System,
     new AccountingOptions { OpenHoldsMax = int.MaxValue },
-    host.Services.GetRequiredService<ILoggerFactory>());
+    host.Services.GetRequiredService<ILoggerFactory>(),
+    builder.Configuration.GetValue("Together", true) ? host.Services.GetService<ISiloLink>() : null);
 var bench = new Bench(client, accounts, plan);
 await bench.RunAsync(TimeSpan.FromSeconds(3), isWhole: true);
 foreach (var isWhole in new[] { true, false })

@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Options;
+using OrleansGateway.Hosting;
 
 namespace OrleansGateway.Edge;
 
@@ -54,34 +55,26 @@ internal sealed class EdgeOptionsValidator : IValidateOptions<EdgeOptions>
 {
     public ValidateOptionsResult Validate(string? name, EdgeOptions options)
     {
-        var errors = new List<string>();
-        Range(nameof(options.MaxBodyBytes), options.MaxBodyBytes, 1024, 1024 * 1024 * 1024);
-        Range(nameof(options.MaxAnswerBytes), options.MaxAnswerBytes, 1024, 1024 * 1024 * 1024);
-        Range(nameof(options.MaxRunningRequests), options.MaxRunningRequests, 1, 1_000_000);
-        Range(nameof(options.MaxAttempts), options.MaxAttempts, 1, 10);
-        Range(nameof(options.WriteTimeoutMs), options.WriteTimeoutMs, 100, 3_600_000);
-        Range(nameof(options.KeepAliveMs), options.KeepAliveMs, 100, 3_600_000);
-        Range(nameof(options.UsageTimeoutMs), options.UsageTimeoutMs, 100, 600_000);
-        Range(nameof(options.RestMs), options.RestMs, 0, 3_600_000);
-        Range(nameof(options.LongRestMs), options.LongRestMs, 0, 86_400_000);
-        Range(nameof(options.FirstSliceTokens), options.FirstSliceTokens, 1, 1_000_000);
-        Range(nameof(options.IdempotencyCacheBytes), options.IdempotencyCacheBytes, 0, 16L * 1024 * 1024 * 1024);
+        var problems = new SettingProblems(EdgeOptions.Section);
+        problems.CheckRange(nameof(options.MaxBodyBytes), options.MaxBodyBytes, 1024, 1024 * 1024 * 1024, "bytes");
+        problems.CheckRange(nameof(options.MaxAnswerBytes), options.MaxAnswerBytes, 1024, 1024 * 1024 * 1024, "bytes");
+        problems.CheckRange(nameof(options.MaxRunningRequests), options.MaxRunningRequests, 1, 1_000_000);
+        problems.CheckRange(nameof(options.MaxAttempts), options.MaxAttempts, 1, 10);
+        problems.CheckRange(nameof(options.WriteTimeoutMs), options.WriteTimeoutMs, 100, 3_600_000, "ms");
+        problems.CheckRange(nameof(options.KeepAliveMs), options.KeepAliveMs, 100, 3_600_000, "ms");
+        problems.CheckRange(nameof(options.UsageTimeoutMs), options.UsageTimeoutMs, 100, 600_000, "ms");
+        problems.CheckRange(nameof(options.RestMs), options.RestMs, 0, 3_600_000, "ms");
+        problems.CheckRange(nameof(options.LongRestMs), options.LongRestMs, 0, 86_400_000, "ms");
+        problems.CheckRange(nameof(options.FirstSliceTokens), options.FirstSliceTokens, 1, 1_000_000, "tokens");
+        problems.CheckRange(nameof(options.IdempotencyCacheBytes), options.IdempotencyCacheBytes, 0, 16L * 1024 * 1024 * 1024, "bytes");
         foreach (var proxy in options.TrustedProxies)
         {
             if (!IPNetwork.TryParse(proxy, out _) && !IPAddress.TryParse(proxy, out _))
             {
-                errors.Add($"{EdgeOptions.Section}:{nameof(options.TrustedProxies)}: '{proxy}' is neither an address nor a network such as 10.0.0.0/8.");
+                problems.Add(nameof(options.TrustedProxies), $"has '{proxy}', which is neither an address nor a network such as 10.0.0.0/8.");
             }
         }
 
-        return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
-
-        void Range(string setting, long value, long least, long most)
-        {
-            if (value < least || value > most)
-            {
-                errors.Add($"{EdgeOptions.Section}:{setting} is {value}; it must be from {least} to {most}.");
-            }
-        }
+        return problems.ToResult();
     }
 }

@@ -32,7 +32,7 @@ internal sealed class SettingProblems(string section)
         }
     }
 
-    public void CheckRange(string setting, int value, int least, int most, string? unit = null)
+    public void CheckRange(string setting, long value, long least, long most, string? unit = null)
     {
         if (value < least || value > most)
         {

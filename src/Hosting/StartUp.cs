@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Options;
 
 namespace OrleansGateway.Hosting;
@@ -35,18 +36,26 @@ internal static partial class StartUp
         catch (Exception exception)
         {
             await StopWhatHasStartedAsync(host);
-            if (exception is OperationCanceledException
-                && host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested)
+            if (!host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested)
             {
-                // Told to stop while it waited for something.
-                return;
+                throw;
             }
 
-            throw;
+            if (WhyBesidesStopping(exception) is { } cause)
+            {
+                ExceptionDispatchInfo.Throw(cause);
+            }
+
+            return;
         }
 
         await host.WaitForShutdownAsync();
     }
+
+    /// <summary>What a start failed on that was then called off; null if it was only told to stop while it waited for something.</summary>
+    private static Exception? WhyBesidesStopping(Exception exception) =>
+        (exception is AggregateException many ? many.Flatten().InnerExceptions : [exception])
+            .FirstOrDefault(static cause => cause is not OperationCanceledException);
 
     /// <summary>A part that has not started may fail to stop: why the start failed matters more.</summary>
     private static async Task StopWhatHasStartedAsync(IHost host)

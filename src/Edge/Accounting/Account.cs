@@ -16,9 +16,9 @@ internal sealed class Account
         (Id, Grain, _calls) = (id, grain, calls);
         if (isRemote)
         {
-            _admissions = new(calls.Options.ItemsMax, requests =>
+            _admissions = new(calls.Options.CallsMax, calls.Options.ItemsMax, requests =>
                 calls.AskAsync(this, requests, static (grain, requests) => grain.AdmitManyAsync(requests), "Admit", id));
-            _settlements = new(calls.Options.ItemsMax, requests =>
+            _settlements = new(calls.Options.CallsMax, calls.Options.ItemsMax, requests =>
                 calls.AskAsync(this, requests, static (grain, requests) => grain.SettleManyAsync(requests), "Settle", id));
         }
     }

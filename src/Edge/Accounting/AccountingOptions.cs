@@ -24,6 +24,12 @@ internal sealed record AccountingOptions
     /// <summary>How often a hold is renewed. The first renewal comes after half of it, so that short requests need none.</summary>
     public TimeSpan RenewalInterval { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// The most calls of one kind to an account of another process that are on their way; what comes meanwhile goes together with the next.
+    /// Measured in docs/cluster.md: with fewer, settlements wait for each other's commits.
+    /// </summary>
+    public int CallsMax { get; init; } = 8;
+
     /// <summary>The most holds in one message.</summary>
     public int ItemsMax { get; init; } = 1000;
 

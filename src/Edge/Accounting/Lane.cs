@@ -3,16 +3,19 @@ using System.Collections.Immutable;
 namespace OrleansGateway.Edge.Accounting;
 
 /// <summary>
-/// Messages of one kind to one account in another process. One call is on its way at a time; what comes meanwhile goes with the next.
+/// Messages of one kind to one account in another process. A few calls are on their way at a time; what comes meanwhile goes together with
+/// the next. So a message to an account with little to do never waits, and one to a hot account costs a part of a call.
 /// </summary>
+/// <param name="callsMax">The most calls on their way.</param>
 /// <param name="itemsMax">The most messages in one call.</param>
 /// <param name="ask">Answers in the order of the messages; the default array if no answer came. Never fails.</param>
-internal sealed class Lane<TRequest, TAnswer>(int itemsMax, Func<ImmutableArray<TRequest>, Task<ImmutableArray<TAnswer>>> ask)
+internal sealed class Lane<TRequest, TAnswer>(
+    int callsMax, int itemsMax, Func<ImmutableArray<TRequest>, Task<ImmutableArray<TAnswer>>> ask)
     where TAnswer : class?
 {
     private readonly Lock _lock = new();
     private readonly Queue<(TRequest Request, TaskCompletionSource<TAnswer?> Answer)> _waiting = new();
-    private bool _isRunning;
+    private int _running;
 
     /// <summary>The answer, or null if none came in time.</summary>
     public Task<TAnswer?> AskAsync(TRequest request)
@@ -21,12 +24,12 @@ internal sealed class Lane<TRequest, TAnswer>(int itemsMax, Func<ImmutableArray<
         lock (_lock)
         {
             _waiting.Enqueue((request, answer));
-            if (_isRunning)
+            if (_running == callsMax)
             {
                 return answer.Task;
             }
 
-            _isRunning = true;
+            _running++;
         }
 
         // It goes on for others, and must not keep what belongs to this request.
@@ -50,6 +53,7 @@ internal sealed class Lane<TRequest, TAnswer>(int itemsMax, Func<ImmutableArray<
         }
     }
 
+    /// <summary>Takes what waits; where nothing does, the caller is done.</summary>
     private bool TryTake(out ImmutableArray<TRequest> requests, out TaskCompletionSource<TAnswer?>[] waiters)
     {
         lock (_lock)
@@ -64,7 +68,8 @@ internal sealed class Lane<TRequest, TAnswer>(int itemsMax, Func<ImmutableArray<
             }
 
             requests = taken.MoveToImmutable();
-            return _isRunning = count > 0;
+            _running -= count > 0 ? 0 : 1;
+            return count > 0;
         }
     }
 }

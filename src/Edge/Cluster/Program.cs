@@ -11,6 +11,7 @@ return await StartUp.GuardAsync(async () =>
     // They stop in the reverse of this order, the clients' web server first.
     builder.AddTelemetry();
     ClusterLink.Add(builder);
+    GuardedServer.Add(builder.Services);
     builder.AddSigningSecret();
 
     // It asks while no silo is connected too: a call is what connects one.

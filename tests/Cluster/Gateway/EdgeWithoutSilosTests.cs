@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Tests.Cluster.Running;
@@ -40,6 +41,21 @@ public sealed class EdgeWithoutSilosTests
         edge.Start();
         await edge.UnreadyAsync("silo");
         await edge.StopAsync();
+    }
+
+    [Fact]
+    public async Task Edge_OnAnAddressThatIsTaken_EndsAndNamesIt()
+    {
+        await using var cluster = await ClusterFixture.StartAsync(silos: 0, edges: 0);
+        var edge = cluster.AddEdge();
+        using var taken = new TcpListener(IPAddress.Loopback, edge.Url.Port);
+        taken.Start();
+        edge.Start();
+
+        Assert.Equal(1, await edge.Process.EndAsync());
+        Assert.Contains("Gateway:Urls", edge.Process.Output, StringComparison.Ordinal);
+        Assert.Contains(edge.Url.Authority, edge.Process.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("Unhandled", edge.Process.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -15,6 +15,9 @@ internal sealed class SimulatedEdge
 {
     private const int FirstSliceTokens = 16;
 
+    /// <summary>Few customers are to send many messages together.</summary>
+    private static readonly AccountingOptions Options = new() { CallsMax = 1 };
+
     private readonly SimulatedClock _clock;
     private readonly Prices _prices;
     private readonly Auditor _auditor;
@@ -28,7 +31,7 @@ internal sealed class SimulatedEdge
         _clock = clock;
         _prices = prices;
         _auditor = auditor;
-        Client = new AccountClient(grains, clock, new AccountingOptions(), loggers, silos);
+        Client = new AccountClient(grains, clock, Options, loggers, silos);
         _ = process.Start(() => Client.RunAsync(CancellationToken.None));
     }
 

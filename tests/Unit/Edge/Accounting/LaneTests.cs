@@ -8,12 +8,14 @@ namespace OrleansGateway.Tests.Unit.Edge.Accounting;
 /// <summary>Messages to one account in another process.</summary>
 public sealed class LaneTests
 {
+    private static readonly AccountingOptions OneCall = new() { CallsMax = 1 };
+
     private readonly TaskCompletionSource _gate = new();
 
     [Fact]
     public void Admit_WhileACallIsOnItsWay_GoesWithTheNextAndGetsItsOwnAnswer()
     {
-        var world = new EdgeWorld(areRemote: true);
+        var world = new EdgeWorld(OneCall, areRemote: true);
         world.Account.AdmitManyGate = _gate.Task;
 
         var admissions = Enumerable.Range(1, 4).Select(i => world.Start(() => world.AdmitAsync($"h{i}", most: i))).ToList();
@@ -26,9 +28,23 @@ public sealed class LaneTests
     }
 
     [Fact]
+    public void Admit_FewerThanMayBeOnTheirWay_DoesNotWait()
+    {
+        var world = new EdgeWorld(new AccountingOptions { CallsMax = 2 }, areRemote: true);
+        world.Account.AdmitManyGate = _gate.Task;
+
+        var admissions = Enumerable.Range(1, 4).Select(i => world.Start(() => world.AdmitAsync($"h{i}"))).ToList();
+        Assert.Equal([["h1"], ["h2"]], Admissions(world));
+        world.Do(_gate.SetResult);
+
+        Assert.Equal([["h1"], ["h2"], ["h3", "h4"]], Admissions(world));
+        Assert.All(admissions, admission => Assert.True(EdgeWorld.Done(admission).Answer.IsAdmitted));
+    }
+
+    [Fact]
     public void Admit_AfterTheLastCallWasAnswered_GoesAtOnce()
     {
-        var world = new EdgeWorld(areRemote: true);
+        var world = new EdgeWorld(OneCall, areRemote: true);
 
         Assert.True(world.Admit("h1").Answer.IsAdmitted);
         Assert.True(world.Admit("h2").Answer.IsAdmitted);
@@ -39,7 +55,7 @@ public sealed class LaneTests
     [Fact]
     public void Admit_ToAnotherAccount_DoesNotWait()
     {
-        var world = new EdgeWorld(areRemote: true);
+        var world = new EdgeWorld(OneCall, areRemote: true);
         world.Account.AdmitManyGate = _gate.Task;
         _ = world.Start(() => world.AdmitAsync("h1"));
 
@@ -49,7 +65,7 @@ public sealed class LaneTests
     [Fact]
     public void Admit_MoreThanOneCallMayHold_AreSeveralCalls()
     {
-        var world = new EdgeWorld(new AccountingOptions { ItemsMax = 2 }, areRemote: true);
+        var world = new EdgeWorld(OneCall with { ItemsMax = 2 }, areRemote: true);
         world.Account.AdmitManyGate = _gate.Task;
 
         var admissions = Enumerable.Range(1, 4).Select(i => world.Start(() => world.AdmitAsync($"h{i}"))).ToList();
@@ -62,7 +78,7 @@ public sealed class LaneTests
     [Fact]
     public void Admit_HasToWaitForTheLedger_HoldsUpNobody()
     {
-        var world = new EdgeWorld(areRemote: true);
+        var world = new EdgeWorld(OneCall, areRemote: true);
         world.Account.OnAdmitMany = request => request.HoldId == "poor"
             ? null
             : new AdmitAnswer { Outcome = AdmitOutcome.Admitted, Epoch = 1, TotalNanos = 1 };
@@ -79,7 +95,7 @@ public sealed class LaneTests
     [Fact]
     public void Admit_CallIsNotAnswered_IsAskedForAlone()
     {
-        var world = new EdgeWorld(areRemote: true);
+        var world = new EdgeWorld(OneCall, areRemote: true);
         world.Account.AdmitManyGate = _gate.Task;
         var admissions = Enumerable.Range(1, 3).Select(i => world.Start(() => world.AdmitAsync($"h{i}"))).ToList();
 
@@ -92,7 +108,7 @@ public sealed class LaneTests
     [Fact]
     public void Admit_CallFails_TheNextIsSentAllTheSame()
     {
-        var world = new EdgeWorld(areRemote: true);
+        var world = new EdgeWorld(OneCall, areRemote: true);
         world.Account.AdmitManyGate = _gate.Task;
         var first = world.Start(() => world.AdmitAsync("h1"));
         var second = world.Start(() => world.AdmitAsync("h2"));
@@ -109,7 +125,7 @@ public sealed class LaneTests
     [Fact]
     public void Settle_WhileAdmissionsAreOnTheirWay_HasALaneOfItsOwn()
     {
-        var world = new EdgeWorld(areRemote: true);
+        var world = new EdgeWorld(OneCall, areRemote: true);
         var (a, b, c) = (world.Admit("a").Hold!, world.Admit("b").Hold!, world.Admit("c").Hold!);
         world.Account.AdmitManyGate = new TaskCompletionSource().Task;
         world.Account.SettleManyGate = _gate.Task;
@@ -126,7 +142,7 @@ public sealed class LaneTests
     [Fact]
     public void Settle_CallIsNotAnswered_IsRepeatedUntilItIs()
     {
-        var world = new EdgeWorld(areRemote: true);
+        var world = new EdgeWorld(OneCall, areRemote: true);
         var (a, b) = (world.Admit("a").Hold!, world.Admit("b").Hold!);
         world.Account.SettleManyGate = new TaskCompletionSource().Task;
         var settled = new[] { world.Settle(a, 1), world.Settle(b, 2) };
@@ -145,7 +161,7 @@ public sealed class LaneTests
     {
         var seen = new List<string?>();
         var about = new AsyncLocal<string?>();
-        var lane = new Lane<string, string>(10, async requests =>
+        var lane = new Lane<string, string>(callsMax: 1, itemsMax: 10, async requests =>
         {
             seen.Add(about.Value);
             await _gate.Task;

@@ -62,8 +62,8 @@ public sealed class HttpTests
         var failures = new EdgeOptionsValidator().Validate(null, options).Failures!.ToList();
 
         Assert.Equal(3, failures.Count);
-        Assert.Contains(failures, failure => failure.StartsWith("Edge:MaxBodyBytes is 1;", StringComparison.Ordinal));
-        Assert.Contains(failures, failure => failure.StartsWith("Edge:MaxAttempts is 0;", StringComparison.Ordinal));
+        Assert.Contains(failures, failure => failure.StartsWith("Edge:MaxBodyBytes (Edge__MaxBodyBytes) is 1;", StringComparison.Ordinal));
+        Assert.Contains(failures, failure => failure.StartsWith("Edge:MaxAttempts (Edge__MaxAttempts) is 0;", StringComparison.Ordinal));
         Assert.Contains(failures, failure => failure.Contains("'everyone'", StringComparison.Ordinal));
         Assert.True(new EdgeOptionsValidator().Validate(null, new EdgeOptions()).Succeeded);
     }
