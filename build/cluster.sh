@@ -4,8 +4,8 @@
 # Sessions of the private PostgreSQL: a silo takes up to 21, the command line as many.
 cluster_sessions_max=500
 
-# How long a silo or an edge may take to stop: its requests' time, settlements, the handing over of its grains.
-stop_seconds=$((${Gateway__StopSeconds:-30} + 30))
+# stop_seconds: how long a silo or an edge may take to stop: its requests' time, settlements, the handing over of its grains.
+stop_seconds() { printf '%s' "$((${Gateway__StopSeconds:-30} + 30))"; }
 
 # names [KIND]: the processes that have a folder, in the order in which they stop.
 names() {
@@ -170,9 +170,9 @@ start_named() {
 stop_named() {
     say "Stopping $1"
     case $1 in
-        silo-*) end_processes TERM "$stop_seconds" "$1" && note_operator_urls ;;
-        edge-*) reload_haproxy "$1" && end_processes TERM "$stop_seconds" "$1" ;;
-        haproxy) end_processes USR1 "$stop_seconds" haproxy ;;
+        silo-*) end_processes TERM "$(stop_seconds)" "$1" && note_operator_urls ;;
+        edge-*) reload_haproxy "$1" && end_processes TERM "$(stop_seconds)" "$1" ;;
+        haproxy) end_processes USR1 "$(stop_seconds)" haproxy ;;
         postgres) end_processes INT 60 postgres ;;
         *) end_processes TERM 10 "$1" ;;
     esac
@@ -184,9 +184,9 @@ stop_all() {
     find_process haproxy && haproxy=$pid && say "Stopping HAProxy" && kill -USR1 "$haproxy"
     # shellcheck disable=SC2046  # one argument a name
     {
-        any_runs $(names edge) && say "Stopping the edges" && end_processes TERM "$stop_seconds" $(names edge)
+        any_runs $(names edge) && say "Stopping the edges" && end_processes TERM "$(stop_seconds)" $(names edge)
         end_processes TERM 5 haproxy
-        any_runs $(names silo) && say "Stopping the silos" && end_processes TERM "$stop_seconds" $(names silo)
+        any_runs $(names silo) && say "Stopping the silos" && end_processes TERM "$(stop_seconds)" $(names silo)
     }
     for name in $(names provider redis postgres); do
         find_process "$name" && stop_named "$name"

@@ -10,7 +10,7 @@ using OrleansGateway.Silo.Hosting;
 
 // Admissions and settlements against a running cluster, as an edge makes them (docs/cluster.md):
 //   dotnet OrleansGateway.ClusterBenchmark.dll [--Accounts=1] [--Callers=64] [--Seconds=8] [--InSilo=true] [--Together=false]
-// and the settings of an edge, or of a silo. Together: messages to one account go in one call while another is on its way, as an edge's do.
+// and the settings of an edge, or of a silo. Together: messages to one account go in one call while others are on their way, as an edge's do.
 var builder = HostBuilding.Create(args);
 var isInSilo = builder.Configuration.GetValue("InSilo", false);
 var plan = new Plan(

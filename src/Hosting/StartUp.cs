@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Options;
 
@@ -35,27 +36,26 @@ internal static partial class StartUp
         }
         catch (Exception exception)
         {
+            var isCalledOff = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested;
             await StopWhatHasStartedAsync(host);
-            if (!host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested)
+            if (!isCalledOff)
             {
                 throw;
             }
 
-            if (WhyBesidesStopping(exception) is { } cause)
+            // By a signal while parts waited for something, or by a part that could not start: only that one has something to say.
+            var causes = exception is AggregateException many ? many.Flatten().InnerExceptions : (IReadOnlyList<Exception>)[exception];
+            if (causes.FirstOrDefault(static cause => Explain(cause) is not null) is { } cause)
             {
                 ExceptionDispatchInfo.Throw(cause);
             }
 
+            LogCalledOff(Log(host), exception.Message);
             return;
         }
 
         await host.WaitForShutdownAsync();
     }
-
-    /// <summary>What a start failed on that was then called off; null if it was only told to stop while it waited for something.</summary>
-    private static Exception? WhyBesidesStopping(Exception exception) =>
-        (exception is AggregateException many ? many.Flatten().InnerExceptions : [exception])
-            .FirstOrDefault(static cause => cause is not OperationCanceledException);
 
     /// <summary>A part that has not started may fail to stop: why the start failed matters more.</summary>
     private static async Task StopWhatHasStartedAsync(IHost host)
@@ -66,12 +66,17 @@ internal static partial class StartUp
         }
         catch (Exception exception)
         {
-            LogNotStopped(host.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(StartUp)), exception.Message);
+            LogNotStopped(Log(host), exception.Message);
         }
     }
 
+    private static ILogger Log(IHost host) => host.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(StartUp));
+
     [LoggerMessage(1, LogLevel.Warning, "After a start that failed not everything could be stopped: {Message}")]
     private static partial void LogNotStopped(ILogger logger, string message);
+
+    [LoggerMessage(2, LogLevel.Warning, "Stopped before it had started: {Message}")]
+    private static partial void LogCalledOff(ILogger logger, string message);
 
     /// <summary>What an operator can mend; null for anything else, which is a bug.</summary>
     public static IEnumerable<string>? Explain(Exception exception) => exception switch
@@ -83,6 +88,8 @@ internal static partial class StartUp
         // A setting that is no number: the message names it.
         InvalidOperationException { Message: var message } when message.StartsWith("Failed to convert configuration value", StringComparison.Ordinal) => [message],
         IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } taken => [$"{SettingNames.Full("Gateway:Urls")}: {taken.Message}"],
+        // Of an address that is not this machine's, or a port that needs rights: the exception does not say which.
+        SocketException refused => [$"{SettingNames.Full("Gateway:Urls")}, Gateway:OperatorUrls or, of a silo, Cluster:Address: {refused.Message}"],
         _ => null,
     };
 }

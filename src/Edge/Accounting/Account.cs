@@ -10,15 +10,16 @@ internal sealed class Account
     private readonly Lane<SettleRequest, SettleAnswer>? _settlements;
     private long _epoch;
 
-    /// <param name="isRemote">Whether it runs in another process.</param>
+    /// <param name="isRemote">Whether this process has no accounts of its own, so that every message goes to another.</param>
     public Account(string id, IAccountGrain grain, GrainCalls calls, bool isRemote)
     {
         (Id, Grain, _calls) = (id, grain, calls);
         if (isRemote)
         {
-            _admissions = new(calls.Options.CallsMax, calls.Options.ItemsMax, requests =>
+            var options = calls.Options;
+            _admissions = new(options.CallsMax, options.ItemsMax, Stamp, requests =>
                 calls.AskAsync(this, requests, static (grain, requests) => grain.AdmitManyAsync(requests), "Admit", id));
-            _settlements = new(calls.Options.CallsMax, calls.Options.ItemsMax, requests =>
+            _settlements = new(options.CallsMax, options.ItemsMax, Stamp, requests =>
                 calls.AskAsync(this, requests, static (grain, requests) => grain.SettleManyAsync(requests), "Settle", id));
         }
     }
@@ -28,21 +29,28 @@ internal sealed class Account
     public IAccountGrain Grain { get; }
 
     /// <summary>Asks for a hold; null if no answer came.</summary>
-    public async Task<AdmitAnswer?> AdmitAsync(AdmitRequest request)
+    /// <param name="isRepeat">A repeat goes alone: what kept the answer away may be another message of the same call.</param>
+    public async Task<AdmitAnswer?> AdmitAsync(AdmitRequest request, bool isRepeat)
     {
-        // What has to wait for the ledger is answered here alone, and what went unanswered is asked again alone.
-        var answer = (_admissions is null ? null : await _admissions.AskAsync(request))
-            ?? await _calls.AskAsync(this, request, static (grain, request) => grain.AdmitAsync(request), "Admit", request.HoldId);
+        // With an idempotency key it always has to wait for the ledger.
+        var lane = isRepeat || request.IdempotencyKey is not null ? null : _admissions;
+        var (isAnswered, answer) = lane is null ? (true, null) : await lane.AskAsync(request);
+        if (isAnswered && answer is null)
+        {
+            answer = await _calls.AskAsync(this, Stamp(request), static (grain, request) => grain.AdmitAsync(request), "Admit", request.HoldId);
+        }
+
         Saw(answer?.Epoch ?? 0);
         return answer;
     }
 
     /// <summary>Settles a hold; null if no answer came.</summary>
-    public async Task<SettleAnswer?> SettleAsync(SettleRequest request)
+    /// <inheritdoc cref="AdmitAsync" path="/param"/>
+    public async Task<SettleAnswer?> SettleAsync(SettleRequest request, bool isRepeat)
     {
-        var answer = _settlements is null
-            ? await _calls.AskAsync(this, request, static (grain, request) => grain.SettleAsync(request), "Settle", request.Ticket.HoldId)
-            : await _settlements.AskAsync(request);
+        var answer = isRepeat || _settlements is null
+            ? await _calls.AskAsync(this, Stamp(request), static (grain, request) => grain.SettleAsync(request), "Settle", request.Ticket.HoldId)
+            : (await _settlements.AskAsync(request)).Answer;
         Saw(answer?.Epoch ?? 0);
         return answer;
     }
@@ -64,4 +72,8 @@ internal sealed class Account
             seen = found;
         }
     }
+
+    private AdmitRequest Stamp(AdmitRequest request) => request.Epoch == Epoch ? request : request with { Epoch = Epoch };
+
+    private SettleRequest Stamp(SettleRequest request) => request.Epoch == Epoch ? request : request with { Epoch = Epoch };
 }

@@ -19,7 +19,7 @@ internal sealed partial class AccountClient
     private readonly Settlements _settlements;
     private readonly ISiloLink? _silos;
 
-    /// <param name="silos">Null where the accounts run in this process.</param>
+    /// <param name="silos">Null in a process that has accounts itself: one machine's gateway, a silo.</param>
     public AccountClient(
         IGrainFactory grains, TimeProvider time, AccountingOptions options, ILoggerFactory loggers, ISiloLink? silos = null)
     {
@@ -54,7 +54,7 @@ internal sealed partial class AccountClient
         var startedAt = _calls.Time.GetTimestamp();
         for (var attempt = 1; ; attempt++)
         {
-            var answer = await account.AdmitAsync(request);
+            var answer = await account.AdmitAsync(request, isRepeat: attempt > 1);
             if (answer is { IsAdmitted: true })
             {
                 var hold = new HoldSession(account, request, answer.TotalNanos, startedAt, owner, _calls, _renewals);
@@ -70,7 +70,6 @@ internal sealed partial class AccountClient
             }
 
             await _calls.PauseAsync(attempt);
-            request = request with { Epoch = account.Epoch };
         }
     }
 

@@ -8,19 +8,19 @@ namespace OrleansGateway.Edge.Accounting;
 /// </summary>
 /// <param name="callsMax">The most calls on their way.</param>
 /// <param name="itemsMax">The most messages in one call.</param>
+/// <param name="stamp">What a message is told last, when it goes.</param>
 /// <param name="ask">Answers in the order of the messages; the default array if no answer came. Never fails.</param>
 internal sealed class Lane<TRequest, TAnswer>(
-    int callsMax, int itemsMax, Func<ImmutableArray<TRequest>, Task<ImmutableArray<TAnswer>>> ask)
-    where TAnswer : class?
+    int callsMax, int itemsMax, Func<TRequest, TRequest> stamp, Func<ImmutableArray<TRequest>, Task<ImmutableArray<TAnswer>>> ask)
 {
     private readonly Lock _lock = new();
-    private readonly Queue<(TRequest Request, TaskCompletionSource<TAnswer?> Answer)> _waiting = new();
+    private readonly Queue<(TRequest Request, TaskCompletionSource<(bool, TAnswer?)> Answer)> _waiting = new();
     private int _running;
 
-    /// <summary>The answer, or null if none came in time.</summary>
-    public Task<TAnswer?> AskAsync(TRequest request)
+    /// <summary>The answer, if one came in time.</summary>
+    public Task<(bool IsAnswered, TAnswer? Answer)> AskAsync(TRequest request)
     {
-        var answer = new TaskCompletionSource<TAnswer?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var answer = new TaskCompletionSource<(bool, TAnswer?)>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
         {
             _waiting.Enqueue((request, answer));
@@ -46,25 +46,26 @@ internal sealed class Lane<TRequest, TAnswer>(
         while (TryTake(out var requests, out var waiters))
         {
             var answers = await ask(requests);
+            var answered = answers.IsDefault ? 0 : answers.Length;
             for (var i = 0; i < waiters.Length; i++)
             {
-                waiters[i].SetResult(answers.IsDefault ? null : answers[i]);
+                waiters[i].SetResult(i < answered ? (true, answers[i]) : (false, default));
             }
         }
     }
 
     /// <summary>Takes what waits; where nothing does, the caller is done.</summary>
-    private bool TryTake(out ImmutableArray<TRequest> requests, out TaskCompletionSource<TAnswer?>[] waiters)
+    private bool TryTake(out ImmutableArray<TRequest> requests, out TaskCompletionSource<(bool, TAnswer?)>[] waiters)
     {
         lock (_lock)
         {
             var count = Math.Min(_waiting.Count, itemsMax);
             var taken = ImmutableArray.CreateBuilder<TRequest>(count);
-            waiters = new TaskCompletionSource<TAnswer?>[count];
+            waiters = new TaskCompletionSource<(bool, TAnswer?)>[count];
             for (var i = 0; i < count; i++)
             {
                 (var request, waiters[i]) = _waiting.Dequeue();
-                taken.Add(request);
+                taken.Add(stamp(request));
             }
 
             requests = taken.MoveToImmutable();

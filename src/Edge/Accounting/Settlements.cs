@@ -27,7 +27,8 @@ internal sealed partial class Settlements(GrainCalls calls, Renewals renewals, O
         hold.Settling();
         renewals.Remove(hold);
         openHolds.Settling(hold, end.CostNanos);
-        var first = await AttemptAsync(hold, end);
+        var startedAt = calls.Time.GetTimestamp();
+        var first = await AttemptAsync(hold, end, isRepeat: false);
         if (first is { Outcome: SettleOutcome.Committed })
         {
             openHolds.Close(hold);
@@ -37,7 +38,8 @@ internal sealed partial class Settlements(GrainCalls calls, Renewals renewals, O
         var settling = FinishAsync(hold, end, first);
         try
         {
-            return await settling.WaitAsync(calls.Options.SettleWait - calls.Options.AttemptTimeout, calls.Time);
+            var left = calls.Options.SettleWait - calls.Time.GetElapsedTime(startedAt);
+            return await settling.WaitAsync(left > calls.Options.AttemptTimeout ? left : calls.Options.AttemptTimeout, calls.Time);
         }
         catch (TimeoutException)
         {
@@ -57,7 +59,7 @@ internal sealed partial class Settlements(GrainCalls calls, Renewals renewals, O
         for (var attempt = 1; answer is null or { Outcome: SettleOutcome.Retry }; attempt++)
         {
             await calls.PauseAsync(attempt);
-            answer = await AttemptAsync(hold, end);
+            answer = await AttemptAsync(hold, end, isRepeat: true);
         }
 
         var isCommitted = answer.Outcome == SettleOutcome.Committed && hold.TryDecideResponse();
@@ -73,7 +75,7 @@ internal sealed partial class Settlements(GrainCalls calls, Renewals renewals, O
         return new Settled(isCommitted, answer.ChargedNanos);
     }
 
-    private static Task<SettleAnswer?> AttemptAsync(HoldSession hold, RequestEnd end)
+    private static Task<SettleAnswer?> AttemptAsync(HoldSession hold, RequestEnd end, bool isRepeat)
     {
         var request = new SettleRequest
         {
@@ -85,7 +87,7 @@ internal sealed partial class Settlements(GrainCalls calls, Renewals renewals, O
             FirstByteMs = end.FirstByteMs,
             DurationMs = end.DurationMs,
         };
-        return hold.Account.SettleAsync(request);
+        return hold.Account.SettleAsync(request, isRepeat);
     }
 
     private async Task CompensateAsync(HoldSession hold, long nanos)

@@ -29,6 +29,7 @@ internal sealed class GuardedServer(IServer server, IHostApplicationLifetime lif
         }
         catch
         {
+            Environment.ExitCode = 1;
             lifetime.StopApplication();
             throw;
         }

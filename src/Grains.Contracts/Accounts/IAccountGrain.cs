@@ -16,8 +16,8 @@ public interface IAccountGrain : IGrainWithStringKey
     Task<AdmitAnswer> AdmitAsync(AdmitRequest request);
 
     /// <summary>
-    /// As many admissions at once. Each answer is that of <see cref="AdmitAsync"/>, in the requests' order; null where that has to wait,
-    /// and nothing is held yet: it is asked for alone, so that it does not hold up the others.
+    /// As many admissions at once. Each answer is that of <see cref="AdmitAsync"/>, in the requests' order; null where that has to wait:
+    /// it is asked for alone, so that it does not hold up the others.
     /// </summary>
     [Alias("AdmitMany")]
     Task<ImmutableArray<AdmitAnswer?>> AdmitManyAsync(ImmutableArray<AdmitRequest> requests);

@@ -26,8 +26,16 @@ public sealed partial class AccountGrain
     }
 
     /// <inheritdoc/>
-    public Task<ImmutableArray<AdmitAnswer?>> AdmitManyAsync(ImmutableArray<AdmitRequest> requests) =>
-        Task.FromResult(ImmutableArray.CreateRange(requests, AdmitAtOnce));
+    public Task<ImmutableArray<AdmitAnswer?>> AdmitManyAsync(ImmutableArray<AdmitRequest> requests)
+    {
+        // If one of them shows that this activation is stale, it admits none.
+        foreach (var request in requests)
+        {
+            IsStale(request.Epoch);
+        }
+
+        return Task.FromResult(ImmutableArray.CreateRange(requests, AdmitAtOnce));
+    }
 
     /// <inheritdoc/>
     public async Task<KeyAnswer> FindKeyAsync(FindKeyRequest request)

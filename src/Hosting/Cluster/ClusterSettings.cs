@@ -42,7 +42,21 @@ internal sealed class ClusterSettings
             cluster.ServiceId = StateStorage.ServiceId;
         });
         builder.Services.AddOptions<RedisClusteringOptions>().Configure<IOptions<ClusterSettings>>((redis, settings) =>
-            redis.ConfigurationOptions = ConfigurationOptions.Parse(settings.Value.Redis));
+        {
+            redis.ConfigurationOptions = ConfigurationOptions.Parse(settings.Value.Redis);
+            var connect = redis.CreateMultiplexer;
+            redis.CreateMultiplexer = async options =>
+            {
+                try
+                {
+                    return await connect(options);
+                }
+                catch (RedisConnectionException failure)
+                {
+                    throw new StartUpException($"{SettingNames.Full($"{Section}:{nameof(Redis)}")}: Redis cannot be reached ({failure.FailureType}).");
+                }
+            };
+        });
     }
 
     private sealed class Validator : IValidateOptions<ClusterSettings>

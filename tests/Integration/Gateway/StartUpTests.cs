@@ -115,4 +115,16 @@ public sealed class StartUpTests(PostgresServer server)
         Assert.Contains(address, error, StringComparison.Ordinal);
         Assert.DoesNotContain("fatal", output, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("Gateway:Urls")]
+    [InlineData("Gateway:OperatorUrls")]
+    public async Task Start_OnAnAddressThatIsNotThisMachines_NamesTheSettings(string setting)
+    {
+        await using var gateway = await GatewayFixture.CreateAsync(server);
+        gateway.Settings[setting] = "http://192.0.2.1:8080";
+        var (exitCode, _, errors) = await gateway.CommandAsync();
+        Assert.Equal(1, exitCode);
+        Assert.Contains(setting, Assert.Single(errors.Split('\n')), StringComparison.Ordinal);
+    }
 }

@@ -139,7 +139,7 @@ internal sealed class Installation : IDisposable
             var gateway = new SimulatedGateway(process, _lock, Database, _machine.Clock);
             gateway.Silo = new SimulatedSilo(
                 process, process.Name, gateway, _machine.Clock, Database.Connect(process), _random.Next(), _loggers);
-            gateway.Edge = new SimulatedEdge(process, _network.For(process, gateway.Silo), null, _machine.Clock, _prices, _auditor, _loggers);
+            gateway.Edge = new SimulatedEdge(process, _network.For(process, gateway.Silo), null, 1, _machine.Clock, _prices, _auditor, _loggers);
             _gateways.Add(gateway);
             _directory.Silos.Add(gateway.Silo);
             AllEdges.Add(gateway.Edge);
@@ -223,10 +223,14 @@ internal sealed class Installation : IDisposable
         },
         _faults.Length(0.5, 15));
 
+    /// <summary>Every second one sends no message alone while another is on its way, though there are not many.</summary>
     private void StartEdge()
     {
-        var process = new SimulatedProcess(_machine, $"edge{_next++}");
-        AllEdges.Add(new SimulatedEdge(process, _network.For(process, null), _directory, _machine.Clock, _prices, _auditor, _loggers));
+        var number = _next++;
+        var process = new SimulatedProcess(_machine, $"edge{number}");
+        var callsMax = number % 2 == 0 ? 1 : 8;
+        AllEdges.Add(new SimulatedEdge(
+            process, _network.For(process, null), _directory, callsMax, _machine.Clock, _prices, _auditor, _loggers));
     }
 
     private void KillEdge()

@@ -15,23 +15,21 @@ internal sealed class SimulatedEdge
 {
     private const int FirstSliceTokens = 16;
 
-    /// <summary>Few customers are to send many messages together.</summary>
-    private static readonly AccountingOptions Options = new() { CallsMax = 1 };
-
     private readonly SimulatedClock _clock;
     private readonly Prices _prices;
     private readonly Auditor _auditor;
     private readonly List<ClientRequest> _requests = [];
 
     /// <param name="silos">Null where the accounts run in its own process.</param>
+    /// <param name="callsMax">How many calls of a kind to one account are on their way.</param>
     public SimulatedEdge(
-        SimulatedProcess process, IGrainFactory grains, ISiloLink? silos, SimulatedClock clock, Prices prices, Auditor auditor, ILoggerFactory loggers)
+        SimulatedProcess process, IGrainFactory grains, ISiloLink? silos, int callsMax, SimulatedClock clock, Prices prices, Auditor auditor, ILoggerFactory loggers)
     {
         Process = process;
         _clock = clock;
         _prices = prices;
         _auditor = auditor;
-        Client = new AccountClient(grains, clock, Options, loggers, silos);
+        Client = new AccountClient(grains, clock, new AccountingOptions { CallsMax = callsMax }, loggers, silos);
         _ = process.Start(() => Client.RunAsync(CancellationToken.None));
     }
 

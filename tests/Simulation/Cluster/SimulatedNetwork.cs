@@ -54,7 +54,7 @@ internal sealed class SimulatedNetwork(
         await Latency(late);
         if (isLost)
         {
-            trace.Add(from.Name, $"{messages.Length} {typeof(TMessage).Name} to {accountId} lost");
+            trace.Add(from.Name, $"{messages.Length} {messages[0].GetType().Name} to {accountId} lost");
             return;
         }
 
@@ -64,7 +64,7 @@ internal sealed class SimulatedNetwork(
             await Latency();
             if (isAnswerLost)
             {
-                trace.Add(from.Name, $"answer to {messages.Length} {typeof(TMessage).Name} of {accountId} lost");
+                trace.Add(from.Name, $"answer to {messages.Length} {messages[0].GetType().Name} of {accountId} lost");
             }
             else
             {

@@ -54,6 +54,7 @@ public sealed class MessageTests
         Assert.NotNull(type.GetCustomAttribute<AliasAttribute>());
         if (!type.IsEnum)
         {
+            Assert.NotNull(type.GetCustomAttribute<ImmutableAttribute>());
             var ids = State(type).ToDictionary(field => field.Name, field => Member(type, field).GetCustomAttribute<IdAttribute>()?.Id);
             Assert.DoesNotContain(null, ids.Values);
             Assert.Equal(ids.Count, ids.Values.Distinct().Count());

@@ -59,10 +59,10 @@ internal sealed class EdgeWorld : IGrainFactory, IHoldOwner
         }
     }
 
-    public Admission Admit(string hold, long most = 1000, long? least = null, string account = "acct") =>
-        Done(Start(() => AdmitAsync(hold, most, least, account)));
+    public Admission Admit(string hold, long most = 1000, long? least = null, string account = "acct", string? idempotencyKey = null) =>
+        Done(Start(() => AdmitAsync(hold, most, least, account, idempotencyKey)));
 
-    public Task<Admission> AdmitAsync(string hold, long most = 1000, long? least = null, string account = "acct")
+    public Task<Admission> AdmitAsync(string hold, long most = 1000, long? least = null, string account = "acct", string? idempotencyKey = null)
     {
         var known = Client.Find(account);
         return Client.AdmitAsync(
@@ -80,6 +80,7 @@ internal sealed class EdgeWorld : IGrainFactory, IHoldOwner
                 EstimatedTokens = 10,
                 ClientAddress = "10.0.0.1",
                 Endpoint = "/v1/chat/completions",
+                IdempotencyKey = idempotencyKey,
             },
             this).AsTask();
     }

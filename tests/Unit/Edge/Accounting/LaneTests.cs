@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Keys;
 using Xunit;
 
 namespace OrleansGateway.Tests.Unit.Edge.Accounting;
@@ -93,16 +94,16 @@ public sealed class LaneTests
     }
 
     [Fact]
-    public void Admit_CallIsNotAnswered_IsAskedForAlone()
+    public void Admit_CallIsNotAnswered_IsRepeatedAlone()
     {
         var world = new EdgeWorld(OneCall, areRemote: true);
         world.Account.AdmitManyGate = _gate.Task;
         var admissions = Enumerable.Range(1, 3).Select(i => world.Start(() => world.AdmitAsync($"h{i}"))).ToList();
 
-        world.Pass(4.1);
+        world.Pass(4.2);
 
         Assert.All(admissions, admission => Assert.True(EdgeWorld.Done(admission).Answer.IsAdmitted));
-        Assert.Equal([2.0, 4, 4], world.Account.Times<AdmitRequest>());
+        Assert.Equal([2.1, 4.1, 4.1], world.Account.Times<AdmitRequest>());
     }
 
     [Fact]
@@ -115,11 +116,51 @@ public sealed class LaneTests
 
         world.Account.AdmitManyGate = Task.CompletedTask;
         world.Do(() => _gate.SetException(new InvalidOperationException()));
+        Assert.True(EdgeWorld.Done(second).Answer.IsAdmitted);
+        world.Pass(0.1);
 
         Assert.True(EdgeWorld.Done(first).Answer.IsAdmitted);
-        Assert.True(EdgeWorld.Done(second).Answer.IsAdmitted);
         Assert.Equal([["h1"], ["h2"]], Admissions(world));
         Assert.Equal("h1", Assert.Single(world.Account.All<AdmitRequest>()).HoldId);
+    }
+
+    [Fact]
+    public void Admit_WithAnIdempotencyKey_GoesAloneAtOnce()
+    {
+        var world = new EdgeWorld(OneCall, areRemote: true);
+
+        Assert.True(world.Admit("h", idempotencyKey: "once").Answer.IsAdmitted);
+
+        Assert.Empty(Admissions(world));
+    }
+
+    [Fact]
+    public void Admit_WaitsWhileANewerEpochIsSeen_SaysThatEpoch()
+    {
+        var world = new EdgeWorld(OneCall, areRemote: true);
+        world.Account.AdmitManyGate = _gate.Task;
+        _ = world.Start(() => world.AdmitAsync("h1"));
+        _ = world.Start(() => world.AdmitAsync("h2"));
+
+        world.Account.Epoch = 7;
+        EdgeWorld.Done(world.Start(() => world.Client.FindKeyAsync(new ApiKey("acct", "key", default), "10.0.0.1").AsTask()));
+        world.Do(_gate.SetResult);
+
+        Assert.Equal([0L, 7], world.Account.All<ImmutableArray<AdmitRequest>>().Select(requests => Assert.Single(requests).Epoch));
+    }
+
+    [Fact]
+    public void Admit_Repeated_GoesAlone()
+    {
+        var world = new EdgeWorld(OneCall, areRemote: true);
+        world.Account.OnAdmitMany = _ => new AdmitAnswer { Outcome = AdmitOutcome.Retry, Epoch = 9 };
+
+        var admitting = world.Start(() => world.AdmitAsync("h"));
+        world.Pass(0.1);
+
+        Assert.True(EdgeWorld.Done(admitting).Answer.IsAdmitted);
+        Assert.Equal([["h"]], Admissions(world));
+        Assert.Equal(9, Assert.Single(world.Account.All<AdmitRequest>()).Epoch);
     }
 
     [Fact]
@@ -140,20 +181,34 @@ public sealed class LaneTests
     }
 
     [Fact]
-    public void Settle_CallIsNotAnswered_IsRepeatedUntilItIs()
+    public void Settle_CallIsNotAnswered_IsRepeatedAlone()
     {
         var world = new EdgeWorld(OneCall, areRemote: true);
         var (a, b) = (world.Admit("a").Hold!, world.Admit("b").Hold!);
         world.Account.SettleManyGate = new TaskCompletionSource().Task;
-        var settled = new[] { world.Settle(a, 1), world.Settle(b, 2) };
 
-        world.Pass(5);
-        Assert.DoesNotContain(settled, task => task.IsCompleted);
-        world.Account.SettleManyGate = Task.CompletedTask;
-        world.Pass(4);
+        var settled = new[] { world.Settle(a, 1), world.Settle(b, 2) };
+        world.Pass(4.2);
 
         Assert.Equal([new Settled(true, 1), new Settled(true, 2)], settled.Select(EdgeWorld.Done));
+        Assert.Equal(["a", "b"], world.Account.All<SettleRequest>().Select(request => request.Ticket.HoldId));
         Assert.Equal(0, world.Client.OpenHolds);
+    }
+
+    [Fact]
+    public void Settle_NeverAnswered_GivesTheResponseUpInTime()
+    {
+        var world = new EdgeWorld(OneCall, areRemote: true);
+        var (a, b) = (world.Admit("a").Hold!, world.Admit("b").Hold!);
+        world.Account.SettleManyGate = new TaskCompletionSource().Task;
+        world.Account.OnSettle = _ => null;
+
+        var settled = new[] { world.Settle(a, 1), world.Settle(b, 2) };
+        world.Pass(29.9);
+        Assert.DoesNotContain(settled, task => task.IsCompleted);
+        world.Pass(0.2);
+
+        Assert.All(settled, task => Assert.Equal(new Settled(false, 0), EdgeWorld.Done(task)));
     }
 
     [Fact]
@@ -161,7 +216,7 @@ public sealed class LaneTests
     {
         var seen = new List<string?>();
         var about = new AsyncLocal<string?>();
-        var lane = new Lane<string, string>(callsMax: 1, itemsMax: 10, async requests =>
+        var lane = new Lane<string, string>(callsMax: 1, itemsMax: 10, static request => request, async requests =>
         {
             seen.Add(about.Value);
             await _gate.Task;
@@ -174,7 +229,7 @@ public sealed class LaneTests
         var second = lane.AskAsync("2");
         _gate.SetResult();
 
-        Assert.Equal(("1", "2"), (await first, await second));
+        Assert.Equal([(true, "1"), (true, "2")], await Task.WhenAll(first, second));
         Assert.Null(seen[1]);
     }
 

@@ -112,7 +112,7 @@ public sealed class AdmissionTests
         var underWay = world.StartAdmit("big", world.Row.Reserved);
 
         var answers = world.Run(() => world.Grain.AdmitManyAsync(
-            [AccountWorld.Request("a", 10) with { IdempotencyKey = "once" }, AccountWorld.Request("big", world.Row.Reserved)]));
+            [AccountWorld.Request("a", 10) with { IdempotencyKey = "once" }, AccountWorld.Request("big", 10)]));
 
         Assert.Equal([null, null], answers);
         gate.Open();
@@ -138,7 +138,7 @@ public sealed class AdmissionTests
         var answers = world.Run(() => world.Grain.AdmitManyAsync(
             [AccountWorld.Request("a", 10), AccountWorld.Request("b", 10, epoch: 9), AccountWorld.Request("c", 10)]));
 
-        Assert.Equal([AdmitOutcome.Admitted, AdmitOutcome.Retry, AdmitOutcome.Retry], answers.Select(answer => answer!.Outcome));
+        Assert.All(answers, answer => Assert.Equal(AdmitOutcome.Retry, answer!.Outcome));
     }
 
     [Fact]
