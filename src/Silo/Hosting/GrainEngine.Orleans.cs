@@ -37,7 +37,8 @@ internal static class GrainEngine
         });
         builder.Services.AddOptions<ClusterMembershipOptions>().Configure<IOptions<ClusterSettings>>((membership, cluster) =>
         {
-            // One fixed pace: a silo that is gone is noticed in the time that is set, however slowly it answered before.
+            // One fixed pace: a silo that is gone is noticed in the time that is set, however slowly it answered before. That leaves
+            // Orleans no room to be patient with a slow silo, or where the prober itself is short of CPU: the setting has to have it.
             var probe = TimeSpan.FromMilliseconds(cluster.Value.DeadAfterMs) / MissedProbes;
             membership.NumMissedProbesLimit = MissedProbes;
             membership.ProbeTimeout = probe;

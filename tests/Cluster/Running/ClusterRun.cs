@@ -50,7 +50,7 @@ internal sealed class ClusterRun : IAsyncDisposable
         var cluster = await ClusterFixture.StartAsync();
         try
         {
-            var run = new ClusterRun(name, cluster, await FaultPlan.CreateCustomersAsync(cluster.Operator, CustomersOfAKind));
+            var run = new ClusterRun(name, cluster, WithOneHot(await FaultPlan.CreateCustomersAsync(cluster.Operator, CustomersOfAKind)));
             await Load.UntilAsync(() => cluster.Provider.Stats.Running >= FaultPlan.Clients * 2 / 3, "hundreds of requests to run at once");
             await run.Load.EventsAsync(run.Random.Next(500, 3000));
             return run;
@@ -140,6 +140,13 @@ internal sealed class ClusterRun : IAsyncDisposable
         Load.Dispose();
         Payer.Dispose();
         await Cluster.DisposeAsync();
+    }
+
+    /// <summary>Half of all requests are one rich customer's, so that its messages gather and go together while it cannot be reached.</summary>
+    private static List<Customer> WithOneHot(IReadOnlyList<Customer> customers)
+    {
+        var hot = customers.First(customer => customer.IsRich);
+        return [.. customers.Select(customer => customer == hot ? hot with { Weight = customers.Sum(other => other.Weight) } : customer)];
     }
 
     /// <summary>Each account's epoch, which every activation raises.</summary>
