@@ -40,7 +40,13 @@ if (!isInSilo)
 }
 
 var grains = host.Services.GetRequiredService<IGrainFactory>();
+var emptyBytes = GC.GetTotalMemory(forceFullCollection: true);
 var accounts = await Customers.CreateAsync(grains, plan.Accounts);
+if (isInSilo)
+{
+    Console.WriteLine($"in memory: {(GC.GetTotalMemory(forceFullCollection: true) - emptyBytes) / plan.Accounts} bytes an account");
+}
+
 var client = new AccountClient(
     grains,
     TimeProvider.System,
