@@ -43,9 +43,9 @@ internal static partial class StartUp
                 throw;
             }
 
-            // By a signal while parts waited for something, or by a part that could not start: only that one has something to say.
+            // By a part that could not start, which has set the exit code; or by a signal while parts waited for something, which is no failure.
             var causes = exception is AggregateException many ? many.Flatten().InnerExceptions : (IReadOnlyList<Exception>)[exception];
-            if (causes.FirstOrDefault(static cause => Explain(cause) is not null) is { } cause)
+            if (Environment.ExitCode != 0 && causes.FirstOrDefault(static cause => Explain(cause) is not null) is { } cause)
             {
                 ExceptionDispatchInfo.Throw(cause);
             }

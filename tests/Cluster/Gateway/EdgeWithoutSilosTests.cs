@@ -44,6 +44,18 @@ public sealed class EdgeWithoutSilosTests
     }
 
     [Fact]
+    public async Task Edge_StoppedWhileRedisCannotBeReached_EndsCleanly()
+    {
+        await using var cluster = await ClusterFixture.StartAsync(silos: 0, edges: 0);
+        var like = cluster.AddEdge();
+        await using var edge = new ClusterNode(
+            "edge", "Edge", like.Url.AbsoluteUri, new Dictionary<string, string?>(like.Settings) { ["Cluster:Redis"] = "127.0.0.1:1" });
+        edge.Start();
+        await edge.UnreadyAsync("silo");
+        await edge.StopAsync();
+    }
+
+    [Fact]
     public async Task Edge_OnAnAddressThatIsTaken_EndsAndNamesIt()
     {
         await using var cluster = await ClusterFixture.StartAsync(silos: 0, edges: 0);
