@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # What a cluster on one machine consists of: each process's settings, and how it is started and stopped.
 
-# Sessions of the private PostgreSQL: a silo takes up to 21, the command line as many.
+# Sessions of the private PostgreSQL: a silo takes up to 39 (20 for the ledger, 10 for reports, 8 for
+# changes, one for the database lock), the command line up to 10.
 cluster_sessions_max=500
 
 # stop_seconds: how long a silo or an edge may take to stop: its requests' time, settlements, the handing over of its grains.
@@ -51,8 +52,9 @@ launch_silo() {
     local number=${1##*-}
     set_value "$1" Cluster__Address 127.0.0.1
     set_value "$1" Cluster__SiloPort "$(port_of "$1" Cluster__SiloPort $((11110 + number)))"
-    set_value "$1" Cluster__GatewayPort "$(port_of "$1" Cluster__GatewayPort $((29999 + number)))"
+    set_value "$1" Cluster__EdgePort "$(port_of "$1" Cluster__EdgePort $((29999 + number)))"
     set_value "$1" Gateway__OperatorUrls "http://127.0.0.1:$(port_of "$1" Gateway__OperatorUrls $((8200 + number)))"
+    set_value "$1" Gateway__OperatorSocket "$data/$1/operator.sock"
     set_value "$1" Gateway__Urls ""
     start_process "$1" OrleansGateway.Silo.dll "$root" -- dotnet "$(program Silo)"
 }
@@ -86,21 +88,78 @@ start_members() {
         fi
         await "$name" "$(url_of "$name")/health/ready" "$pid" "$data/$name/log"
     done
-    note_operator_urls
+    note_operators
+}
+
+# make_certificate NAME SUBJECT-ALTERNATIVE-NAME: NAME.pem and NAME.key, signed by the cluster's own authority, unless they are there
+# and good for another month.
+make_certificate() {
+    local folder=$data/certificates new=$data/certificates/new
+    if [[ -s $folder/$1.key ]] && openssl x509 -checkend $((30 * 86400)) -noout -in "$folder/$1.pem" >/dev/null 2>&1 &&
+        openssl verify -CAfile "$folder/authority.pem" "$folder/$1.pem" >/dev/null 2>&1; then
+        return
+    fi
+    printf 'basicConstraints = critical,CA:false\nkeyUsage = critical,digitalSignature\nextendedKeyUsage = serverAuth,clientAuth\nsubjectAltName = %s\n' \
+        "$2" >"$new.ext"
+    openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$new.key" -subj "/CN=OrleansGateway $1" -out "$new.csr" 2>/dev/null &&
+        openssl x509 -req -in "$new.csr" -CA "$folder/authority.pem" -CAkey "$folder/authority.key" -days 365 -extfile "$new.ext" \
+            -out "$new.pem" 2>/dev/null || fail "openssl could not make a certificate in $folder"
+    # Who follows the files finds both new at its next look.
+    mv "$new.key" "$folder/$1.key" && mv "$new.pem" "$folder/$1.pem"
+    rm -f "$new.csr" "$new.ext"
+}
+
+# make_certificates: the authority of this cluster alone, and what it signs: the certificate of silos and edges, and that of Redis.
+# Silos and edges that run take a new one by themselves, Redis when it starts.
+make_certificates() {
+    local folder=$data/certificates
+    mkdir -p -m 700 "$folder"
+    if ! openssl x509 -checkend $((366 * 86400)) -noout -in "$folder/authority.pem" >/dev/null 2>&1; then
+        say "Making certificates in ${folder#"$root/"}"
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$folder/authority.key" -out "$folder/authority.pem" \
+            -subj "/CN=OrleansGateway cluster $(secret | head -c 8)" -days 3650 -addext 'basicConstraints = critical,CA:true' \
+            -addext 'keyUsage = critical,keyCertSign,cRLSign' 2>/dev/null || fail "openssl could not make an authority in $folder"
+    fi
+    make_certificate member DNS:orleansgateway
+    make_certificate redis IP:127.0.0.1
+}
+
+# redis_password: Redis' own, made once.
+redis_password() {
+    [[ -s $data/redis-password ]] || secret | tr -d '/+=' >"$data/redis-password"
+    cat "$data/redis-password"
+}
+
+# redis_configuration: how silos and edges reach it.
+redis_configuration() { printf '127.0.0.1:%s,password=%s,ssl=true' "$(value redis PORT)" "$(redis_password)"; }
+
+redis_answers() {
+    [[ $(REDISCLI_AUTH=$(redis_password) redis-cli --tls --cacert "$data/certificates/authority.pem" -h 127.0.0.1 -p "$(value redis PORT)" ping 2>/dev/null) == PONG ]]
 }
 
 start_redis() {
-    local folder
-    folder=$(pgsuffix=$pgsuffix-redis socket_folder "$data/redis")
-    mkdir -p -m 700 "$folder"
-    [[ -O $folder ]] || fail "$folder belongs to somebody else"
-    redis_socket=$folder/redis.sock
+    set_value redis PORT "$(port_of redis PORT 6380)"
     say "Starting Redis"
     # Membership must outlive a restart of Redis: silos that find none of it do not see each other again. Not one of the
-    # cluster, whose silos are new ones.
-    start_process redis redis-server "$data/redis" -- "$(command -v redis-server)" --port 0 --unixsocket "$redis_socket" \
-        --unixsocketperm 700 --dir "$data/redis" --save '' --appendonly yes --appendfsync always --daemonize no
-    until [[ $(redis-cli -s "$redis_socket" ping 2>/dev/null) == PONG ]]; do
+    # cluster, whose silos are new ones. The password is in the file, since everybody can read command lines.
+    cat >"$data/redis/redis.conf" <<END
+bind 127.0.0.1
+port 0
+tls-port $(value redis PORT)
+tls-cert-file "$data/certificates/redis.pem"
+tls-key-file "$data/certificates/redis.key"
+tls-ca-cert-file "$data/certificates/authority.pem"
+tls-auth-clients no
+requirepass $(redis_password)
+dir "$data/redis"
+save ""
+appendonly yes
+appendfsync always
+daemonize no
+set-proc-title no
+END
+    start_process redis "$data/redis/redis.conf" "$data/redis" -- "$(command -v redis-server)" "$data/redis/redis.conf"
+    until redis_answers; do
         find_process redis || { tail -n 20 "$data/redis/log" >&2; fail "Redis did not start; its log: $data/redis/log"; }
         sleep 0.1
     done
@@ -170,7 +229,7 @@ start_named() {
 stop_named() {
     say "Stopping $1"
     case $1 in
-        silo-*) end_processes TERM "$(stop_seconds)" "$1" && note_operator_urls ;;
+        silo-*) end_processes TERM "$(stop_seconds)" "$1" && note_operators ;;
         edge-*) reload_haproxy "$1" && end_processes TERM "$(stop_seconds)" "$1" ;;
         haproxy) end_processes USR1 "$(stop_seconds)" haproxy ;;
         postgres) end_processes INT 60 postgres ;;
@@ -194,13 +253,17 @@ stop_all() {
     return 0
 }
 
-# note_operator_urls: the silos that run, for the command line, which calls the first.
-note_operator_urls() {
-    local name urls=
+# note_operators: where the silos that run are, for the command line, which takes the first that answers.
+note_operators() {
+    local name sockets=() urls=()
     for name in $(names silo); do
-        find_process "$name" && urls+=${urls:+;}$(url_of "$name")
+        find_process "$name" || continue
+        urls+=("$(url_of "$name")")
+        sockets+=("$(value "$name" Gateway__OperatorSocket)")
     done
-    printf '%s' "$urls" >"$settings/Gateway__OperatorUrls"
+    ((${#sockets[@]} > 0)) || return 0
+    (IFS=';' && printf '%s' "${sockets[*]}") >"$settings/Gateway__OperatorSocket"
+    printf '%s' "${urls[0]}" >"$settings/Gateway__OperatorUrls"
 }
 
 # keep_environment: what later commands start processes with, unless their own environment has another value.
@@ -218,36 +281,6 @@ keep_environment() {
     mv "$data/environment.new" "$data/environment.sh"
 }
 
-# restore_orleans PROJECT…: what a registry without Orleans' packages makes of the build is said in one message.
-restore_orleans() {
-    local project log reason
-    command -v dotnet >/dev/null || fail "the .NET 10 SDK is not installed: https://dotnet.microsoft.com/download"
-    log=$(mktemp)
-    for project; do
-        (cd "$root" && exec dotnet restore "$project" -v quiet >"$log" 2>&1 {lock}>&-) &
-        buildpid=$!
-        wait "$buildpid" && continue
-        if grep -q 'Microsoft\.Orleans\.' "$log"; then
-            reason=$(grep -m 1 -oE 'NU[0-9]+: .*Microsoft\.Orleans\.[^[]*' "$log")
-            rm -f "$log"
-            fail "Microsoft Orleans could not be restored: $(
-                sed -nE 's/.*Include="(Microsoft\.Orleans\.[A-Za-z.]+)".*/\1/p' "$root/Directory.Packages.props" | grep -v Testing | paste -sd ' '
-            ), version $(orleans_version).
-${reason:+  $reason
-}Another feed serves them by these settings (environment):
-  RestoreAdditionalProjectSources  the folder or the address of a feed that has them
-  OrleansVersion                   the version that it has
-  NUGET_PACKAGES                   a package folder of its own, so that packages of that feed do not mix with others
-./run needs none of them: it runs the gateway on one machine."
-        fi
-        cat "$log" >&2
-        rm -f "$log"
-        fail "$project could not be restored"
-    done
-    buildpid=
-    rm -f "$log"
-}
-
 # print_status: a line a process.
 print_status() {
     local name ready url orleans format='%-9s %8s  %-11s  %-22s %s\n'
@@ -257,7 +290,7 @@ print_status() {
     for name in $(names silo edge haproxy redis postgres provider); do
         url='' orleans=''
         case $name in
-            silo-*) url=$(url_of "$name") orleans="$(value "$name" Cluster__SiloPort) $(value "$name" Cluster__GatewayPort)" ;;
+            silo-*) url=$(url_of "$name") orleans="$(value "$name" Cluster__SiloPort) $(value "$name" Cluster__EdgePort)" ;;
             edge-*) url=$(url_of "$name") ;;
             haproxy) url=http://127.0.0.1:$(value haproxy API) ;;
             provider) url=http://127.0.0.1:$(value provider PORT) ;;
@@ -282,9 +315,10 @@ The cluster is running, in the background. ./cluster status shows it, ./cluster 
   API         $api/v1 (HAProxy; its page: http://127.0.0.1:$(value haproxy STATS)/)
 END
     for name in $(names edge); do printf '  %-11s %s\n' "$name" "$(url_of "$name")"; done
-    for name in $(names silo); do printf '  %-11s %s (operators; dashboard: %s/dashboard)\n' "$name" "$(url_of "$name")" "$(url_of "$name")"; done
+    for name in $(names silo); do printf '  %-11s %s (health; dashboard: %s/dashboard)\n' "$name" "$(url_of "$name")" "$(url_of "$name")"; done
     cat <<END
-  token       .data/cluster/settings/Gateway__OperatorToken (operators' API and dashboard)
+  operators   gRPC on .data/cluster/silo-*/operator.sock, of each silo
+  token       .data/cluster/settings/Gateway__OperatorToken (operators' gRPC and dashboard)
   logs        .data/cluster/*/log
   accounts    Gateway__SettingsFolder=.data/cluster/settings dotnet ${artifacts#"$root/"}/Silo/release/OrleansGateway.Silo.dll account list
 END

@@ -17,7 +17,8 @@ secret() { head -c 32 /dev/urandom | base64 | tr -d '\n'; }
 setting() { [[ -n ${!1-} ]] && printf '%s' "${!1}" || cat "$settings/$1"; }
 
 keep_secrets() {
-    [[ -s $settings/Gateway__SigningSecret ]] || keep Gateway__SigningSecret "$(secret)"
+    [[ -s $settings/Gateway__SigningSecrets__0 ]] || keep Gateway__SigningSecrets__0 "$(secret)"
+    [[ -s $settings/Gateway__EncryptionSecrets__0 ]] || keep Gateway__EncryptionSecrets__0 "$(secret)"
     [[ -s $settings/Gateway__OperatorToken ]] || keep Gateway__OperatorToken "$(secret)"
 }
 
@@ -37,7 +38,7 @@ gateway_cli() { dotnet "$artifacts/Silo/release/OrleansGateway.Silo.dll" "$@"; }
 # creation is completed by the next start.
 make_first_account() {
     local accounts
-    accounts=$(gateway_cli account list --format csv) || fail "the operator API does not answer"
+    accounts=$(gateway_cli account list --limit 2 --format csv) || fail "accounts cannot be listed"
     accounts=$(tail -n +2 <<<"$accounts" | tr -d "\r")
     if [[ -z $accounts ]] || [[ $accounts == "$first_account,"* && $accounts != *$'\n'* && ! -s $data/first-key && -z $(gateway_cli key list $first_account --format csv) ]]; then
         say "Creating a first account with 10 USD and a key (kept in ${data#"$root/"}/first-key, mode 600, so that later runs can show it)"

@@ -2,7 +2,7 @@
 # What the scripts share: messages, the build, programs that Debian has, processes in the background, ports.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-artifacts=$root/artifacts/${GrainEngine:-Embedded}/bin
+artifacts=$root/artifacts/bin
 
 buildpid=
 
@@ -12,12 +12,21 @@ export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 DOTNET_CLI_TELE
 say() { printf '==> %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
-# build PROJECT…: builds each, Release; shows the compiler's output only if it fails.
+# is_built STAMP: whether nothing that a build reads, a folder's list of files included, is newer than the last one.
+is_built() {
+    [[ -f $1 && -z $(find "$root"/{src,tests,load-tests,build,OrleansGateway.sln,global.json,.editorconfig} "$root"/Directory.* \
+        -newer "$1" -print -quit) ]]
+}
+
+# build PROJECT…: builds each, Release, unless that is done; shows the compiler's output only if it fails.
 build() {
-    local project log
+    local project log stamp
     command -v dotnet >/dev/null || fail "the .NET 10 SDK is not installed: https://dotnet.microsoft.com/download"
     log=$(mktemp)
     for project; do
+        stamp=$artifacts/built-${project//\//-}
+        [[ $project == *.sln || -f $artifacts/${project##*/}/release/OrleansGateway.${project##*/}.dll ]] && is_built "$stamp" && continue
+        mkdir -p "$artifacts" && touch "$stamp.new"
         say "Building $project"
         # In the background, since a trap runs only between commands, or during wait.
         (cd "$root" && exec dotnet build "$project" -c Release -v quiet -p:UseSharedCompilation=false -clp:NoSummary >"$log" 2>&1) &
@@ -27,13 +36,11 @@ build() {
             rm -f "$log"
             fail "the build of $project failed"
         fi
+        mv "$stamp.new" "$stamp"
     done
     buildpid=
     rm -f "$log"
 }
-
-# orleans_version: the one that the Orleans build takes.
-orleans_version() { printf '%s' "${OrleansVersion:-$(sed -nE 's/.*<OrleansVersion [^>]*>(.*)<.*/\1/p' "$root/Directory.Build.props")}"; }
 
 # find_postgres [MAJOR]: sets $pgbin to the folder of the newest installed server, or of that major version's.
 find_postgres() {
@@ -49,12 +56,14 @@ find_postgres() {
     return 1
 }
 
-# need_apt PROGRAM PACKAGE [INSTEAD]: sets $apt, which runs a command that installs; fails with what to do if that can't be done here.
+# need_apt PROGRAM PACKAGE [INSTEAD]: sets $apt, which runs a command that installs, and $by_hand, what a person can run. Fails with what to
+# do if nothing can be installed here.
 need_apt() {
     command -v apt-get >/dev/null || fail "$1 is not installed, and there is no apt-get to install it with"
-    apt=()
+    apt=() by_hand="apt-get install $2${3-}"
     if ((EUID != 0)); then
-        sudo -n true 2>/dev/null || fail "$1 is not installed; run: sudo apt-get install $2${3-}"
+        by_hand="sudo $by_hand"
+        sudo -n true 2>/dev/null || fail "$1 is not installed; run: $by_hand"
         apt=(sudo -n)
     fi
     apt+=(env DEBIAN_FRONTEND=noninteractive)
@@ -62,21 +71,21 @@ need_apt() {
 
 # ensure_postgres [MAJOR]: finds PostgreSQL, or installs Debian's, without a cluster of its own, if there is none.
 ensure_postgres() {
-    local apt
+    local apt by_hand
     find_postgres "$@" && return
     find_postgres && fail "the data was made by PostgreSQL $1, but only $("$pgbin/postgres" --version) is installed"
     need_apt PostgreSQL postgresql ", or set ConnectionStrings__Ledger"
     say "Installing Debian's postgresql (no cluster of its own is made or started)"
     "${apt[@]}" apt-get update -q </dev/null
-    "${apt[@]}" apt-get install -qy --no-install-recommends postgresql-common </dev/null
-    "${apt[@]}" sed -i -E 's/^#?create_main_cluster *=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf
-    "${apt[@]}" apt-get install -qy --no-install-recommends postgresql </dev/null
-    find_postgres || fail "apt-get has installed postgresql, but its server is not in /usr/lib/postgresql"
+    "${apt[@]}" apt-get install -qy --no-install-recommends postgresql-common </dev/null &&
+        "${apt[@]}" sed -i -E 's/^#?create_main_cluster *=.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf &&
+        "${apt[@]}" apt-get install -qy --no-install-recommends postgresql </dev/null
+    find_postgres || fail "PostgreSQL's server could not be installed (apt-get's messages are above); run: $by_hand"
 }
 
 # ensure_program PROGRAM PACKAGE: installs Debian's package if the program is missing; its service is neither started nor enabled.
 ensure_program() {
-    local apt policy=/usr/sbin/policy-rc.d
+    local apt by_hand policy=/usr/sbin/policy-rc.d
     command -v "$1" >/dev/null && return
     need_apt "$1" "$2"
     say "Installing Debian's $2 (its service is not started)"
@@ -92,7 +101,7 @@ ensure_program() {
         apt-get install -qy --no-install-recommends "$package"
         systemctl disable --quiet "$package.service" 2>/dev/null' sh "$policy" "$2" </dev/null
     hash -r
-    command -v "$1" >/dev/null || fail "apt-get has not installed $1; its messages are above"
+    command -v "$1" >/dev/null || fail "$1 could not be installed (apt-get's messages are above); run: $by_hand"
 }
 
 # background FOLDER [SETPRIV-OPTIONS] -- COMMAND…: in a session of its own, so that Ctrl-C reaches only the script, which

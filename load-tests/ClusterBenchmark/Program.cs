@@ -3,14 +3,15 @@ using System.Globalization;
 using Microsoft.Extensions.Options;
 using Orleans;
 using OrleansGateway.ClusterBenchmark;
+using OrleansGateway.Edge;
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Edge.Cluster;
 using OrleansGateway.Hosting;
 using OrleansGateway.Silo.Hosting;
 
 // Admissions and settlements against a running cluster, as an edge makes them (docs/cluster.md):
-//   dotnet OrleansGateway.ClusterBenchmark.dll [--Accounts=1] [--Callers=64] [--Seconds=8] [--InSilo=true] [--Together=false]
-// and the settings of an edge, or of a silo. Together: messages to one account go in one call while others are on their way, as an edge's do.
+//   dotnet OrleansGateway.ClusterBenchmark.dll [--Accounts=1] [--Callers=64] [--Seconds=8] [--InSilo=true]
+// and the settings of an edge, or of a silo.
 var builder = HostBuilding.Create(args);
 var isInSilo = builder.Configuration.GetValue("InSilo", false);
 var plan = new Plan(
@@ -48,11 +49,10 @@ if (isInSilo)
 }
 
 var client = new AccountClient(
-    grains,
+    host.Services.GetRequiredService<IGrains>(),
     TimeProvider.System,
     new AccountingOptions { OpenHoldsMax = int.MaxValue },
-    host.Services.GetRequiredService<ILoggerFactory>(),
-    builder.Configuration.GetValue("Together", true) ? host.Services.GetService<ISiloLink>() : null);
+    host.Services.GetRequiredService<ILoggerFactory>());
 var bench = new Bench(client, accounts, plan);
 await bench.RunAsync(TimeSpan.FromSeconds(3), isWhole: true);
 foreach (var isWhole in new[] { true, false })

@@ -1,6 +1,6 @@
 # The gateway under test: the Silo with Edge in one process, before a private PostgreSQL. Sourced after process.sh and postgres.sh.
 
-silo=$root/artifacts/Embedded/bin/Silo/release/OrleansGateway.Silo
+silo=$root/artifacts/bin/Silo/release/OrleansGateway.Silo
 
 # start_gateway PROVIDER_URL: sets $gateway_pid and $gateway_url.
 start_gateway() {
@@ -8,9 +8,10 @@ start_gateway() {
     gateway_url=http://127.0.0.1:$(free_port)
     operator_url=http://127.0.0.1:$(free_port)
     write_catalog "$1" >"$work/catalog.json"
-    export Gateway__Urls=$gateway_url Gateway__OperatorUrls=$operator_url Gateway__Catalog=$work/catalog.json
-    Gateway__SigningSecret=$(random_hex) Gateway__OperatorToken=$(random_hex)
-    export Gateway__SigningSecret Gateway__OperatorToken Logging__LogLevel__Default=${BENCH_LOG_LEVEL:-Warning}
+    export Gateway__Urls=$gateway_url Gateway__OperatorUrls=$operator_url Gateway__OperatorSocket=$work/operator.sock
+    export Gateway__Catalog=$work/catalog.json
+    Gateway__SigningSecrets__0=$(random_hex) Gateway__OperatorToken=$(random_hex)
+    export Gateway__SigningSecrets__0 Gateway__OperatorToken Logging__LogLevel__Default=${BENCH_LOG_LEVEL:-Warning}
     start gateway "$silo"
     gateway_pid=$pid
     await_http gateway "$operator_url/health/ready"
@@ -22,16 +23,10 @@ make_keys() {
     for ((i = 1; i <= $1; i++)); do
         account=$(printf 'bench%07d' "$i")
         {
-            operator /accounts "{\"id\":\"$account\",\"name\":\"benchmark\"}" &&
-                operator "/accounts/$account/moves" '{"kind":"topup","ref":"benchmark","amount_usd":"1000000"}'
+            "$silo" account create benchmark --id "$account" && "$silo" account credit "$account" 1000000 --ref benchmark
         } >>"$work/accounts.log" || die "an account could not be made"
-        operator "/accounts/$account/keys" '{"name":"benchmark"}' || die "a key could not be made"
+        "$silo" key create "$account" --name benchmark --format json || die "a key could not be made"
     done | grep -oE 'sk-og-[A-Za-z0-9]+'
-}
-
-# operator PATH BODY
-operator() {
-    curl -sSf "$operator_url/operator$1" -H "authorization: Bearer $Gateway__OperatorToken" -H 'content-type: application/json' -d "$2"
 }
 
 write_catalog() {

@@ -59,7 +59,7 @@ public static partial class EdgeEndpoints
             context.Response.Headers["x-request-id"] = requestId;
             try
             {
-                await (RequestHeaders.AreTooLong(context.Request.Headers)
+                await (RequestHeaders.LengthOf(context.Request.Headers) > RequestHeaders.MaxBytes
                     ? ErrorReply.WriteAsync(context, new Refusal(RequestHeaders.TooLong))
                     : handle(context, requestId));
             }

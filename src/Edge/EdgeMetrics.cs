@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using OrleansGateway.Edge.Bodies;
 
 namespace OrleansGateway.Edge;
 
@@ -13,6 +14,7 @@ internal sealed class EdgeMetrics : IDisposable
     private readonly Histogram<double> _duration;
     private readonly Counter<long> _providerErrors;
     private readonly UpDownCounter<long> _running;
+    private readonly Counter<long> _connectionsRefused;
 
     public EdgeMetrics(IMeterFactory meters)
     {
@@ -22,6 +24,8 @@ internal sealed class EdgeMetrics : IDisposable
         _duration = _meter.CreateHistogram<double>("og.edge.duration", "ms", "From a request's arrival to its last byte.");
         _providerErrors = _meter.CreateCounter<long>("og.edge.provider_errors", "{attempt}", "Failed attempts by channel and kind.");
         _running = _meter.CreateUpDownCounter<long>("og.edge.running", "{request}", "Requests that run.");
+        _connectionsRefused = _meter.CreateCounter<long>(
+            "og.edge.connections_refused", "{connection}", "Connections that were closed because their address has too many.");
     }
 
     public void Started() => _running.Add(1);
@@ -44,6 +48,19 @@ internal sealed class EdgeMetrics : IDisposable
 
     public void ProviderFailed(string channel, string failure) =>
         _providerErrors.Add(1, new("channel", channel), new("failure", failure));
+
+    public void ConnectionRefused() => _connectionsRefused.Add(1);
+
+    /// <summary>Reports what the bodies of requests take.</summary>
+    public void WatchBodies(BodyBudget unadmitted, BodyBudget admitted) => _meter.CreateObservableUpDownCounter(
+        "og.edge.body_bytes",
+        () => new Measurement<long>[]
+        {
+            new(unadmitted.Bytes, new KeyValuePair<string, object?>("admitted", false)),
+            new(admitted.Bytes, new KeyValuePair<string, object?>("admitted", true)),
+        },
+        "By",
+        "Memory of requests' bodies by whether they are admitted.");
 
     public void Dispose() => _meter.Dispose();
 }

@@ -13,6 +13,31 @@ public sealed class EdgeOptions
     /// <summary>The largest request body; a larger one is answered with 413.</summary>
     public int MaxBodyBytes { get; set; } = 32 * 1024 * 1024;
 
+    /// <summary>
+    /// Memory for the bodies of requests that are not admitted yet, in one process. One key and one client address may take half of it.
+    /// A request that finds no room is answered with 503 after 5 s. At least eight of the largest bodies.
+    /// </summary>
+    public long UnadmittedBodyBytes { get; set; } = 256L * 1024 * 1024;
+
+    /// <summary>The same for the bodies of requests that run: of a stream until its answer begins, of others until their end.</summary>
+    public long AdmittedBodyBytes { get; set; } = 256L * 1024 * 1024;
+
+    /// <summary>How long a client may take to send a whole body, a wait for memory included; later it is answered with 408.</summary>
+    public int UploadTimeoutMs { get; set; } = 120_000;
+
+    /// <summary>
+    /// The most open connections of clients; the next one is closed at once. One takes 64 KiB at most, by a part of a request's headers or
+    /// by answers that it does not read, TLS not counted: 750 MiB with the default. Bodies come on top, with
+    /// <see cref="UnadmittedBodyBytes"/>.
+    /// </summary>
+    public int MaxConnections { get; set; } = 12_000;
+
+    /// <summary>
+    /// The most open connections of one client address, of IPv6 of one network of 64 bits; the next one is closed at once. The addresses of
+    /// <see cref="TrustedProxies"/> have no such limit.
+    /// </summary>
+    public int MaxConnectionsPerAddress { get; set; } = 4000;
+
     /// <summary>The largest answer of a provider that is not streamed.</summary>
     public int MaxAnswerBytes { get; set; } = 32 * 1024 * 1024;
 
@@ -57,6 +82,11 @@ internal sealed class EdgeOptionsValidator : IValidateOptions<EdgeOptions>
     {
         var problems = new SettingProblems(EdgeOptions.Section);
         problems.CheckRange(nameof(options.MaxBodyBytes), options.MaxBodyBytes, 1024, 1024 * 1024 * 1024, "bytes");
+        CheckBodyBytes(nameof(options.UnadmittedBodyBytes), options.UnadmittedBodyBytes);
+        CheckBodyBytes(nameof(options.AdmittedBodyBytes), options.AdmittedBodyBytes);
+        problems.CheckRange(nameof(options.UploadTimeoutMs), options.UploadTimeoutMs, 100, 3_600_000, "ms");
+        problems.CheckRange(nameof(options.MaxConnections), options.MaxConnections, 1, 1_000_000);
+        problems.CheckRange(nameof(options.MaxConnectionsPerAddress), options.MaxConnectionsPerAddress, 1, 1_000_000);
         problems.CheckRange(nameof(options.MaxAnswerBytes), options.MaxAnswerBytes, 1024, 1024 * 1024 * 1024, "bytes");
         problems.CheckRange(nameof(options.MaxRunningRequests), options.MaxRunningRequests, 1, 1_000_000);
         problems.CheckRange(nameof(options.MaxAttempts), options.MaxAttempts, 1, 10);
@@ -76,5 +106,9 @@ internal sealed class EdgeOptionsValidator : IValidateOptions<EdgeOptions>
         }
 
         return problems.ToResult();
+
+        // One key or address then has room for three of the largest bodies.
+        void CheckBodyBytes(string setting, long bytes) =>
+            problems.CheckRange(setting, bytes, 8L * options.MaxBodyBytes, 1L << 40, $"bytes, eight times {nameof(options.MaxBodyBytes)} or more");
     }
 }

@@ -1,10 +1,10 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Orleans;
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Edge.Catalog;
 using OrleansGateway.Edge.Channels;
@@ -21,8 +21,14 @@ namespace OrleansGateway.Edge;
 /// <summary>The relay's services.</summary>
 public static class EdgeServices
 {
+    /// <summary>What a connection may have sent that nobody has read yet, bytes: it counts for no request.</summary>
+    private const int UnreadBytesMax = 16 * 1024;
+
+    /// <summary>What may wait for a client to read it, bytes, before the relay waits too.</summary>
+    private const int UnsentBytesMax = 32 * 1024;
+
     /// <summary>
-    /// Adds the relay. The host provides <see cref="IGrainFactory"/>, <see cref="ICatalogSource"/> and <see cref="SigningSecret"/>.
+    /// Adds the relay. The host provides <see cref="IGrains"/>, <see cref="ICatalogSource"/> and <see cref="SigningSecrets"/>.
     /// </summary>
     public static IServiceCollection AddEdge(this IServiceCollection services, IConfiguration configuration)
     {
@@ -34,32 +40,53 @@ public static class EdgeServices
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton(RandomSource.Secure);
         services.AddSingleton(provider => new AccountClient(
-            provider.GetRequiredService<IGrainFactory>(),
+            provider.GetRequiredService<IGrains>(),
             provider.GetRequiredService<TimeProvider>(),
             new AccountingOptions { OpenHoldsMax = Options(provider).MaxRunningRequests },
-            provider.GetRequiredService<ILoggerFactory>(),
-            provider.GetService<ISiloLink>()));
+            provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<EdgeMetrics>();
         services.AddSingleton<Watchdog>();
         services.AddSingleton(provider => new ClientAddress(Options(provider).TrustedProxies));
+        services.AddSingleton<ConnectionLimit>();
         services.AddSingleton(provider => new AnswerCache(Options(provider).IdempotencyCacheBytes, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ChannelClients>();
         services.AddSingleton<ChannelHealth>();
         services.AddSingleton<ChannelChoice>();
         services.AddSingleton<ChannelFailures>();
         services.AddSingleton<Forwarder>();
+        services.AddSingleton<RequestBodies>();
         services.AddSingleton<ChatEndpoint>();
         services.AddSingleton<ModelsEndpoint>();
         services.AddHostedService<EdgeLifetime>();
-        services.Configure<KestrelServerOptions>(kestrel =>
+
+        // The server's limit for what is unread (MaxRequestBufferSize) is not the one that the sockets go by, which is 1 MiB.
+        services.Configure<SocketTransportOptions>(sockets =>
+        {
+            sockets.MaxReadBufferSize = UnreadBytesMax;
+            sockets.MaxWriteBufferSize = UnsentBytesMax;
+        });
+        services.AddOptions<KestrelServerOptions>().Configure<IOptions<EdgeOptions>, ConnectionLimit, ClientConnections>((kestrel, edge, limit, clients) =>
         {
             kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxConcurrentConnections = edge.Value.MaxConnections;
+            kestrel.ConfigureEndpointDefaults(listen =>
+            {
+                listen.Use(next => connection => limit.ServeAsync(connection, next));
+                listen.Use(next => connection => clients.ServeAsync(connection, next));
+            });
 
-            // The relay refuses headers that are too long itself, with a body that clients understand; the server only from here on.
-            kestrel.Limits.MaxRequestHeadersTotalSize = 8 * RequestHeaders.MaxBytes;
+            // The server keeps headers as strings, two bytes a character, while it waits for the rest of them. The relay refuses headers
+            // that are too long itself, with a body that clients understand; the server only from here on.
+            kestrel.Limits.MaxRequestLineSize = 2 * 1024;
+            kestrel.Limits.MaxRequestHeadersTotalSize = RequestHeaders.MaxBytes + (4 * 1024);
+
+            // A stream that waits for memory is not read: as many as may wait, each on a connection of its own, take 128 MiB.
+            kestrel.Limits.Http2.InitialConnectionWindowSize = 128 * 1024;
+            kestrel.Limits.Http2.InitialStreamWindowSize = 128 * 1024;
 
             // How long a client may leave an answer unread is the relay's own limit; a slow reader is not a dead one.
             kestrel.Limits.MinResponseDataRate = null;
+            kestrel.Limits.MaxResponseBufferSize = UnsentBytesMax;
         });
         return services;
     }
@@ -70,7 +97,7 @@ public static class EdgeServices
     public static IServiceCollection AddCatalogFollower(this IServiceCollection services, Func<IServiceProvider, bool> mayAsk)
     {
         services.AddSingleton(provider => new CatalogFollower(
-            provider.GetRequiredService<IGrainFactory>(),
+            provider.GetRequiredService<IGrains>(),
             provider.GetRequiredService<EnvironmentVariables>(),
             () => mayAsk(provider),
             provider.GetRequiredService<TimeProvider>(),

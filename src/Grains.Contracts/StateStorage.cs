@@ -1,6 +1,6 @@
 namespace OrleansGateway.Grains.Contracts;
 
-/// <summary>Under which names the states of grains are stored; the same on both engines, or one would not find the other's.</summary>
+/// <summary>Under which names the states of grains are stored; a changed name would not find what is stored.</summary>
 public static class StateStorage
 {
     /// <summary>What a grain's <c>[PersistentState]</c> names as its storage, and the host's service is keyed by.</summary>

@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.Options;
 
 namespace OrleansGateway.Hosting;
 
@@ -30,20 +28,17 @@ internal sealed class ClientConnections
         return cut;
     }
 
-    /// <summary>Keeps account of the connections of every listener.</summary>
-    internal sealed class Tracking(ClientConnections connections) : IConfigureOptions<KestrelServerOptions>
+    /// <summary>Keeps account of a connection while it is served.</summary>
+    public async Task ServeAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        public void Configure(KestrelServerOptions options) => options.ConfigureEndpointDefaults(listen => listen.Use(next => async connection =>
+        _open[connection.ConnectionId] = connection;
+        try
         {
-            connections._open[connection.ConnectionId] = connection;
-            try
-            {
-                await next(connection);
-            }
-            finally
-            {
-                connections._open.TryRemove(connection.ConnectionId, out _);
-            }
-        }));
+            await next(connection);
+        }
+        finally
+        {
+            _open.TryRemove(connection.ConnectionId, out _);
+        }
     }
 }

@@ -12,8 +12,13 @@ internal sealed class GatewayOptions
     /// <summary>Where clients reach the gateway: addresses with semicolons between them; port 0 takes a free one.</summary>
     public string Urls { get; set; } = "";
 
-    /// <summary>What customers' keys are signed with.</summary>
-    public string SigningSecret { get; set; } = "";
+    /// <summary>They sign customers' keys: the newest comes first and signs, the others verify.</summary>
+    public string[] SigningSecrets { get; set; } = [];
+
+    /// <summary>
+    /// Encrypt what the gateway stores encrypted; nothing is yet. The newest comes first and encrypts, the others decrypt. There may be none.
+    /// </summary>
+    public string[] EncryptionSecrets { get; set; } = [];
 
     /// <summary>How long a stop waits for running requests, seconds.</summary>
     public int StopSeconds { get; set; }
@@ -31,12 +36,37 @@ internal sealed class GatewayOptionsValidator(bool servesClients) : IValidateOpt
             problems.CheckUrls(nameof(options.Urls), options.Urls);
         }
 
-        if (!SigningSecret.TryParse(options.SigningSecret, out _))
+        var known = new Dictionary<string, string>();
+        CheckSecrets(nameof(options.SigningSecrets), options.SigningSecrets, SigningSecrets.MaxCount, known, problems);
+        CheckSecrets(nameof(options.EncryptionSecrets), options.EncryptionSecrets, EncryptionSecrets.MaxCount, known, problems);
+        if (options.SigningSecrets.Length == 0)
         {
-            problems.Add(nameof(options.SigningSecret), $"is missing or too short: at least {SigningSecret.MinBytes} random bytes, as base64 or hex.");
+            problems.Add($"{nameof(options.SigningSecrets)}:0", $"is missing: at least {SecretText.MinBytes} random bytes, as base64 or hex.");
         }
 
         problems.CheckRange(nameof(options.StopSeconds), options.StopSeconds, 0, 3600, "seconds");
         return problems.ToResult();
+    }
+
+    /// <param name="known">The secrets seen so far, each with the name of its setting: no two may be the same.</param>
+    private static void CheckSecrets(string setting, string[] texts, int most, Dictionary<string, string> known, SettingProblems problems)
+    {
+        if (texts.Length > most)
+        {
+            problems.Add(setting, $"has {texts.Length} secrets; {most} are the most.");
+        }
+
+        for (var i = 0; i < texts.Length; i++)
+        {
+            var name = $"{setting}:{i}";
+            if (!SecretText.TryParse(texts[i], out var secret))
+            {
+                problems.Add(name, $"is empty or too short: at least {SecretText.MinBytes} random bytes, as base64 or hex.");
+            }
+            else if (!known.TryAdd(Convert.ToHexString(secret), name))
+            {
+                problems.Add(name, $"is the same secret as {problems.Name(known[Convert.ToHexString(secret)])}: each has to be one of its own.");
+            }
+        }
     }
 }

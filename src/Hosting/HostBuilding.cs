@@ -1,8 +1,8 @@
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
+using OrleansGateway.Hosting.Cluster;
 
 namespace OrleansGateway.Hosting;
 
@@ -10,7 +10,7 @@ namespace OrleansGateway.Hosting;
 internal static class HostBuilding
 {
     /// <summary>What a stop may take after running requests had their time: settlements, giving back, closing.</summary>
-    private static readonly TimeSpan StopMargin = TimeSpan.FromSeconds(25);
+    public static readonly TimeSpan StopMargin = TimeSpan.FromSeconds(25);
 
     /// <summary>A web host with the clients' port, without services of its own yet.</summary>
     public static WebApplicationBuilder CreateWeb(string[] arguments)
@@ -18,7 +18,6 @@ internal static class HostBuilding
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         GatewayConfiguration.Fill(builder.Configuration, arguments);
         builder.AddCommon(servesClients: true);
-        builder.Services.AddSingleton<IConfigureOptions<KestrelServerOptions>, ClientConnections.Tracking>();
         builder.Services.AddHostedService<ClientPort>();
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.UseUrls([.. SettingProblems.SplitUrls(Urls(builder.Configuration))]);
@@ -34,12 +33,12 @@ internal static class HostBuilding
         return builder;
     }
 
-    /// <summary>Whether the settings name a port for clients.</summary>
+    /// <summary>Whether there is a port for clients: on one machine always, in a cluster where the settings name one.</summary>
     public static bool ServesClients(string[] arguments)
     {
         var configuration = new ConfigurationManager();
         GatewayConfiguration.Fill(configuration, arguments);
-        return Urls(configuration).Length > 0;
+        return ClusterSettings.ModeIn(configuration) == ClusterMode.Single || Urls(configuration).Length > 0;
     }
 
     /// <summary>Options with their checks, the log, the clock, metrics.</summary>
@@ -68,10 +67,20 @@ internal static class HostBuilding
     public static void AddTelemetry(this IHostApplicationBuilder builder) => builder.Services.AddHostedService<Telemetry>();
 
     /// <summary>What keys are signed with, from the settings.</summary>
-    public static void AddSigningSecret(this IHostApplicationBuilder builder) => builder.Services.AddSingleton(provider =>
-        SigningSecret.TryParse(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.SigningSecret, out var secret)
-            ? secret
-            : throw new InvalidOperationException("The signing secret is checked at start."));
+    public static void AddSigningSecrets(this IHostApplicationBuilder builder) => builder.Services.AddSingleton(provider =>
+        SigningSecrets.TryParse(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.SigningSecrets, out var secrets)
+            ? secrets
+            : throw new InvalidOperationException("The signing secrets are checked at start."));
+
+    /// <summary>
+    /// What encrypts what the gateway stores encrypted; nothing is yet. Asking for it where no secret is set fails with the setting's name.
+    /// </summary>
+    public static void AddEncryptionSecrets(this IHostApplicationBuilder builder) => builder.Services.AddSingleton(provider =>
+        EncryptionSecrets.TryParse(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.EncryptionSecrets, out var secrets)
+            ? secrets
+            : throw new StartUpException(
+                $"{SettingNames.Full($"{GatewayOptions.Section}:{nameof(GatewayOptions.EncryptionSecrets)}:0")} is missing: "
+                + $"at least {SecretText.MinBytes} random bytes, as base64 or hex."));
 
     private static string Urls(ConfigurationManager configuration) =>
         configuration[$"{GatewayOptions.Section}:{nameof(GatewayOptions.Urls)}"] ?? "";

@@ -40,5 +40,8 @@ internal sealed class SettingProblems(string section)
         }
     }
 
+    /// <summary>All of them in one line.</summary>
+    public override string ToString() => string.Join(' ', _problems);
+
     public ValidateOptionsResult ToResult() => _problems.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(_problems);
 }

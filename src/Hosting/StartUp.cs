@@ -1,6 +1,9 @@
 using System.Net.Sockets;
 using System.Runtime.ExceptionServices;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
+using Orleans.Runtime.MembershipService;
+using StackExchange.Redis;
 
 namespace OrleansGateway.Hosting;
 
@@ -87,8 +90,13 @@ internal static partial class StartUp
         StartUpException start => [start.Message],
         // A setting that is no number: the message names it.
         InvalidOperationException { Message: var message } when message.StartsWith("Failed to convert configuration value", StringComparison.Ordinal) => [message],
-        IOException { InnerException: Microsoft.AspNetCore.Connections.AddressInUseException } taken => [$"{SettingNames.Full("Gateway:Urls")}: {taken.Message}"],
-        // Of an address that is not this machine's, or a port that needs rights: the exception does not say which.
+        IOException { InnerException: AddressInUseException } taken => [$"{SettingNames.Full("Gateway:Urls")}: {taken.Message}"],
+        // The log says by which silo this one was not let in, and whose certificate was refused.
+        OrleansClusterConnectivityCheckFailedException alone =>
+            [$"Cluster:Certificate, Cluster:CertificateAuthority or Cluster:Address: the other silos cannot be reached, or refuse this one. {alone.Message}"],
+        AddressInUseException taken => [$"{SettingNames.Full("Cluster:SiloPort")} or {SettingNames.Full("Cluster:EdgePort")}: {taken.Message}"],
+        RedisException or RedisTimeoutException => [$"{SettingNames.Full("Cluster:Redis")}: {exception.Message}"],
+        // The exception does not say whether an address is not this machine's, or a port needs rights.
         SocketException refused => [$"{SettingNames.Full("Gateway:Urls")}, Gateway:OperatorUrls or, of a silo, Cluster:Address: {refused.Message}"],
         _ => null,
     };

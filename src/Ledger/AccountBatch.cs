@@ -19,10 +19,12 @@ public sealed record AccountBatch
     public required long BalanceAfter { get; init; }
     public required long ReservedAfter { get; init; }
     public required long QuarantinedAfter { get; init; }
+    public required long BonusAfter { get; init; }
 
     public required long BalanceDelta { get; init; }
     public required long ReservedDelta { get; init; }
     public required long QuarantinedDelta { get; init; }
+    public required long BonusDelta { get; init; }
 
     /// <summary>New rows, in the order of their seq.</summary>
     public ImmutableArray<LedgerEntry> Entries { get; init; } = [];

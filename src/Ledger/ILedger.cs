@@ -4,8 +4,8 @@ using OrleansGateway.Grains.Contracts.Accounts;
 namespace OrleansGateway.Ledger;
 
 /// <summary>
-/// What the account protocol asks of the database. Each call is one try: an exception other than
-/// <see cref="LedgerDataException"/> means that the answer was lost, not that nothing happened.
+/// What the account protocol asks of the database. Each call is one try: a <see cref="LedgerLostException"/> means that the answer
+/// was lost, not that nothing happened, and the same call may be made again. An exception that is not named here is a fault of ours.
 /// </summary>
 public interface ILedger
 {
@@ -14,7 +14,7 @@ public interface ILedger
 
     /// <summary>
     /// Raises the epoch and the version, moves reserved into quarantined, reserves an eighth of what is free, and reads the
-    /// account. Changes nothing, and reads the same, where the row has <paramref name="activationId"/> already.
+    /// account. A bonus above the balance, which a release that knew none has spent, becomes the balance. Changes nothing, and reads the same, where the row has <paramref name="activationId"/> already.
     /// </summary>
     /// <param name="accountId">The account.</param>
     /// <param name="activationId">Random, one an activation.</param>
@@ -31,6 +31,7 @@ public interface ILedger
     /// </summary>
     /// <returns>One answer a batch, in their order.</returns>
     /// <exception cref="LedgerDataException">A constraint refused the data of some batch: none is committed.</exception>
+    /// <exception cref="AccountsLockedException">Others hold rows of some batches: send those apart from the rest.</exception>
     Task<ImmutableArray<BatchAnswer>> CommitAsync(ImmutableArray<AccountBatch> batches, CancellationToken cancellationToken);
 
     /// <summary>The rows that the account has under these kinds and refs.</summary>
@@ -44,6 +45,25 @@ public interface ILedger
 /// <summary>What makes a movement of one account the only one of its kind.</summary>
 public readonly record struct EntryRef(EntryKind Kind, string Ref);
 
+/// <summary>The answer was lost on its way, or nobody could be asked: what happened is not known.</summary>
+public sealed class LedgerLostException : Exception
+{
+    public LedgerLostException(string message, Exception? inner = null)
+        : base(message, inner)
+    {
+    }
+}
+
+/// <summary>Another transaction holds the rows of these accounts for longer than a statement waits.</summary>
+public sealed class AccountsLockedException : Exception
+{
+    public AccountsLockedException(ImmutableArray<string> accountIds)
+        : base($"{accountIds.Length} accounts are locked, the first {accountIds[0]}") => AccountIds = accountIds;
+
+    /// <summary>At least one.</summary>
+    public ImmutableArray<string> AccountIds { get; }
+}
+
 /// <summary>The database refused the data itself (a constraint, a range): the same data is refused again.</summary>
 public sealed class LedgerDataException : Exception
 {
@@ -54,9 +74,9 @@ public sealed class LedgerDataException : Exception
 }
 
 /// <summary>
-/// The lock on the ledger's database: one gateway of the embedded engine has it for itself, or a cluster's silos have it together.
+/// The lock on the ledger's database: a gateway on one machine has it for itself, or a cluster's silos have it together.
 /// </summary>
-public interface IGatewayLock
+public interface IDatabaseLock
 {
     /// <summary>True while the lock's session lives. Without it no account is activated.</summary>
     bool IsHeld { get; }
@@ -71,4 +91,10 @@ public interface IGatewayLock
     /// own authority ends admission. Nothing is admitted once the database has answered that the lock is another's.
     /// </summary>
     bool MayAdmit { get; }
+
+    /// <summary>
+    /// How often this process has taken the lock. What it learnt before it took it last, another process that had it meanwhile may have
+    /// undone.
+    /// </summary>
+    int TimesTaken { get; }
 }

@@ -15,7 +15,10 @@ public enum BatchOutcome
     Fenced,
     /// <summary>Nothing of it is committed: some of its movements are in the ledger already, see <see cref="BatchResult.Existing"/>.</summary>
     RefExists,
-    /// <summary>Nothing of it is committed: its data was refused, or the row is not what its activation believes.</summary>
+    /// <summary>
+    /// Its data was refused, the row is not what its activation believes, or our own code failed over it: its activation is to be
+    /// read anew, and what of its movements is in the ledger is found there.
+    /// </summary>
     Failed,
     /// <summary>The journal stopped while the ledger was away: unknown.</summary>
     Abandoned,
@@ -28,9 +31,10 @@ public enum BatchOutcome
 public sealed record BatchResult(BatchOutcome Outcome, long SentAt, long Epoch, ImmutableArray<LedgerEntry> Existing);
 
 /// <summary>
-/// Commits the batches of all accounts of a silo in groups: while flights are out, what comes in gathers for the next.
+/// Commits the batches of all accounts of a silo in flights: while some are out, what comes in gathers for the next.
 /// An answer that is lost is got by sending the same statement again: it is conditional, so it is applied once, and the
-/// row's lock makes it wait for a first try that is still running.
+/// row's lock makes it wait for a first try that is still running. Nothing else is repeated: what one account's batch causes,
+/// that account bears alone.
 /// </summary>
 public sealed partial class Journal : IDisposable
 {
@@ -44,7 +48,11 @@ public sealed partial class Journal : IDisposable
     private readonly CancellationTokenSource _stopping = new();
     private readonly Lock _gate = new();
     private readonly Queue<Submission> _waiting = new();
+
+    /// <summary>Batches whose rows others hold. They fly apart, one flight at a time.</summary>
+    private readonly Queue<Submission> _locked = new();
     private int _flightsOut;
+    private bool _isLockedFlightOut;
 
     /// <param name="ledger">Where it commits.</param>
     /// <param name="time">The clock of timestamps and pauses.</param>
@@ -85,15 +93,22 @@ public sealed partial class Journal : IDisposable
     {
         while (TakeFlight() is { } flight)
         {
-            // Off the submitting grain's scheduler: a flight carries many accounts.
-            _ = Task.Factory.StartNew(
-                static state => ((FlightStart)state!).Journal.FlyAsync(((FlightStart)state).Flight),
-                new FlightStart(this, flight),
-                CancellationToken.None,
-                TaskCreationOptions.DenyChildAttach,
-                _scheduler);
+            Start(flight, isOfLocked: false);
+        }
+
+        if (TakeLocked() is { } locked)
+        {
+            Start(locked, isOfLocked: true);
         }
     }
+
+    /// <summary>Off the submitting grain's scheduler: a flight carries many accounts.</summary>
+    private void Start(List<Submission> flight, bool isOfLocked) => _ = Task.Factory.StartNew(
+        static state => ((FlightStart)state!).Journal.FlyAsync((FlightStart)state),
+        new FlightStart(this, flight, isOfLocked),
+        CancellationToken.None,
+        TaskCreationOptions.DenyChildAttach,
+        _scheduler);
 
     private List<Submission>? TakeFlight()
     {
@@ -105,37 +120,65 @@ public sealed partial class Journal : IDisposable
             }
 
             _flightsOut++;
-            var flight = new List<Submission>(Math.Min(_waiting.Count, _options.FlightAccountsMax));
-            var accounts = new HashSet<string>(StringComparer.Ordinal);
-            var entries = 0;
-            while (flight.Count < _options.FlightAccountsMax && _waiting.TryPeek(out var next))
-            {
-                entries += next.Batch.Entries.Length;
-
-                // An account comes twice where an activation that is over had a batch waiting and the next one has, too.
-                var isSecond = !accounts.Add(next.Batch.AccountId);
-                if (flight.Count > 0 && (isSecond || entries > _options.FlightEntriesMax))
-                {
-                    break;
-                }
-
-                flight.Add(_waiting.Dequeue());
-            }
-
-            return flight;
+            return Take(_waiting);
         }
     }
 
-    private async Task FlyAsync(List<Submission> flight)
+    private List<Submission>? TakeLocked()
+    {
+        lock (_gate)
+        {
+            if (_isLockedFlightOut || _locked.Count == 0)
+            {
+                return null;
+            }
+
+            _isLockedFlightOut = true;
+            return Take(_locked);
+        }
+    }
+
+    private List<Submission> Take(Queue<Submission> queue)
+    {
+        var flight = new List<Submission>(Math.Min(queue.Count, _options.FlightAccountsMax));
+        var accounts = new HashSet<string>(StringComparer.Ordinal);
+        var entries = 0;
+        while (flight.Count < _options.FlightAccountsMax && queue.TryPeek(out var next))
+        {
+            entries += next.Batch.Entries.Length;
+
+            // An account comes twice where an activation that is over had a batch waiting and the next one has, too.
+            var isSecond = !accounts.Add(next.Batch.AccountId);
+            if (flight.Count > 0 && (isSecond || entries > _options.FlightEntriesMax))
+            {
+                break;
+            }
+
+            flight.Add(queue.Dequeue());
+        }
+
+        return flight;
+    }
+
+    private async Task FlyAsync(FlightStart start)
     {
         try
         {
-            await CommitAsync(flight);
+            if (start.IsOfLocked)
+            {
+                await Task.Delay(ResendDelayMin, _time, _stopping.Token);
+            }
+
+            await CommitAsync(start.Flight);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            Abandon(start.Flight);
         }
         catch (Exception bug)
         {
             LogFlightBroke(bug);
-            foreach (var submission in flight)
+            foreach (var submission in start.Flight)
             {
                 submission.Result.TrySetException(bug);
             }
@@ -143,7 +186,14 @@ public sealed partial class Journal : IDisposable
 
         lock (_gate)
         {
-            _flightsOut--;
+            if (start.IsOfLocked)
+            {
+                _isLockedFlightOut = false;
+            }
+            else
+            {
+                _flightsOut--;
+            }
         }
 
         Depart();
@@ -162,14 +212,19 @@ public sealed partial class Journal : IDisposable
                 return _ledger.CommitAsync(batches, CancellationToken.None);
             });
         }
-        catch (LedgerDataException refused)
-        {
-            await CommitEachAsync(flight, refused, sentAt);
-            return;
-        }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
         {
             Abandon(flight);
+            return;
+        }
+        catch (AccountsLockedException locked)
+        {
+            await CommitFreeAsync(flight, locked);
+            return;
+        }
+        catch (Exception failure)
+        {
+            await CommitEachAsync(flight, failure, sentAt);
             return;
         }
 
@@ -187,8 +242,32 @@ public sealed partial class Journal : IDisposable
         }
     }
 
-    /// <summary>One account's bad data never holds up another: each goes alone, and the one that is refused alone is looked into.</summary>
-    private async Task CommitEachAsync(List<Submission> flight, LedgerDataException refused, long sentAt)
+    /// <summary>Sends again what nobody holds; the others wait for their rows beside it.</summary>
+    private async Task CommitFreeAsync(List<Submission> flight, AccountsLockedException locked)
+    {
+        LogLocked(locked.AccountIds.Length, locked.AccountIds[0]);
+        var ids = locked.AccountIds.ToHashSet(StringComparer.Ordinal);
+        lock (_gate)
+        {
+            foreach (var submission in flight)
+            {
+                if (ids.Contains(submission.Batch.AccountId))
+                {
+                    _locked.Enqueue(submission);
+                }
+            }
+        }
+
+        Depart();
+        var free = flight.FindAll(submission => !ids.Contains(submission.Batch.AccountId));
+        if (free.Count > 0)
+        {
+            await CommitAsync(free);
+        }
+    }
+
+    /// <summary>One account's fault never holds up another: each goes alone, and the one that fails alone is looked into.</summary>
+    private async Task CommitEachAsync(List<Submission> flight, Exception failure, long sentAt)
     {
         if (flight.Count > 1)
         {
@@ -200,20 +279,30 @@ public sealed partial class Journal : IDisposable
             return;
         }
 
-        var only = flight[0];
-        try
+        if (failure is LedgerDataException)
         {
-            var existing = await FindOwnEntriesAsync(only.Batch);
-            if (existing.IsEmpty)
-            {
-                LogRefused(only.Batch.AccountId, refused);
-            }
-
-            only.Answer(existing.IsEmpty ? BatchOutcome.Failed : BatchOutcome.RefExists, sentAt, only.Batch.Epoch, existing);
+            await AnswerRefusedAsync(flight[0], failure, sentAt);
         }
-        catch (OperationCanceledException)
+        else
         {
-            Abandon(flight);
+            Fail(flight[0], failure, sentAt);
+        }
+    }
+
+    private async Task AnswerRefusedAsync(Submission submission, Exception refused, long sentAt)
+    {
+        if (await FindOwnEntriesAsync(submission, sentAt) is not { } existing)
+        {
+            return;
+        }
+
+        if (existing.IsEmpty)
+        {
+            Fail(submission, refused, sentAt);
+        }
+        else
+        {
+            submission.Answer(BatchOutcome.RefExists, sentAt, submission.Batch.Epoch, existing);
         }
     }
 
@@ -221,12 +310,13 @@ public sealed partial class Journal : IDisposable
     private async Task ResolveAsync(Submission submission, BatchAnswer answer, long sentAt)
     {
         var batch = submission.Batch;
-        if (answer.Epoch == batch.Epoch)
+        if (answer.Epoch <= batch.Epoch)
         {
-            // One activation an epoch, one flight at a time: the next version can only be this batch's.
-            var isOurs = !batch.IsReadOnly && answer.Version == batch.Version + 1;
+            // One activation an epoch, one batch at a time: the next version can only be this batch's.
+            var isOurs = answer.Epoch == batch.Epoch && !batch.IsReadOnly && answer.Version == batch.Version + 1;
             if (!isOurs)
             {
+                JournalMetrics.BatchesFailed.Add(1);
                 LogDiverged(batch.AccountId, batch.Epoch, batch.Version, answer.Version);
             }
 
@@ -234,35 +324,38 @@ public sealed partial class Journal : IDisposable
             return;
         }
 
-        if (answer.Epoch < batch.Epoch)
+        // Under a newer epoch no try of ours can commit any more. Whether one did before cannot be told for the batch: the
+        // newer epoch may have written the same refs under the same seq. But each movement is done or not.
+        if (await FindOwnEntriesAsync(submission, sentAt) is { } existing)
         {
-            LogDiverged(batch.AccountId, batch.Epoch, batch.Version, answer.Version);
-            submission.Answer(BatchOutcome.Failed, sentAt, answer.Epoch);
-            return;
-        }
-
-        try
-        {
-            // Under a newer epoch no try of ours can commit any more. Whether one did before cannot be told for the batch: the
-            // newer epoch may have written the same refs under the same seq. But each movement is done or not.
-            var existing = await FindOwnEntriesAsync(batch);
             submission.Answer(BatchOutcome.Fenced, sentAt, answer.Epoch, existing);
-        }
-        catch (OperationCanceledException)
-        {
-            Abandon([submission]);
         }
     }
 
-    private async Task<ImmutableArray<LedgerEntry>> FindOwnEntriesAsync(AccountBatch batch)
+    /// <summary>The rows that are there under a batch's refs; null if the batch is answered, since nobody can tell.</summary>
+    private async Task<ImmutableArray<LedgerEntry>?> FindOwnEntriesAsync(Submission submission, long sentAt)
     {
+        var batch = submission.Batch;
         if (batch.Entries.IsEmpty)
         {
             return [];
         }
 
         var refs = batch.Entries.Select(static e => new EntryRef(e.Kind, e.Ref)).ToImmutableArray();
-        return await UntilAnsweredAsync(() => _ledger.FindEntriesAsync(batch.AccountId, refs, CancellationToken.None));
+        try
+        {
+            return await UntilAnsweredAsync(() => _ledger.FindEntriesAsync(batch.AccountId, refs, CancellationToken.None));
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            Abandon([submission]);
+        }
+        catch (Exception failure)
+        {
+            Fail(submission, failure, sentAt);
+        }
+
+        return null;
     }
 
     /// <summary>Repeats until the ledger answers.</summary>
@@ -275,14 +368,21 @@ public sealed partial class Journal : IDisposable
             {
                 return await send();
             }
-            catch (Exception lost) when (lost is not LedgerDataException)
+            catch (LedgerLostException lost)
             {
                 JournalMetrics.AnswersLost.Add(1);
-                LogAnswerLost(lost.GetType().Name, lost.Message);
+                LogAnswerLost(lost.Message);
             }
 
             await Task.Delay(delay, _time, _stopping.Token);
         }
+    }
+
+    private void Fail(Submission submission, Exception failure, long sentAt)
+    {
+        JournalMetrics.BatchesFailed.Add(1);
+        LogFailed(submission.Batch.AccountId, failure);
+        submission.Answer(BatchOutcome.Failed, sentAt, submission.Batch.Epoch);
     }
 
     private void Abandon(List<Submission> flight)
@@ -294,11 +394,11 @@ public sealed partial class Journal : IDisposable
         }
     }
 
-    [LoggerMessage(1, LogLevel.Warning, "Ledger: no answer ({Error}: {Message}); sending again")]
-    private partial void LogAnswerLost(string error, string message);
+    [LoggerMessage(1, LogLevel.Warning, "Ledger: no answer ({Message}); sending again")]
+    private partial void LogAnswerLost(string message);
 
-    [LoggerMessage(2, LogLevel.Critical, "Ledger: account {AccountId}: data refused; its activation steps down")]
-    private partial void LogRefused(string accountId, Exception refused);
+    [LoggerMessage(2, LogLevel.Critical, "Ledger: account {AccountId}: its batch failed alone; its activation steps down")]
+    private partial void LogFailed(string accountId, Exception failure);
 
     [LoggerMessage(3, LogLevel.Critical, "Ledger: account {AccountId}: its row is not what its activation believes: epoch {Epoch}, version {Version}, found version {Found}")]
     private partial void LogDiverged(string accountId, long epoch, long version, long found);
@@ -309,7 +409,10 @@ public sealed partial class Journal : IDisposable
     [LoggerMessage(5, LogLevel.Critical, "Ledger: a flight broke")]
     private partial void LogFlightBroke(Exception bug);
 
-    private sealed record FlightStart(Journal Journal, List<Submission> Flight);
+    [LoggerMessage(6, LogLevel.Warning, "Ledger: {Accounts} accounts are locked by others, the first {AccountId}; the rest goes on without them")]
+    private partial void LogLocked(int accounts, string accountId);
+
+    private sealed record FlightStart(Journal Journal, List<Submission> Flight, bool IsOfLocked);
 
     internal sealed class Submission(AccountBatch batch)
     {

@@ -18,6 +18,9 @@ internal static class JournalMetrics
     public static readonly Counter<long> AnswersLost =
         Meter.CreateCounter<long>("og.ledger.answers_lost", "{answer}", "Statements that had to be sent again");
 
+    public static readonly Counter<long> BatchesFailed =
+        Meter.CreateCounter<long>("og.ledger.batches_failed", "{batch}", "Batches that failed alone: each is to be looked into");
+
     public static void Flight(List<Journal.Submission> flight, TimeSpan elapsed)
     {
         var entries = 0;

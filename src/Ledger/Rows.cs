@@ -25,6 +25,9 @@ public sealed record AccountRow
     public required long Reserved { get; init; }
     public required long Quarantined { get; init; }
 
+    /// <summary>The part of the balance that came as bonus: charges take it first, refunds never, and what else takes money takes it last.</summary>
+    public required long Bonus { get; init; }
+
     /// <summary>Neither reserved nor quarantined.</summary>
     public long Free => Balance - Reserved - Quarantined;
 }
@@ -50,7 +53,7 @@ public enum ClosedBy
 /// </summary>
 /// <param name="Seq">1 for an account's first row.</param>
 /// <param name="Amount">Nanos, signed as its kind demands; a charge of nothing is a row too.</param>
-/// <param name="Shortfall">The part of a charge's cost that no money covered, nanos.</param>
+/// <param name="Shortfall">The part of a charge's cost, or of a chargeback, that no money covered, nanos.</param>
 /// <param name="BalanceAfter">The sum of all amounts up to and with this row, nanos.</param>
 /// <param name="Ref">A hold's id, an order's id, ….</param>
 /// <param name="ClosedBy">For charges only.</param>
@@ -87,7 +90,7 @@ public sealed record UsageRow
     public required string ClientAddress { get; init; }
 }
 
-/// <summary>What a key has spent as of this flight, absolute, with its last use.</summary>
+/// <summary>What a key has spent as of this batch, absolute, with its last use.</summary>
 public sealed record KeySpendWrite(string KeyId, KeySpend Spend, DateTimeOffset UsedAt, string UsedFrom);
 
 /// <summary>How a request with an idempotency key stands.</summary>

@@ -12,31 +12,32 @@ return await StartUp.GuardAsync(async () =>
 {
     string[] settings = [.. args.Skip(1)];
 
-    // A silo may leave its clients to edges; a gateway that is alone may not.
-    IHostApplicationBuilder builder = !GrainEngine.IsCluster || HostBuilding.ServesClients(settings)
-        ? HostBuilding.CreateWeb(settings)
-        : HostBuilding.Create(settings);
+    // A silo of a cluster may leave its clients to edges.
+    IHostApplicationBuilder builder = HostBuilding.ServesClients(settings) ? HostBuilding.CreateWeb(settings) : HostBuilding.Create(settings);
 
     // They start in this order and stop in the reverse one, the clients' web server first.
     builder.AddTelemetry();
     builder.AddLedger();
     builder.AddGrains();
+    builder.AddUpkeep();
+    builder.AddEncryptionSecrets();
     builder.AddCatalogWatch();
     builder.AddOperatorApi();
     if (builder is WebApplicationBuilder web)
     {
-        web.AddSigningSecret();
         web.AddRelay();
         await using var app = web.Build();
         await app.Services.CheckAsync();
         app.MapHealth(app.Services);
         app.MapEdge();
         await app.RunToEndAsync();
+        app.Services.GetRequiredService<SiloService>().ThrowIfFailed();
     }
     else
     {
         using var host = ((HostApplicationBuilder)builder).Build();
         await host.Services.CheckAsync();
         await host.RunToEndAsync();
+        host.Services.GetRequiredService<SiloService>().ThrowIfFailed();
     }
 });

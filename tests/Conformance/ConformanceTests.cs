@@ -4,23 +4,25 @@ using Xunit;
 
 namespace OrleansGateway.Tests.Conformance;
 
-/// <summary>Gives each test an engine of its own.</summary>
-public abstract class ConformanceTests : IAsyncLifetime
+/// <summary>
+/// What the test engine and Orleans both promise. Each class of tests runs on both, each test on one of its own: the simulation means Orleans.
+/// </summary>
+public abstract class ConformanceTests(GrainHost host) : IAsyncLifetime
 {
-    internal GrainHost Host { get; } = new();
+    protected GrainHost Host => host;
 
-    protected Probe Probe => Host.Probe;
+    protected Probe Probe => host.Probe;
 
-    internal FakeTimeProvider Time => Host.Time;
+    internal FakeTimeProvider Time => host.Time;
 
     protected TGrain Grain<TGrain>(string key = "a")
-        where TGrain : IGrainWithStringKey => Host.GrainFactory.GetGrain<TGrain>(key);
+        where TGrain : IGrainWithStringKey => host.GetGrain<TGrain>(key);
 
-    public async ValueTask InitializeAsync() => await Host.StartAsync();
+    public async ValueTask InitializeAsync() => await host.StartAsync();
 
     public async ValueTask DisposeAsync()
     {
-        await Host.DisposeAsync();
+        await host.DisposeAsync();
         GC.SuppressFinalize(this);
     }
 }

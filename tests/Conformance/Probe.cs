@@ -96,9 +96,3 @@ public sealed class Probe
         return source;
     }
 }
-
-/// <summary>A scoped service: each activation has its own.</summary>
-public sealed class PerActivation(Probe probe) : IDisposable
-{
-    public void Dispose() => probe.Note("scope disposed");
-}

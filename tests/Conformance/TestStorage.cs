@@ -10,26 +10,12 @@ namespace OrleansGateway.Tests.Conformance;
 public sealed class TestStorage : IGrainStorage
 {
     public const string Name = "test";
-    public const string OtherName = "other";
 
     private readonly Lock _lock = new();
     private readonly Dictionary<(string State, string Key), (int Version, string Json)> _records = [];
-    private readonly List<string> _log = [];
 
     /// <summary>What the next operations fail with.</summary>
     public Exception? Failure { get; set; }
-
-    /// <summary>Every operation that was called: its name, the state's and the grain's id.</summary>
-    public string[] Log
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return [.. _log];
-            }
-        }
-    }
 
     /// <summary>Writes past the grain.</summary>
     public void Put<T>(string state, string key, T value)
@@ -59,7 +45,7 @@ public sealed class TestStorage : IGrainStorage
 
     public async Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState, CancellationToken cancellationToken)
     {
-        var id = await BeginAsync("read", stateName, grainId, cancellationToken);
+        var id = await BeginAsync(stateName, grainId, cancellationToken);
         lock (_lock)
         {
             grainState.RecordExists = _records.TryGetValue(id, out var record);
@@ -70,7 +56,7 @@ public sealed class TestStorage : IGrainStorage
 
     public async Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState, CancellationToken cancellationToken)
     {
-        var id = await BeginAsync("write", stateName, grainId, cancellationToken);
+        var id = await BeginAsync(stateName, grainId, cancellationToken);
         lock (_lock)
         {
             CheckEtag(id, grainState);
@@ -81,7 +67,7 @@ public sealed class TestStorage : IGrainStorage
 
     public async Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState, CancellationToken cancellationToken)
     {
-        var id = await BeginAsync("clear", stateName, grainId, cancellationToken);
+        var id = await BeginAsync(stateName, grainId, cancellationToken);
         lock (_lock)
         {
             CheckEtag(id, grainState);
@@ -92,13 +78,8 @@ public sealed class TestStorage : IGrainStorage
         }
     }
 
-    private async Task<(string State, string Key)> BeginAsync(string operation, string state, GrainId grain, CancellationToken token)
+    private async Task<(string State, string Key)> BeginAsync(string state, GrainId grain, CancellationToken token)
     {
-        lock (_lock)
-        {
-            _log.Add($"{operation} {state} {grain}");
-        }
-
         await Task.Yield();
         token.ThrowIfCancellationRequested();
         return Failure is { } failure ? throw failure : (state, grain.Key.ToString()!);

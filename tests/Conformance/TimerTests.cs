@@ -3,7 +3,7 @@ using Xunit;
 
 namespace OrleansGateway.Tests.Conformance;
 
-public sealed class TimerTests : ConformanceTests
+public abstract class TimerTests(GrainHost host) : ConformanceTests(host)
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
@@ -117,38 +117,6 @@ public sealed class TimerTests : ConformanceTests
     }
 
     [Fact]
-    public async Task Change_BetweenTicks_SetsNewTimes()
-    {
-        var grain = Grain<ITimerGrain>();
-        Probe.OpenAll();
-        await grain.StartAsync(Second, Second);
-        await grain.ChangeAsync(5 * Second, 2 * Second);
-
-        int[] expected = [0, 0, 0, 0, 1, 1, 2];
-        foreach (var ticks in expected)
-        {
-            await PassAsync(grain, Second);
-            Assert.Equal(ticks, Ticks);
-        }
-    }
-
-    [Fact]
-    public async Task Change_InATick_HoldsFromItsEnd()
-    {
-        var grain = Grain<ITimerGrain>();
-        Probe.OpenAll();
-        await grain.StartAsync(Second, Second);
-        await grain.ChangeInNextTickAsync(4 * Second, 2 * Second);
-
-        int[] expected = [1, 1, 1, 1, 2, 2, 3];
-        foreach (var ticks in expected)
-        {
-            await PassAsync(grain, Second);
-            Assert.Equal(ticks, Ticks);
-        }
-    }
-
-    [Fact]
     public async Task Dispose_BetweenTicks_StopsThem()
     {
         var grain = Grain<ITimerGrain>();
@@ -210,3 +178,9 @@ public sealed class TimerTests : ConformanceTests
         await grain.SyncAsync();
     }
 }
+
+/// <inheritdoc/>
+public sealed class TimerTestsOnTheEngine() : TimerTests(new EngineHost());
+
+/// <inheritdoc/>
+public sealed class TimerTestsOnOrleans() : TimerTests(new OrleansHost());

@@ -5,7 +5,8 @@ namespace OrleansGateway.Tests.Simulation;
 /// <param name="Accounts">How many customers there are.</param>
 /// <param name="Requests">The least number of requests; more are made while faults are missing.</param>
 /// <param name="Faults">The most faults; no more happen after them.</param>
-internal sealed record SeedPlan(int Seed, int Accounts = 4, int Requests = 200, int Faults = int.MaxValue)
+/// <param name="HearsAlarms">Whether an alarm of the product's own breaks the run, too; otherwise the auditor has to see for itself.</param>
+internal sealed record SeedPlan(int Seed, int Accounts = 4, int Requests = 200, int Faults = int.MaxValue, bool HearsAlarms = true)
 {
     /// <summary>A run with all the faults it likes goes on until it had so many.</summary>
     public const int FaultsWanted = 20;

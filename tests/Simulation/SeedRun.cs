@@ -9,7 +9,17 @@ namespace OrleansGateway.Tests.Simulation;
 
 /// <summary>What one seed came to.</summary>
 internal sealed record SeedResult(
-    SeedPlan Plan, (string Rule, string What)? Broken, string Trace, ulong Digest, int Requests, int[] Faults, long Steps, TimeSpan Time, RareStates Rare);
+    SeedPlan Plan,
+    bool IsCluster,
+    (string Rule, string What)? Broken,
+    string Trace,
+    ulong Digest,
+    int Requests,
+    int[] Faults,
+    long Steps,
+    TimeSpan Time,
+    RareStates Rare,
+    Verdicts Verdicts);
 
 /// <summary>One seed: faults while customers work, then rest, then the end of everything. Runs on the thread that calls.</summary>
 internal sealed class SeedRun : IDisposable
@@ -22,21 +32,23 @@ internal sealed class SeedRun : IDisposable
 
     private readonly SeedPlan _plan;
     private readonly SimulatedMachine _machine;
-    private readonly SimulatedClock _clock = new();
+    private readonly SimulatedClock _clock;
     private readonly Trace _trace;
     private readonly FaultDice _faults;
     private readonly Auditor _auditor;
     private readonly RareStates _rare = new();
+    private readonly Verdicts _verdicts = new();
     private readonly Installation _installation;
     private readonly Customers _customers;
 
     private SeedRun(SeedPlan plan, bool keepsTrace)
     {
         _plan = plan;
+        _clock = new SimulatedClock(Start(plan.Random(8)));
         _trace = new Trace(_clock, keepsTrace);
         _machine = new SimulatedMachine(plan.Random(0).Next(), _clock, _trace);
         _faults = new FaultDice(plan) { IsOver = true };
-        _auditor = new Auditor(_clock, _trace, _rare);
+        _auditor = new Auditor(_clock, _trace, _rare, _verdicts, plan.HearsAlarms);
         var prices = new Prices(plan.Random(6));
         var logs = new LoggerFactory([new AuditedLogs(_auditor)]);
         _installation = new Installation(_machine, plan, _faults, prices, _auditor, _trace, logs);
@@ -72,6 +84,10 @@ internal sealed class SeedRun : IDisposable
         }
     }
 
+    /// <summary>Any day of the year; every second seed begins shortly before midnight.</summary>
+    private static TimeSpan Start(Random random) =>
+        TimeSpan.FromDays(random.Next(400)) - (random.Next(2) == 0 ? TimeSpan.FromMinutes(random.Next(1, 10)) : TimeSpan.Zero);
+
     private void Run()
     {
         // Accounts are made in peace, then faults begin.
@@ -84,6 +100,7 @@ internal sealed class SeedRun : IDisposable
         _installation.Heal();
         Until(() => _customers.AreDone, "requests and orders to end");
         Pass(LastMessages);
+        Do(_customers.AssertServedAsync(), "everybody to be served again");
         Do(_customers.AssertRestAsync(), "accounts to be asked");
 
         // Everything ends, and what starts then and lives past its quarantine leaves nothing set aside.
@@ -101,7 +118,17 @@ internal sealed class SeedRun : IDisposable
     public void Dispose() => _installation.Dispose();
 
     private SeedResult Result() => new(
-        _plan, _auditor.Broken, _trace.Text, _trace.Digest, _customers.Requests, _faults.Happened, _machine.Steps, _clock.Now, _rare);
+        _plan,
+        _installation.IsCluster,
+        _auditor.Broken,
+        _trace.Text,
+        _trace.Digest,
+        _customers.Requests,
+        _faults.Happened,
+        _machine.Steps,
+        _clock.Now,
+        _rare,
+        _verdicts);
 
     private void Do(Task task, string what)
     {

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using Orleans;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Keys;
 
@@ -17,16 +16,14 @@ internal sealed partial class AccountClient
     private readonly Renewals _renewals;
     private readonly OpenHolds _openHolds;
     private readonly Settlements _settlements;
-    private readonly ISiloLink? _silos;
+    private readonly IGrains _grains;
 
-    /// <param name="silos">Null in a process that has accounts itself: one machine's gateway, a silo.</param>
-    public AccountClient(
-        IGrainFactory grains, TimeProvider time, AccountingOptions options, ILoggerFactory loggers, ISiloLink? silos = null)
+    public AccountClient(IGrains grains, TimeProvider time, AccountingOptions options, ILoggerFactory loggers)
     {
-        _silos = silos;
+        _grains = grains;
         _logger = loggers.CreateLogger<AccountClient>();
         _calls = new GrainCalls(time, options, _logger);
-        _accounts = new Accounts(grains, _calls, areRemote: silos is not null);
+        _accounts = new Accounts(grains, _calls);
         _renewals = new Renewals(_calls);
         _openHolds = new OpenHolds(options.OpenHoldsMax);
         _settlements = new Settlements(_calls, _renewals, _openHolds, loggers.CreateLogger<Settlements>());
@@ -52,25 +49,19 @@ internal sealed partial class AccountClient
         }
 
         var startedAt = _calls.Time.GetTimestamp();
-        for (var attempt = 1; ; attempt++)
+        var answer = await _calls.RepeatAsync(
+            repeats => account.AdmitAsync(request, isRepeat: repeats > 0),
+            static answer => answer.Outcome != AdmitOutcome.Retry,
+            () => MayAskAgain(startedAt));
+        if (answer is not { IsAdmitted: true })
         {
-            var answer = await account.AdmitAsync(request, isRepeat: attempt > 1);
-            if (answer is { IsAdmitted: true })
-            {
-                var hold = new HoldSession(account, request, answer.TotalNanos, startedAt, owner, _calls, _renewals);
-                _renewals.Add(hold);
-                return new Admission(answer, hold);
-            }
-
-            var isFinal = answer is not null and not { Outcome: AdmitOutcome.Retry };
-            if (isFinal || !MayAskAgain(startedAt))
-            {
-                _openHolds.Leave();
-                return new Admission(isFinal ? answer! : Unavailable(account), null);
-            }
-
-            await _calls.PauseAsync(attempt);
+            _openHolds.Leave();
+            return new Admission(answer ?? Unavailable(account), null);
         }
+
+        var hold = new HoldSession(account, request, answer.TotalNanos, startedAt, owner, _calls, _renewals);
+        _renewals.Add(hold);
+        return new Admission(answer, hold);
     }
 
     /// <summary>Asks whether a key is in force. Repeated as an admission is; then <see cref="AdmitOutcome.Unavailable"/>.</summary>
@@ -83,29 +74,11 @@ internal sealed partial class AccountClient
 
         var account = Find(key.AccountId);
         var startedAt = _calls.Time.GetTimestamp();
-        for (var attempt = 1; ; attempt++)
-        {
-            var request = new FindKeyRequest
-            {
-                Epoch = account.Epoch,
-                KeyId = key.KeyId,
-                KeyHash = key.SecretHash,
-                ClientAddress = clientAddress,
-            };
-            var answer = await _calls.AskAsync(account, request, static (grain, request) => grain.FindKeyAsync(request), "Look", key.KeyId);
-            account.Saw(answer?.Epoch ?? 0);
-            if (answer is not null and not { Outcome: AdmitOutcome.Retry })
-            {
-                return answer;
-            }
-
-            if (!MayAskAgain(startedAt))
-            {
-                return new KeyAnswer { Outcome = AdmitOutcome.Unavailable, Epoch = account.Epoch };
-            }
-
-            await _calls.PauseAsync(attempt);
-        }
+        var answer = await _calls.RepeatAsync(
+            _ => FindKeyOnceAsync(account, key, clientAddress),
+            static answer => answer.Outcome != AdmitOutcome.Retry,
+            () => MayAskAgain(startedAt));
+        return answer ?? new KeyAnswer { Outcome = AdmitOutcome.Unavailable, Epoch = account.Epoch };
     }
 
     /// <inheritdoc cref="Settlements.SettleAsync"/>
@@ -138,7 +111,21 @@ internal sealed partial class AccountClient
         }
     }
 
-    private bool IsReachable => _silos is null or { IsUp: true };
+    private async Task<KeyAnswer?> FindKeyOnceAsync(Account account, ApiKey key, string clientAddress)
+    {
+        var request = new FindKeyRequest
+        {
+            Epoch = account.Epoch,
+            KeyId = key.KeyId,
+            KeyHash = key.SecretHash,
+            ClientAddress = clientAddress,
+        };
+        var answer = await _calls.AskAsync(account, request, static (grain, request) => grain.FindKeyAsync(request), "Look", key.KeyId);
+        account.Saw(answer?.Epoch ?? 0);
+        return answer;
+    }
+
+    private bool IsReachable => _grains.IsUp;
 
     private bool MayAskAgain(long startedAt) => IsReachable && _calls.Time.GetElapsedTime(startedAt) < _calls.Options.AdmitLimit;
 

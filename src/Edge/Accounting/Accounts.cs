@@ -1,13 +1,10 @@
-using Orleans;
-using OrleansGateway.Grains.Contracts.Accounts;
-
 namespace OrleansGateway.Edge.Accounting;
 
 /// <summary>
 /// The accounts that were used lately, in two generations: when the younger one is full the older one is forgotten,
 /// so that the bound costs no bookkeeping on use.
 /// </summary>
-internal sealed class Accounts(IGrainFactory grains, GrainCalls calls, bool areRemote)
+internal sealed class Accounts(IGrains grains, GrainCalls calls)
 {
     private readonly Lock _lock = new();
     private Dictionary<string, Account> _young = new(StringComparer.Ordinal);
@@ -24,7 +21,7 @@ internal sealed class Accounts(IGrainFactory grains, GrainCalls calls, bool areR
 
             if (!_old.TryGetValue(id, out account))
             {
-                account = new Account(id, grains.GetGrain<IAccountGrain>(id), calls, areRemote);
+                account = new Account(id, grains.Account(id), calls, grains.AreRemote);
             }
 
             if (_young.Count == calls.Options.AccountsMax)

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Accounts;
 
 namespace OrleansGateway.Edge.Accounting;
@@ -6,6 +7,8 @@ namespace OrleansGateway.Edge.Accounting;
 /// <summary>How every message to a grain is tried: one attempt waits a bounded time, pauses between attempts grow.</summary>
 internal sealed partial class GrainCalls(TimeProvider time, AccountingOptions options, ILogger logger)
 {
+    private readonly Repeats _repeats = new(time, options.RepeatFirst, options.RepeatMax);
+
     public TimeProvider Time => time;
 
     public AccountingOptions Options => options;
@@ -27,12 +30,18 @@ internal sealed partial class GrainCalls(TimeProvider time, AccountingOptions op
         }
     }
 
-    /// <summary>Waits before attempt <paramref name="attempt"/>, the first repeat being 1.</summary>
-    public Task PauseAsync(int attempt)
-    {
-        var pause = options.RepeatFirst * Math.Pow(2, Math.Min(attempt - 1, 30));
-        return Task.Delay(pause < options.RepeatMax ? pause : options.RepeatMax, time);
-    }
+    /// <summary>Repeats a message until an answer is final, or until it is no use any more: then null.</summary>
+    /// <param name="attempt">One attempt, told how many there were before it. Its answer is null if none came.</param>
+    /// <param name="mayRepeat">Whether another attempt is of use.</param>
+    public Task<TAnswer?> RepeatAsync<TAnswer>(Func<int, Task<TAnswer?>> attempt, Func<TAnswer, bool> isFinal, Func<bool> mayRepeat)
+        where TAnswer : class =>
+        _repeats.UntilFinalAsync(attempt, isFinal, _ => mayRepeat());
+
+    /// <summary>Repeats a message until an answer is final, for as long as that takes.</summary>
+    /// <param name="attempt">One attempt, told how many there were before it. Its answer is null if none came.</param>
+    public async Task<TAnswer> RepeatAsync<TAnswer>(Func<int, Task<TAnswer?>> attempt, Func<TAnswer, bool> isFinal)
+        where TAnswer : class =>
+        (await RepeatAsync(attempt, isFinal, static () => true))!;
 
     public long ElapsedMs(long since) => (long)time.GetElapsedTime(since).TotalMilliseconds;
 

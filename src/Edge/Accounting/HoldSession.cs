@@ -231,43 +231,51 @@ internal sealed class HoldSession
         // Leaves the lock that its caller holds before anything else runs.
         await Task.Yield();
         var (startedAt, wantsLittle) = (_calls.Time.GetTimestamp(), false);
-        for (var attempt = 1; ; attempt++)
-        {
-            var wanted = Wanted(wantsLittle);
-            var answer = await _calls.AskAsync(
-                Account,
-                new ExtendRequest(Account.Epoch, Ticket(), wanted),
-                static (grain, request) => grain.ExtendAsync(request),
-                "Extend",
-                HoldId);
-            Account.Saw(answer?.Epoch ?? 0);
-            switch (answer?.Outcome)
+        var decided = await _calls.RepeatAsync(
+            async _ =>
             {
-                case ExtendOutcome.Extended:
-                    Extended(Math.Max(wanted, answer.TotalNanos));
-                    return;
-                case ExtendOutcome.Refused when wantsLittle:
-                    Refused();
-                    return;
-                case ExtendOutcome.Refused:
+                var answer = await ExtendAsync(wantsLittle);
+                if (answer is { Outcome: ExtendOutcome.Refused } && !wantsLittle)
+                {
                     wantsLittle = true;
-                    continue;
-                case ExtendOutcome.Closed:
-                    Lose();
-                    return;
-                case ExtendOutcome.NotHeld:
-                    await _renewals.RenewAsync(Account, [this]);
-                    break;
-            }
+                    answer = await ExtendAsync(wantsLittle);
+                }
 
-            if (_calls.Time.GetElapsedTime(startedAt) > _calls.Options.GrowthLimit)
-            {
+                return answer;
+            },
+            static answer => answer.Outcome is ExtendOutcome.Extended or ExtendOutcome.Refused or ExtendOutcome.Closed,
+            () => _calls.Time.GetElapsedTime(startedAt) <= _calls.Options.GrowthLimit);
+        switch (decided?.Outcome)
+        {
+            case ExtendOutcome.Extended:
+                Extended(decided.TotalNanos);
+                break;
+            case ExtendOutcome.Closed:
+                Lose();
+                break;
+            default:
                 Refused();
-                return;
-            }
-
-            await _calls.PauseAsync(attempt);
+                break;
         }
+    }
+
+    /// <summary>Asks once for more; what the grain does not have is presented, and then asked for again.</summary>
+    private async Task<ExtendAnswer?> ExtendAsync(bool wantsLittle)
+    {
+        var wanted = Wanted(wantsLittle);
+        var answer = await _calls.AskAsync(
+            Account,
+            new ExtendRequest(Account.Epoch, Ticket(), wanted),
+            static (grain, request) => grain.ExtendAsync(request),
+            "Extend",
+            HoldId);
+        Account.Saw(answer?.Epoch ?? 0);
+        if (answer is { Outcome: ExtendOutcome.NotHeld })
+        {
+            await _renewals.RenewAsync(Account, [this]);
+        }
+
+        return answer;
     }
 
     private long Wanted(bool wantsLittle)

@@ -48,7 +48,7 @@ internal sealed class Renewals(GrainCalls calls)
             {
                 foreach (var (account, holds) in Due())
                 {
-                    _ = RenewInPartsAsync(account, holds);
+                    RenewInParts(account, holds);
                 }
             }
         }
@@ -84,11 +84,12 @@ internal sealed class Renewals(GrainCalls calls)
         }
     }
 
-    private async Task RenewInPartsAsync(Account account, List<HoldSession> holds)
+    /// <summary>All parts at once: a new activation then asks the ledger once for all that it does not know.</summary>
+    private void RenewInParts(Account account, List<HoldSession> holds)
     {
         for (var from = 0; from < holds.Count; from += calls.Options.ItemsMax)
         {
-            await RenewAsync(account, holds.GetRange(from, Math.Min(calls.Options.ItemsMax, holds.Count - from)));
+            _ = RenewAsync(account, holds.GetRange(from, Math.Min(calls.Options.ItemsMax, holds.Count - from)));
         }
     }
 

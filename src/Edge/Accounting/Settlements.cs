@@ -28,11 +28,11 @@ internal sealed partial class Settlements(GrainCalls calls, Renewals renewals, O
         renewals.Remove(hold);
         openHolds.Settling(hold, end.CostNanos);
         var startedAt = calls.Time.GetTimestamp();
-        var first = await AttemptAsync(hold, end, isRepeat: false);
-        if (first is { Outcome: SettleOutcome.Committed })
+        var first = AttemptAsync(hold, end, isRepeat: false);
+        if (await first is { Outcome: SettleOutcome.Committed } committed)
         {
             openHolds.Close(hold);
-            return new Settled(true, first.ChargedNanos);
+            return new Settled(true, committed.ChargedNanos);
         }
 
         var settling = FinishAsync(hold, end, first);
@@ -54,14 +54,11 @@ internal sealed partial class Settlements(GrainCalls calls, Renewals renewals, O
     }
 
     /// <summary>Repeats the settlement until it is answered, and pays it back if the response was given up and the client got nothing.</summary>
-    private async Task<Settled> FinishAsync(HoldSession hold, RequestEnd end, SettleAnswer? answer)
+    private async Task<Settled> FinishAsync(HoldSession hold, RequestEnd end, Task<SettleAnswer?> first)
     {
-        for (var attempt = 1; answer is null or { Outcome: SettleOutcome.Retry }; attempt++)
-        {
-            await calls.PauseAsync(attempt);
-            answer = await AttemptAsync(hold, end, isRepeat: true);
-        }
-
+        var answer = await calls.RepeatAsync(
+            repeats => repeats == 0 ? first : AttemptAsync(hold, end, isRepeat: true),
+            static answer => answer.Outcome != SettleOutcome.Retry);
         var isCommitted = answer.Outcome == SettleOutcome.Committed && hold.TryDecideResponse();
         if (!isCommitted && !end.ClientGotOutput && answer.ChargedNanos > 0)
         {
@@ -92,21 +89,19 @@ internal sealed partial class Settlements(GrainCalls calls, Renewals renewals, O
 
     private async Task CompensateAsync(HoldSession hold, long nanos)
     {
-        for (var attempt = 1; ; attempt++)
-        {
-            var request = new MoveRequest(hold.Account.Epoch, EntryKind.Compensation, hold.HoldId, nanos);
-            var answer = await calls.AskAsync(
-                hold.Account, request, static (grain, request) => grain.MoveAsync(request), "Compensation", hold.HoldId);
-            hold.Account.Saw(answer?.Epoch ?? 0);
-            if (answer is not null and not { Outcome: MoveOutcome.Retry })
-            {
-                LogCompensated(logger, hold.HoldId, nanos, answer.Outcome);
-                openHolds.Close(hold);
-                return;
-            }
+        var answer = await calls.RepeatAsync(
+            _ => CompensateOnceAsync(hold, nanos), static answer => answer.Outcome != MoveOutcome.Retry);
+        LogCompensated(logger, hold.HoldId, nanos, answer.Outcome);
+        openHolds.Close(hold);
+    }
 
-            await calls.PauseAsync(attempt);
-        }
+    private async Task<MoveAnswer?> CompensateOnceAsync(HoldSession hold, long nanos)
+    {
+        var request = new MoveRequest(hold.Account.Epoch, EntryKind.Compensation, hold.HoldId, nanos);
+        var answer = await calls.AskAsync(
+            hold.Account, request, static (grain, request) => grain.MoveAsync(request), "Compensation", hold.HoldId);
+        hold.Account.Saw(answer?.Epoch ?? 0);
+        return answer;
     }
 
     [LoggerMessage(1010, LogLevel.Error, "Settlement of {HoldId} over {Nanos} nanos is not answered; its response is cut and it goes on")]

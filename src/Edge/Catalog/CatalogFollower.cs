@@ -1,6 +1,5 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Orleans;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Hosting;
 
@@ -11,7 +10,7 @@ namespace OrleansGateway.Edge.Catalog;
 /// whole. While the grain cannot be asked, or when a version is not valid in this environment, the one before stays.
 /// </summary>
 internal sealed partial class CatalogFollower(
-    IGrainFactory grains, EnvironmentVariables environment, Func<bool> mayAsk, TimeProvider time, ILogger<CatalogFollower> log)
+    IGrains grains, EnvironmentVariables environment, Func<bool> mayAsk, TimeProvider time, ILogger<CatalogFollower> log)
     : BackgroundService, ICatalogSource, IReadinessCheck
 {
     private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(1);
@@ -47,7 +46,7 @@ internal sealed partial class CatalogFollower(
     {
         try
         {
-            var published = await grains.GetGrain<ICatalogGrain>(ICatalogGrain.Key).GetAsync(_version).WaitAsync(AnswerMax, time, stoppingToken);
+            var published = await grains.Catalog.GetAsync(_version).WaitAsync(AnswerMax, time, stoppingToken);
             _isUnanswered = false;
             if (published is not null)
             {

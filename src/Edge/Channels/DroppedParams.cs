@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Immutable;
 using System.Text.Json;
 
@@ -11,8 +10,8 @@ internal static class DroppedParams
     /// <param name="body">A JSON object without duplicate names.</param>
     public static ReadOnlyMemory<byte> Remove(ReadOnlyMemory<byte> body, ImmutableArray<string> names)
     {
-        var kept = new ArrayBufferWriter<byte>(body.Length);
-        var dropped = false;
+        var kept = new List<(int Start, int End)>();
+        var (keptBytes, dropped) = (0, false);
         var reader = new Utf8JsonReader(body.Span);
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -23,13 +22,33 @@ internal static class DroppedParams
             dropped |= isDropped;
             if (!isDropped)
             {
-                kept.Write(kept.WrittenCount == 0 ? "{"u8 : ","u8);
-                kept.Write(body.Span[start..(int)reader.BytesConsumed]);
+                kept.Add((start, (int)reader.BytesConsumed));
+                keptBytes += kept[^1].End - start;
             }
         }
 
-        kept.Write("}"u8);
-        return dropped ? kept.WrittenMemory : body;
+        return dropped ? Join(body.Span, kept, keptBytes) : body;
+    }
+
+    private static byte[] Join(ReadOnlySpan<byte> body, List<(int Start, int End)> members, int bytes)
+    {
+        // A comma between any two of them, and the braces.
+        var joined = new byte[bytes + Math.Max(0, members.Count - 1) + 2];
+        var position = 0;
+        joined[position++] = (byte)'{';
+        foreach (var (start, end) in members)
+        {
+            if (position > 1)
+            {
+                joined[position++] = (byte)',';
+            }
+
+            body[start..end].CopyTo(joined.AsSpan(position));
+            position += end - start;
+        }
+
+        joined[position] = (byte)'}';
+        return joined;
     }
 
     private static bool IsNamed(in Utf8JsonReader reader, ImmutableArray<string> names)

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using OrleansGateway.Edge.Bodies;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Protocols.OpenAI;
 
@@ -10,13 +11,15 @@ internal static class UpstreamRequest
 {
     private static readonly MediaTypeHeaderValue Json = new("application/json");
 
-    public static HttpRequestMessage Make(Route route, UpstreamBody body, bool isStream)
+    /// <param name="body">What is sent.</param>
+    /// <param name="memory">What the body is in.</param>
+    public static HttpRequestMessage Make(Route route, UpstreamBody body, BodyMemory memory, bool isStream)
     {
         var channel = route.Channel;
         var url = new Uri(channel.Provider.BaseUrl!, "chat/completions");
         var request = new HttpRequestMessage(HttpMethod.Post, url)
         {
-            Content = new BodyContent(body),
+            Content = new BodyContent(body, memory),
             Version = url.Scheme == Uri.UriSchemeHttps ? HttpVersion.Version20 : HttpVersion.Version11,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
         };
@@ -42,14 +45,32 @@ internal static class UpstreamRequest
         return request;
     }
 
-    /// <summary>The pieces of a body, written one after another without being joined.</summary>
-    private sealed class BodyContent(UpstreamBody body) : HttpContent
+    /// <summary>
+    /// The pieces of a body, written one after another without being joined. Over HTTP/2 a provider may answer, and the request may
+    /// end, while they are on their way: their memory is kept until the writing is over, and disposing of the content ends it.
+    /// </summary>
+    private sealed class BodyContent(UpstreamBody body, BodyMemory memory) : HttpContent
     {
+        private readonly CancellationTokenSource _over = new();
+
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
         {
-            foreach (var segment in body.Segments)
+            if (!memory.TryKeep())
             {
-                await stream.WriteAsync(segment, cancellationToken);
+                throw new IOException("The request is over.");
+            }
+
+            try
+            {
+                using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _over.Token);
+                foreach (var segment in body.Segments)
+                {
+                    await stream.WriteAsync(segment, ended.Token);
+                }
+            }
+            finally
+            {
+                memory.Release();
             }
         }
 
@@ -60,6 +81,17 @@ internal static class UpstreamRequest
         {
             length = body.Length;
             return true;
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+            {
+                _over.Cancel();
+                _over.Dispose();
+            }
+
+            base.Dispose(disposing);
         }
     }
 }

@@ -46,6 +46,9 @@ internal static class AdmitRefusals
     /// <summary>Nothing is admitted because this gateway stops; another, or its next start, takes the request.</summary>
     public static Refusal Stopping { get; } = Unavailable(RetrySoonMs, "The gateway is stopping; the request was not run.");
 
+    /// <summary>The bodies of other requests take all the memory there is for them.</summary>
+    public static Refusal NoRoom { get; } = Unavailable(RetrySoonMs, "The gateway has too many large requests at the moment; the request was not run.");
+
     /// <summary>This process has just started and does not know the models yet.</summary>
     public static Refusal NoCatalog { get; } = Unavailable(RetrySoonMs, "The gateway is starting; it has no models yet.");
 

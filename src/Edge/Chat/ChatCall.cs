@@ -1,5 +1,7 @@
+using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Bodies;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Catalog;
@@ -24,7 +26,7 @@ internal enum StopReason
 }
 
 /// <summary>What a request waits for, and so what its limit's end means.</summary>
-internal enum Waiting { Nothing, Provider, Client }
+internal enum Waiting { Nothing, Upload, Provider, Client }
 
 /// <summary>One relayed request from its arrival to its last byte, and what may stop it on the way.</summary>
 internal sealed class ChatCall : IHoldOwner, IWatched, IDisposable
@@ -37,6 +39,7 @@ internal sealed class ChatCall : IHoldOwner, IWatched, IDisposable
     private StopReason _stop;
     private Waiting _waiting;
     private ClientGonePolicy _onClientGone;
+    private PipeReader? _upload;
     private bool _isClientGone;
     private bool _isSettled;
     private bool _isEnded;
@@ -60,7 +63,7 @@ internal sealed class ChatCall : IHoldOwner, IWatched, IDisposable
 
     public long StartedAt { get; }
 
-    public PooledBytes Body { get; } = new();
+    public BodyMemory Body { get; } = new();
 
     public Watch Watch { get; }
 
@@ -120,6 +123,27 @@ internal sealed class ChatCall : IHoldOwner, IWatched, IDisposable
             {
                 return _attemptTimedOut;
             }
+        }
+    }
+
+    /// <summary>Limits the time for the whole body; past it, a read is cancelled.</summary>
+    public void BeginUpload(PipeReader reader, long ms)
+    {
+        lock (_lock)
+        {
+            _upload = reader;
+        }
+
+        WaitFor(Waiting.Upload, ms);
+    }
+
+    public void EndUpload()
+    {
+        WaitForNothing();
+        lock (_lock)
+        {
+            // From here on the reader may serve another request.
+            _upload = null;
         }
     }
 
@@ -197,7 +221,14 @@ internal sealed class ChatCall : IHoldOwner, IWatched, IDisposable
 
     void IWatched.TimedOut(bool isTotal)
     {
-        if (_waiting == Waiting.Client)
+        if (_waiting == Waiting.Upload)
+        {
+            lock (_lock)
+            {
+                _upload?.CancelPendingRead();
+            }
+        }
+        else if (_waiting == Waiting.Client)
         {
             Stop(isTotal ? StopReason.TotalTime : StopReason.ClientStalled);
             AbortConnection();

@@ -17,11 +17,12 @@ namespace OrleansGateway.Edge.Chat;
 /// <summary><c>POST /v1/chat/completions</c>, in the eight steps that the README names.</summary>
 internal sealed partial class ChatEndpoint(
     ICatalogSource catalog,
-    SigningSecret secret,
+    SigningSecrets secrets,
     AccountClient accounts,
     ChannelChoice choice,
     ChannelFailures failures,
     Forwarder forwarder,
+    RequestBodies bodies,
     AnswerCache answers,
     Watchdog watchdog,
     ClientAddress clientAddress,
@@ -31,8 +32,6 @@ internal sealed partial class ChatEndpoint(
     ILogger<ChatEndpoint> logger)
 {
     public const string Path = "/v1/chat/completions";
-
-    private const int IdempotencyKeyLengthMax = 255;
 
     private readonly EdgeOptions _options = edgeOptions.Value;
     private readonly OutputMeans _means = new();
@@ -66,7 +65,7 @@ internal sealed partial class ChatEndpoint(
     private async Task<ChatResult> RelayAsync(ChatCall call)
     {
         // 1 Authenticate: the key's form and MAC. Whether it is in force, only the account's grain knows.
-        if (!KeyReader.TryRead(call.Context, secret, out var key))
+        if (!KeyReader.TryRead(call.Context, secrets, out var key))
         {
             return await RefuseAsync(call, new Refusal(KeyReader.InvalidKey));
         }
@@ -83,7 +82,7 @@ internal sealed partial class ChatEndpoint(
         call.Catalog = current;
         if (await ReadAsync(call) is { } invalid)
         {
-            return await RefuseAsync(call, new Refusal(invalid));
+            return await RefuseAsync(call, invalid);
         }
 
         // 3 Admit: one call for key, limits and money.
@@ -108,19 +107,20 @@ internal sealed partial class ChatEndpoint(
     }
 
     /// <summary>Step 2: reads the request and what it can cost.</summary>
-    private async ValueTask<OpenAIError?> ReadAsync(ChatCall call)
+    private async ValueTask<Refusal?> ReadAsync(ChatCall call)
     {
         var idempotency = call.Context.Request.Headers["Idempotency-Key"];
         if (idempotency.Count > 0)
         {
             call.IdempotencyKey = idempotency.ToString();
-            if (call.IdempotencyKey.Length is 0 or > IdempotencyKeyLengthMax)
+            if (call.IdempotencyKey.Length is 0 or > AccountProtocol.IdempotencyKeyLengthMax)
             {
-                return OpenAIError.BadRequest($"Idempotency-Key must have 1 to {IdempotencyKeyLengthMax} characters.", null, "invalid_idempotency_key");
+                return new Refusal(OpenAIError.BadRequest(
+                    $"Idempotency-Key must have 1 to {AccountProtocol.IdempotencyKeyLengthMax} characters.", null, "invalid_idempotency_key"));
             }
         }
 
-        if (await RequestBody.ReadAsync(call.Context, call.Body, _options.MaxBodyBytes) is { } unread)
+        if (await bodies.ReadAsync(call) is { } unread)
         {
             return unread;
         }
@@ -128,7 +128,7 @@ internal sealed partial class ChatEndpoint(
         // How many choices are too many, the model says.
         if (!ChatRequest.TryRead(call.Body.Memory, int.MaxValue, out var request, out var error))
         {
-            return error;
+            return new Refusal(error);
         }
 
         call.Request = request;
@@ -136,12 +136,12 @@ internal sealed partial class ChatEndpoint(
         var price = model is null ? null : call.Catalog.PriceFor(model, time.GetUtcNow());
         if (model is null || price is null)
         {
-            return ModelErrors.NotFound(request.Model);
+            return new Refusal(ModelErrors.NotFound(request.Model));
         }
 
         if (ModelErrors.BeyondModel(request, model) is { } beyond)
         {
-            return beyond;
+            return new Refusal(beyond);
         }
 
         call.Bound = CostBound.Of(request, model, price, _options.FirstSliceTokens);
@@ -152,6 +152,11 @@ internal sealed partial class ChatEndpoint(
     /// <returns>Null when the request is admitted, else how it ended.</returns>
     private async ValueTask<ChatResult?> AdmitAsync(ChatCall call)
     {
+        if (await bodies.AdmitAsync(call) is { } full)
+        {
+            return await RefuseAsync(call, full);
+        }
+
         var account = accounts.Find(call.Key.AccountId);
         var admission = await accounts.AdmitAsync(account, AdmitRequest(call, account), call);
         if (admission.Answer.Outcome == AdmitOutcome.InsufficientFunds && _options.LowerCapToBalance
@@ -195,7 +200,7 @@ internal sealed partial class ChatEndpoint(
         ClientAddress = call.ClientAddress,
         Endpoint = Path,
         IdempotencyKey = call.IdempotencyKey,
-        BodyHash = call.IdempotencyKey is null ? default : Sha256Hash.Of(call.Body.Span),
+        BodyHash = call.IdempotencyKey is null ? default : Sha256Hash.Of(call.Body.Memory.Span),
     };
 
     /// <summary>Steps 4 to 8, once or, before the first byte, on several channels.</summary>
@@ -221,6 +226,7 @@ internal sealed partial class ChatEndpoint(
             if (answer is not null)
             {
                 using (answer)
+                using (answer.RequestMessage)
                 using (IRelay relay = call.Stream is null ? new WholeRelay(call, _options) : new StreamRelay(call, call.Stream, _options))
                 {
                     // 6 Stream and meter.

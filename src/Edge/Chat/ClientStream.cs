@@ -117,6 +117,8 @@ internal sealed class ClientStream(ChatCall call, int keepAliveMs, int writeTime
             return;
         }
 
+        // No other channel is tried from here on: what a stream takes for as long as it runs is little.
+        call.Body.Dispose();
         HasStarted = true;
         _response.StatusCode = StatusCodes.Status200OK;
         _response.ContentType = "text/event-stream; charset=utf-8";

@@ -11,7 +11,10 @@ internal sealed class Forwarder(ChannelClients clients, TimeProvider time)
 {
     private const int ErrorBytesMax = 64 * 1024;
 
-    /// <summary>The provider's answer with a status of success, or how the attempt failed.</summary>
+    /// <summary>
+    /// The provider's answer with a status of success, or how the attempt failed. Over HTTP/2 the answer's request may still be on its
+    /// way: whoever ends the one ends the other.
+    /// </summary>
     public async ValueTask<(HttpResponseMessage? Answer, Relayed Failure)> SendAsync(ChatCall call, Route route, CancellationToken cancellationToken)
     {
         call.WaitFor(Waiting.Provider, route.Channel.Times.FirstByteMs);
@@ -22,25 +25,26 @@ internal sealed class Forwarder(ChannelClients clients, TimeProvider time)
             OutputLimitField = Field(route.Channel.MaxTokensField),
             WithoutStreamOptions = !route.Channel.SupportsStreamUsage,
         });
-        using var request = UpstreamRequest.Make(route, body, call.Request.Stream);
+        var request = UpstreamRequest.Make(route, body, call.Body, call.Request.Stream);
         HttpResponseMessage? answer = null;
+        var isUsable = false;
         try
         {
             answer = await clients.For(route.Channel).SendAsync(request, cancellationToken);
-            if (answer.IsSuccessStatusCode)
-            {
-                return (answer, default);
-            }
-
-            using (answer)
-            {
-                return (null, await ReadErrorAsync(answer, route, cancellationToken));
-            }
+            isUsable = answer.IsSuccessStatusCode;
+            return isUsable ? (answer, default) : (null, await ReadErrorAsync(answer, route, cancellationToken));
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException)
         {
-            answer?.Dispose();
             return (null, Broken(call, exception));
+        }
+        finally
+        {
+            if (!isUsable)
+            {
+                request.Dispose();
+                answer?.Dispose();
+            }
         }
     }
 

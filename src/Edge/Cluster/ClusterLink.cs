@@ -3,7 +3,8 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Hosting;
-using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Hosting;
 using OrleansGateway.Hosting.Cluster;
 using GatewayListOptions = Orleans.Configuration.GatewayOptions;
@@ -11,8 +12,9 @@ using GatewayListOptions = Orleans.Configuration.GatewayOptions;
 namespace OrleansGateway.Edge.Cluster;
 
 /// <summary>An edge's connection to the silos of its cluster. It is made again by itself for as long as the edge runs.</summary>
-internal sealed partial class ClusterLink(IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ClusterLink> log)
-    : IClusterConnectionStatusObserver, ISiloLink, IReadinessCheck
+internal sealed partial class ClusterLink(
+    IServiceProvider services, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<ClusterLink> log)
+    : IClusterConnectionStatusObserver, IGrains, IReadinessCheck
 {
     /// <summary>How soon an edge knows of a silo that has come, and tries again where there was none.</summary>
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
@@ -23,6 +25,9 @@ internal sealed partial class ClusterLink(IHostApplicationLifetime lifetime, Tim
     /// </summary>
     private static readonly TimeSpan ReconnectMax = 2 * LookEvery;
 
+    /// <summary>Asked for when it is used: the Orleans client itself asks for this object.</summary>
+    private IGrainFactory Grains => field ??= services.GetRequiredService<IGrainFactory>();
+
     private int _silos;
     private long _lostAt;
 
@@ -32,12 +37,18 @@ internal sealed partial class ClusterLink(IHostApplicationLifetime lifetime, Tim
     public bool IsUp => HasStarted
         && (Volatile.Read(ref _silos) > 0 || time.GetElapsedTime(Interlocked.Read(ref _lostAt)) < ReconnectMax);
 
+    public bool AreRemote => true;
+
+    public ICatalogGrain Catalog => Grains.GetGrain<ICatalogGrain>(ICatalogGrain.Key);
+
+    public IAccountGrain Account(string accountId) => Grains.GetGrain<IAccountGrain>(accountId);
+
     /// <summary>Adds the Orleans client. The edge starts, and answers, without a silo.</summary>
     public static void Add(IHostApplicationBuilder builder)
     {
-        ClusterSettings.Add(builder);
+        ClusterSettings.Add(builder, isEdge: true);
         builder.Services.AddSingleton<ClusterLink>();
-        builder.Services.AddSingleton<ISiloLink>(provider => provider.GetRequiredService<ClusterLink>());
+        builder.Services.AddSingleton<IGrains>(provider => provider.GetRequiredService<ClusterLink>());
         builder.Services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<ClusterLink>());
         builder.Services.AddSingleton<IClusterConnectionStatusObserver>(provider => provider.GetRequiredService<ClusterLink>());
 

@@ -12,7 +12,7 @@ return await StartUp.GuardAsync(async () =>
     builder.AddTelemetry();
     ClusterLink.Add(builder);
     GuardedServer.Add(builder.Services);
-    builder.AddSigningSecret();
+    builder.AddSigningSecrets();
 
     // It asks while no silo is connected too: a call is what connects one.
     builder.Services.AddCatalogFollower(provider => provider.GetRequiredService<ClusterLink>().HasStarted);

@@ -41,14 +41,10 @@ internal sealed class ClientAddress(IEnumerable<string> trustedProxies)
         return address.ToString();
     }
 
-    private static IPNetwork Network(string text) =>
-        IPNetwork.TryParse(text, out var network) ? network : Single(IPAddress.Parse(text));
-
-    private static IPNetwork Single(IPAddress address) =>
-        new(address, address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
-
-    private bool IsTrusted(IPAddress address)
+    /// <summary>Whether it is a proxy's.</summary>
+    public bool IsTrusted(IPAddress address)
     {
+        address = Unmapped(address);
         foreach (var network in _trusted)
         {
             if (network.Contains(address))
@@ -59,6 +55,15 @@ internal sealed class ClientAddress(IEnumerable<string> trustedProxies)
 
         return false;
     }
+
+    /// <summary>An IPv4 address as itself, however a socket of both kinds wrote it.</summary>
+    public static IPAddress Unmapped(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+
+    private static IPNetwork Network(string text) =>
+        IPNetwork.TryParse(text, out var network) ? network : Single(IPAddress.Parse(text));
+
+    private static IPNetwork Single(IPAddress address) =>
+        new(address, address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128);
 
     /// <summary>Reads an address, with or without a port.</summary>
     private static bool TryParse(ReadOnlySpan<char> text, out IPAddress address)
@@ -72,6 +77,4 @@ internal sealed class ClientAddress(IEnumerable<string> trustedProxies)
         address = Unmapped(endPoint.Address);
         return true;
     }
-
-    private static IPAddress Unmapped(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 }

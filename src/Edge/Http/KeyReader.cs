@@ -10,7 +10,7 @@ internal static class KeyReader
     public static readonly OpenAIError InvalidKey = new(
         401, "The API key is missing or not valid. Send a key of this gateway as 'Authorization: Bearer sk-og-…'.", "invalid_request_error", null, "invalid_api_key");
 
-    public static bool TryRead(HttpContext context, SigningSecret secret, out ApiKey key)
+    public static bool TryRead(HttpContext context, SigningSecrets secrets, out ApiKey key)
     {
         var headers = context.Request.Headers;
         ReadOnlySpan<char> text = headers.Authorization.ToString();
@@ -24,6 +24,6 @@ internal static class KeyReader
             text = text.IsEmpty ? headers["x-goog-api-key"].ToString() : text;
         }
 
-        return ApiKey.TryParse(text.Trim(), secret, out key);
+        return ApiKey.TryParse(text.Trim(), secrets, out key);
     }
 }

@@ -5,7 +5,7 @@ namespace OrleansGateway.Edge.Http;
 /// <summary>A growing buffer of pooled memory.</summary>
 internal sealed class PooledBytes(int capacity = 4096) : IBufferWriter<byte>, IDisposable
 {
-    private byte[] _bytes = ArrayPool<byte>.Shared.Rent(capacity);
+    private byte[] _bytes = BoundedArrays.Shared.Rent(capacity);
 
     public int Length { get; private set; }
 
@@ -29,7 +29,7 @@ internal sealed class PooledBytes(int capacity = 4096) : IBufferWriter<byte>, ID
     {
         if (_bytes.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(_bytes);
+            BoundedArrays.Shared.Return(_bytes);
             _bytes = [];
             Length = 0;
         }
@@ -42,9 +42,9 @@ internal sealed class PooledBytes(int capacity = 4096) : IBufferWriter<byte>, ID
             return;
         }
 
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(checked(Length + count), _bytes.Length < Array.MaxLength / 2 ? _bytes.Length * 2 : 0));
+        var larger = BoundedArrays.Shared.Rent(Math.Max(checked(Length + count), _bytes.Length < Array.MaxLength / 2 ? _bytes.Length * 2 : 0));
         _bytes.AsSpan(0, Length).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(_bytes);
+        BoundedArrays.Shared.Return(_bytes);
         _bytes = larger;
     }
 }

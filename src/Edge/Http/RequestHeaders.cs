@@ -7,22 +7,23 @@ namespace OrleansGateway.Edge.Http;
 internal static class RequestHeaders
 {
     /// <summary>The most of all names and values together, bytes.</summary>
-    public const int MaxBytes = 32 * 1024;
+    public const int MaxBytes = 16 * 1024;
 
     public static readonly OpenAIError TooLong = new(
         431, $"The request's headers are longer than {MaxBytes} bytes. Send shorter ones.", "invalid_request_error", null, "request_header_fields_too_large");
 
-    public static bool AreTooLong(IHeaderDictionary headers)
+    /// <summary>The length of all names and values together; the server keeps them as strings, two bytes a character.</summary>
+    public static int LengthOf(IHeaderDictionary headers)
     {
-        var bytes = 0;
+        var length = 0;
         foreach (var (name, values) in headers)
         {
             foreach (var value in values)
             {
-                bytes += name.Length + (value?.Length ?? 0);
+                length += name.Length + (value?.Length ?? 0);
             }
         }
 
-        return bytes > MaxBytes;
+        return length;
     }
 }

@@ -1,3 +1,5 @@
+using OrleansGateway.Grains.Contracts.Accounts;
+
 namespace OrleansGateway.Edge.Idempotency;
 
 /// <summary>An answer that was not streamed, as it was sent.</summary>
@@ -10,8 +12,6 @@ internal sealed record KeptAnswer(byte[] Body, long CostNanos, DateTimeOffset Ke
 /// </summary>
 internal sealed class AnswerCache(long bytesMax, TimeProvider time)
 {
-    private static readonly TimeSpan AgeMax = TimeSpan.FromHours(24);
-
     private readonly Lock _lock = new();
     private readonly Dictionary<string, KeptAnswer> _answers = new(StringComparer.Ordinal);
     private readonly Queue<string> _order = new();
@@ -34,7 +34,7 @@ internal sealed class AnswerCache(long bytesMax, TimeProvider time)
 
             _order.Enqueue(requestId);
             _bytes += body.Length;
-            while (_bytes > bytesMax || time.GetUtcNow() - _answers[_order.Peek()].KeptAt > AgeMax)
+            while (_bytes > bytesMax || time.GetUtcNow() - _answers[_order.Peek()].KeptAt > AccountProtocol.IdempotencyAgeMax)
             {
                 _answers.Remove(_order.Dequeue(), out var oldest);
                 _bytes -= oldest!.Body.Length;
@@ -46,7 +46,7 @@ internal sealed class AnswerCache(long bytesMax, TimeProvider time)
     {
         lock (_lock)
         {
-            return _answers.TryGetValue(requestId, out var answer) && time.GetUtcNow() - answer.KeptAt <= AgeMax ? answer : null;
+            return _answers.TryGetValue(requestId, out var answer) && time.GetUtcNow() - answer.KeptAt <= AccountProtocol.IdempotencyAgeMax ? answer : null;
         }
     }
 }

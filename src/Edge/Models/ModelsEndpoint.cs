@@ -12,7 +12,7 @@ namespace OrleansGateway.Edge.Models;
 
 /// <summary><c>GET /v1/models</c> and <c>/v1/models/{id}</c>: the models that a channel serves at the moment and the key may use.</summary>
 internal sealed class ModelsEndpoint(
-    ICatalogSource catalog, SigningSecret secret, AccountClient accounts, ClientAddress clientAddress, TimeProvider time)
+    ICatalogSource catalog, SigningSecrets secrets, AccountClient accounts, ClientAddress clientAddress, TimeProvider time)
 {
     public async Task ListAsync(HttpContext context)
     {
@@ -63,7 +63,7 @@ internal sealed class ModelsEndpoint(
     /// <summary>The key in force; null when the request was refused for its key.</summary>
     private async ValueTask<KeyAnswer?> AuthenticateAsync(HttpContext context)
     {
-        if (!KeyReader.TryRead(context, secret, out var key))
+        if (!KeyReader.TryRead(context, secrets, out var key))
         {
             await ErrorReply.WriteAsync(context, new Refusal(KeyReader.InvalidKey));
             return null;

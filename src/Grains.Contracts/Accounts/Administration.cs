@@ -15,11 +15,14 @@ public enum EntryKind
     /// <summary>A charge given back.</summary>
     Compensation,
     Adjustment,
+    /// <summary>A payer's bank took a top-up back.</summary>
+    Chargeback,
 }
 
 /// <summary>
 /// Moves money. <see cref="EntryKind.Topup"/>, <see cref="EntryKind.Bonus"/> and <see cref="EntryKind.Compensation"/> are
-/// positive, <see cref="EntryKind.Refund"/> negative, <see cref="EntryKind.Adjustment"/> either; a charge is no movement.
+/// positive, <see cref="EntryKind.Refund"/> and <see cref="EntryKind.Chargeback"/> negative, <see cref="EntryKind.Adjustment"/> either; a
+/// charge is no movement. A refund takes nothing that came as bonus. A chargeback takes what is available; the rest is shortfall.
 /// </summary>
 /// <param name="Epoch">The highest epoch that the sender has seen; 0 for none.</param>
 /// <param name="Kind">With <paramref name="Ref"/>, what makes the movement one.</param>
@@ -53,13 +56,15 @@ public enum MoveOutcome
 /// <param name="BalanceNanos">The balance after it.</param>
 /// <param name="AvailableNanos">What a debit could take.</param>
 /// <param name="IsRepeat">Whether it was done before.</param>
+/// <param name="ShortfallNanos">What of a chargeback the account did not have.</param>
 [GenerateSerializer, Immutable, Alias("og.MoveAnswer")]
 public sealed record MoveAnswer(
     [property: Id(0)] MoveOutcome Outcome,
     [property: Id(1)] long Epoch,
     [property: Id(2)] long BalanceNanos,
     [property: Id(3)] long AvailableNanos,
-    [property: Id(4)] bool IsRepeat);
+    [property: Id(4)] bool IsRepeat,
+    [property: Id(5)] long ShortfallNanos = 0);
 
 [GenerateSerializer, Alias("og.AccountStatus")]
 public enum AccountStatus
@@ -204,4 +209,7 @@ public sealed record AccountView
     [Id(9)] public required long HeldNanos { get; init; }
     [Id(10)] public required int OpenHolds { get; init; }
     [Id(11)] public required ImmutableArray<KeyView> Keys { get; init; }
+
+    /// <summary>The part of the balance that came as bonus.</summary>
+    [Id(12)] public required long BonusNanos { get; init; }
 }

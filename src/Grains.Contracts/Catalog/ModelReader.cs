@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using OrleansGateway.Grains.Contracts.Accounts;
 
 namespace OrleansGateway.Grains.Contracts.Catalog;
 
@@ -6,7 +7,6 @@ namespace OrleansGateway.Grains.Contracts.Catalog;
 internal sealed class ModelReader(CatalogProblems problems, PriceReader prices)
 {
     private const long MaxTokens = 1_000_000_000;
-    private const int MaxNameLength = 128;
     private const int MaxChoices = 128;
 
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
@@ -64,9 +64,9 @@ internal sealed class ModelReader(CatalogProblems problems, PriceReader prices)
         {
             return;
         }
-        if (name.Length > MaxNameLength || name.Any(character => character is <= ' ' or > '~' or '#' or '@'))
+        if (name.Length > AccountProtocol.ModelNameLengthMax || name.Any(character => character is <= ' ' or > '~' or '#' or '@'))
         {
-            problems.Error(node, $"A model's name has at most {MaxNameLength} printable ASCII characters, no blanks, '#' or '@'.");
+            problems.Error(node, $"A model's name has at most {AccountProtocol.ModelNameLengthMax} printable ASCII characters, no blanks, '#' or '@'.");
         }
         if (!_names.Add(name))
         {

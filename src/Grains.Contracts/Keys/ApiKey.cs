@@ -1,11 +1,10 @@
-using System.Security.Cryptography;
 using System.Text;
 
 namespace OrleansGateway.Grains.Contracts.Keys;
 
 /// <summary>
 /// A customer's key: <c>sk-og-</c>, the account's id (12), the key's id (12), a random part (22: 131 bits) and a MAC by
-/// the gateway's signing secret over all before it (16), in base62. An edge refuses a forged key without calling
+/// the gateway's newest signing secret over all before it (16), in base62. An edge refuses a forged key without calling
 /// anyone; a genuine one names its account. The text is shown once, when the key is made, and kept nowhere.
 /// </summary>
 /// <param name="AccountId">The account that pays.</param>
@@ -28,7 +27,7 @@ public readonly record struct ApiKey(string AccountId, string KeyId, Sha256Hash 
     /// <summary>Makes a new key.</summary>
     /// <param name="key">What to keep of it.</param>
     /// <returns>The text to show once.</returns>
-    public static string Create(string accountId, string keyId, RandomSource random, SigningSecret secret, out ApiKey key)
+    public static string Create(string accountId, string keyId, RandomSource random, SigningSecrets secrets, out ApiKey key)
     {
         if (!Ids.IsAccountId(accountId) || !Ids.IsKeyId(keyId))
         {
@@ -42,14 +41,14 @@ public readonly record struct ApiKey(string AccountId, string KeyId, Sha256Hash 
 
         Span<byte> ascii = stackalloc byte[Length];
         Encoding.ASCII.GetBytes(text[..SecretEnd], ascii);
-        secret.WriteMac(ascii[..SecretEnd], ascii[SecretEnd..]);
+        secrets.WriteMac(ascii[..SecretEnd], ascii[SecretEnd..]);
         key = new ApiKey(accountId, keyId, Sha256Hash.Of(ascii[KeyEnd..SecretEnd]));
         return Encoding.ASCII.GetString(ascii);
     }
 
     /// <summary>Reads a key that a client sent.</summary>
-    /// <returns>False when it is malformed or was not made with <paramref name="secret"/>.</returns>
-    public static bool TryParse(ReadOnlySpan<char> text, SigningSecret secret, out ApiKey key)
+    /// <returns>False when it is malformed or was made with none of <paramref name="secrets"/>.</returns>
+    public static bool TryParse(ReadOnlySpan<char> text, SigningSecrets secrets, out ApiKey key)
     {
         key = default;
         if (text.Length != Length || !text.StartsWith(Prefix) || !Base62.IsBase62(text[Prefix.Length..]))
@@ -58,9 +57,7 @@ public readonly record struct ApiKey(string AccountId, string KeyId, Sha256Hash 
         }
         Span<byte> ascii = stackalloc byte[Length];
         Encoding.ASCII.GetBytes(text, ascii);
-        Span<byte> mac = stackalloc byte[MacLength];
-        secret.WriteMac(ascii[..SecretEnd], mac);
-        if (!CryptographicOperations.FixedTimeEquals(mac, ascii[SecretEnd..]))
+        if (!secrets.IsMac(ascii[..SecretEnd], ascii[SecretEnd..]))
         {
             return false;
         }

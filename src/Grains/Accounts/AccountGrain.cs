@@ -1,6 +1,8 @@
+using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Concurrency;
+using Orleans.Runtime;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Ledger;
@@ -8,104 +10,216 @@ using OrleansGateway.Ledger;
 namespace OrleansGateway.Grains.Accounts;
 
 /// <summary>
-/// One account's money, keys and limits, decided in memory and made durable in flights.
-/// This file: activation, stepping down, deactivation. Beside it, by concern: Admission, Running (extend, renew, settle),
-/// Administration, Flights, Leases.
+/// One account's money, keys and limits, decided in memory and made durable in batches. The grain itself is how messages come in:
+/// it activates, refuses what is stale and keeps messages about one subject in order. What they do is beside it, by state:
+/// <see cref="HoldBook"/>, <see cref="BatchLoop"/>, <see cref="ActivationClock"/>.
 /// </summary>
 [Reentrant]
-public sealed partial class AccountGrain : Grain, IAccountGrain
+public sealed class AccountGrain : IGrainBase, IAccountGrain
 {
     private readonly ILedger _ledger;
-    private readonly Journal _journal;
-    private readonly IGatewayLock _lock;
+    private readonly IDatabaseLock _lock;
     private readonly AccountOptions _options;
-    private readonly TimeProvider _time;
-    private readonly ILogger<AccountGrain> _log;
+    private readonly string _id;
     private readonly string _activationId;
-    private readonly long _startedAt;
 
-    private readonly Dictionary<string, Key> _keys = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, Hold> _holds = new(StringComparer.Ordinal);
     private readonly Turns _turns = new();
-    private readonly ClosedHolds _closed;
-    private readonly Limits _limits = new();
+    private readonly HoldBook _book;
+    private readonly ActivationClock _clock;
+    private readonly BatchLoop _loop;
+    private readonly Admissions _admissions;
+    private readonly RunningHolds _running;
+    private readonly LeaseWatch _watch;
+    private readonly Administration _administration;
+    private IGrainTimer? _timer;
 
-    private string _id = "";
-    private AccountRow? _row;
-    private Funds _funds;
-
-    /// <summary>Until when it may act on its epoch without asking, on the activation's clock.</summary>
-    private TimeSpan _authorityEnd;
-
-    /// <summary>When what earlier activations had reserved becomes this one's; null if nothing is in quarantine.</summary>
-    private TimeSpan? _quarantineEnd;
-
-    /// <summary>Fenced, stale or broken: it answers nothing but that, and makes room for another activation.</summary>
-    private bool _isOver;
-
-    /// <summary>Made by the engine.</summary>
+    /// <summary>Made by what runs the grain.</summary>
     public AccountGrain(
+        IGrainContext context,
         ILedger ledger,
         Journal journal,
-        IGatewayLock gatewayLock,
+        IDatabaseLock databaseLock,
         AccountOptions options,
         RandomSource random,
         TimeProvider time,
         ILogger<AccountGrain> log)
     {
+        GrainContext = context;
+        _id = context.GrainId.Key.ToString()!;
         _ledger = ledger;
-        _journal = journal;
-        _lock = gatewayLock;
+        _lock = databaseLock;
         _options = options;
-        _time = time;
-        _log = log;
-        _startedAt = time.GetTimestamp();
-        _closed = new ClosedHolds(options.ClosedHoldMemory);
-        Span<byte> activationId = stackalloc byte[16];
-        random.Fill(activationId);
-        _activationId = Convert.ToHexStringLower(activationId);
+        _activationId = NewActivationId(random);
+        _book = new HoldBook(options.ClosedHoldMemory);
+        _clock = new ActivationClock(time, databaseLock, options);
+        _loop = new BatchLoop(_id, _book, _clock, journal, options, log, KeepTicking, this.DeactivateOnIdle);
+        _admissions = new Admissions(_id, _book, _clock, _loop, _turns, ledger, databaseLock, options, log, KeepTicking);
+        _running = new RunningHolds(
+            _id,
+            _book,
+            _clock,
+            _loop,
+            new HoldGrowth(_book, _clock, _loop, options),
+            new HoldLooks(_id, _book, _clock, _loop, ledger, log, KeepTicking),
+            options,
+            log,
+            KeepTicking);
+        _watch = new LeaseWatch(_id, _book, _clock, _loop, _running, _turns, log);
+        _administration = new Administration(_id, _book, _clock, _loop, ledger, options, log);
     }
 
-    private TimeSpan Now => _time.GetElapsedTime(_startedAt);
-
-    private bool HasAuthority => Now < _authorityEnd;
-
-    private long Epoch => _row?.Epoch ?? 0;
+    /// <inheritdoc/>
+    public IGrainContext GrainContext { get; }
 
     /// <inheritdoc/>
-    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    public async Task OnActivateAsync(CancellationToken token)
     {
-        _id = this.GetPrimaryKeyString();
         if (_lock.IsHeld)
         {
-            await LoadAsync(cancellationToken);
+            await LoadAsync(token);
         }
     }
 
     /// <inheritdoc/>
-    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    public async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken token)
     {
         _timer?.Dispose();
         try
         {
-            if (!_isOver && _row is not null)
+            if (!_loop.IsOver && _book.Row is not null)
             {
-                _isGivingBack = true;
-                RequestFlight();
-                await _flying.WaitAsync(cancellationToken);
+                await _loop.GiveBackAsync().WaitAsync(token);
             }
         }
         finally
         {
-            AccountMetrics.Holds.Add(-_holds.Count);
-            AccountMetrics.Reserve.Add(-_funds.Reserved);
+            _book.Retire();
         }
+    }
+
+    /// <inheritdoc/>
+    public async Task<AdmitAnswer> AdmitAsync(AdmitRequest request)
+    {
+        _loop.StepDownIfStale(request.Epoch);
+        if (_admissions.AdmitAtOnce(request) is { } answer)
+        {
+            return answer;
+        }
+
+        await LoadAsync(CancellationToken.None);
+        return await InTurnAsync(request.HoldId, () => _admissions.AdmitAsync(request));
+    }
+
+    /// <inheritdoc/>
+    public Task<ImmutableArray<AdmitAnswer?>> AdmitManyAsync(ImmutableArray<AdmitRequest> requests)
+    {
+        // If one of them shows that this activation is stale, it admits none.
+        foreach (var request in requests)
+        {
+            _loop.StepDownIfStale(request.Epoch);
+        }
+
+        return Task.FromResult(ImmutableArray.CreateRange(requests, _admissions.AdmitAtOnce));
+    }
+
+    /// <inheritdoc/>
+    public async Task<KeyAnswer> FindKeyAsync(FindKeyRequest request)
+    {
+        // Without the lock it is said at once, as to an admission.
+        if (!_loop.StepDownIfStale(request.Epoch) && _lock.IsHeld)
+        {
+            await LoadAsync(CancellationToken.None);
+        }
+
+        return await _admissions.FindKeyAsync(request);
+    }
+
+    /// <inheritdoc/>
+    public Task<ExtendAnswer> ExtendAsync(ExtendRequest request) => HandleAsync(
+        request.Epoch,
+        request.Ticket.HoldId,
+        () => _running.ExtendAsync(request),
+        () => _running.Extended(ExtendOutcome.Retry));
+
+    /// <inheritdoc/>
+    public async Task<RenewAnswer> RenewAsync(RenewRequest request)
+    {
+        RunningHolds.Check(request);
+        if (!_loop.StepDownIfStale(request.Epoch))
+        {
+            await LoadAsync(CancellationToken.None);
+        }
+
+        var renewals = new Task<RenewedHold>[request.Items.Length];
+        for (var i = 0; i < renewals.Length; i++)
+        {
+            var item = request.Items[i];
+            renewals[i] = InTurnAsync(item.Ticket.HoldId, () => _running.RenewAsync(item));
+        }
+
+        return new RenewAnswer(_book.Epoch, ImmutableArray.Create(await Task.WhenAll(renewals)));
+    }
+
+    /// <inheritdoc/>
+    public async Task<SettleAnswer> SettleAsync(SettleRequest request)
+    {
+        if (_loop.StepDownIfStale(request.Epoch))
+        {
+            return _running.Settled(null);
+        }
+
+        RunningHolds.Check(request);
+        await LoadAsync(CancellationToken.None);
+        return await (_running.FindSettling(request) ?? InTurnAsync(request.Ticket.HoldId, () => _running.SettleAsync(request)));
+    }
+
+    /// <inheritdoc/>
+    public async Task<ImmutableArray<SettleAnswer>> SettleManyAsync(ImmutableArray<SettleRequest> requests) =>
+        ImmutableArray.Create(await Task.WhenAll(requests.Select(SettleAsync)));
+
+    /// <inheritdoc/>
+    public Task<ChangeAnswer> CreateAsync(CreateRequest request) =>
+        _administration.CreateAsync(request, () => LoadAsync(CancellationToken.None));
+
+    /// <inheritdoc/>
+    public Task<MoveAnswer> MoveAsync(MoveRequest request) => HandleAsync(
+        request.Epoch,
+        $"{request.Kind}/{request.Ref}",
+        () => _administration.MoveAsync(request),
+        () => _administration.Moved(MoveOutcome.Retry));
+
+    /// <inheritdoc/>
+    public Task<ChangeAnswer> SetKeyAsync(SetKeyRequest request) => HandleAsync(
+        request.Epoch,
+        $"key/{request.Settings.KeyId}",
+        () => _administration.SetKeyAsync(request.Settings),
+        () => _administration.Changed(ChangeOutcome.Retry));
+
+    /// <inheritdoc/>
+    public Task<ChangeAnswer> SetStatusAsync(SetStatusRequest request) => HandleAsync(
+        request.Epoch,
+        "status",
+        () => _administration.SetStatusAsync(request),
+        () => _administration.Changed(ChangeOutcome.Retry));
+
+    /// <inheritdoc/>
+    public async Task<AccountView?> ShowAsync()
+    {
+        await LoadAsync(CancellationToken.None);
+        return _administration.Show();
+    }
+
+    private static string NewActivationId(RandomSource random)
+    {
+        Span<byte> id = stackalloc byte[16];
+        random.Fill(id);
+        return Convert.ToHexStringLower(id);
     }
 
     /// <summary>Raises the epoch and reads the account; what is not there, or not without the lock, is looked for again by the next message.</summary>
     private async Task LoadAsync(CancellationToken cancellationToken)
     {
-        if (_row is not null)
+        if (_book.Row is not null)
         {
             return;
         }
@@ -115,46 +229,37 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
             throw new AccountUnavailableException();
         }
 
-        var sentAt = Now;
-        var activated = await _ledger.ActivateAsync(_id, _activationId, _options.ProcessId, _time.GetUtcNow(), cancellationToken);
-        if (activated is null || _row is not null)
+        var (sentAt, before) = (_clock.Timestamp, _clock.Sending());
+        var activated = await _ledger.ActivateAsync(_id, _activationId, _options.ProcessId, before.Utc, cancellationToken);
+        if (activated is null || _book.Row is not null)
         {
             return;
         }
 
-        _row = activated.Account;
-        _funds = new Funds { Balance = _row.Balance, Reserved = _row.Reserved, Quarantined = _row.Quarantined };
-        _funds.Check();
-        AccountMetrics.Reserve.Add(_funds.Reserved);
-        _block = _row.Reserved;
-        _authorityEnd = sentAt + _options.Lease;
-        _limits.Set(_row.Limits, Now);
-        foreach (var key in activated.Keys)
-        {
-            _keys.Add(key.Settings.KeyId, new Key(key, Now));
-        }
-
-        if (_funds.Quarantined > 0)
+        _book.Load(activated, _clock.Now);
+        _clock.Confirm(sentAt, before);
+        if (activated.Account.Quarantined > 0)
         {
             // Alone under the lock another process is a dead one; what this process left may have live edges, which will renew. An activation
             // that a dead process had sent can still run late, between two of ours: then both have a part.
-            var isLeftByTheDead = _lock is { IsHeld: true, IsExclusive: true } && activated.EarlierProcess is { } process && process != _options.ProcessId;
-            _quarantineEnd = isLeftByTheDead ? Now : Now + _options.Quarantine;
+            var isLeftByTheDead = _lock is { IsHeld: true, IsExclusive: true }
+                && activated.EarlierProcess is { } process && process != _options.ProcessId;
+            _clock.StartQuarantine(isLeftByTheDead);
             KeepTicking();
-            RequestFlight();
+            _loop.Send();
         }
     }
 
-    /// <summary>Whether a message must go to another activation: this one is over, or the sender has seen a newer epoch.</summary>
-    private bool IsStale(long epochSeen)
+    /// <summary>Handles a message that needs the account, in its subject's turn; a stale activation asks for another try.</summary>
+    private async Task<T> HandleAsync<T>(long epochSeen, string subject, Func<Task<T>> handle, Func<T> retry)
     {
-        if (!_isOver && _row is not null && epochSeen > _row.Epoch)
+        if (_loop.StepDownIfStale(epochSeen))
         {
-            LogStale(_id, _row.Epoch, epochSeen);
-            StepDown();
+            return retry();
         }
 
-        return _isOver;
+        await LoadAsync(CancellationToken.None);
+        return await InTurnAsync(subject, handle);
     }
 
     /// <summary>Handles a message after all earlier ones about the same hold, key or movement.</summary>
@@ -167,7 +272,7 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
         }
         catch (InvariantException bug)
         {
-            Break(bug);
+            _loop.Break(bug);
             throw;
         }
         finally
@@ -176,62 +281,27 @@ public sealed partial class AccountGrain : Grain, IAccountGrain
         }
     }
 
-    /// <summary>A broken rule is a bug: nobody acts on this memory any more, and the next activation reads what is true.</summary>
-    private void Break(InvariantException bug)
+    /// <summary>Ticks while there is anything whose time can come.</summary>
+    private void KeepTicking() => _timer ??= this.RegisterGrainTimer(
+        static (grain, cancellationToken) => grain.TickAsync(cancellationToken),
+        this,
+        new GrainTimerCreationOptions(_options.Tick, _options.Tick) { Interleave = true, KeepAlive = true });
+
+    private Task TickAsync(CancellationToken cancellationToken)
     {
-        LogBroken(_id, Epoch, bug);
-        StepDown();
+        // A tick that was queued when the timer was disposed does nothing.
+        if (!cancellationToken.IsCancellationRequested)
+        {
+            _watch.Tick();
+            if (!_watch.IsNeeded)
+            {
+                _timer?.Dispose();
+                _timer = null;
+            }
+        }
+
+        return Task.CompletedTask;
     }
-
-    private void StepDown()
-    {
-        if (_isOver)
-        {
-            return;
-        }
-
-        _isOver = true;
-        foreach (var operation in _pending)
-        {
-            operation.Fail();
-        }
-
-        _pending.Clear();
-        foreach (var waiter in _waiters)
-        {
-            waiter.GiveUp(isOver: true);
-        }
-
-        _waiters.Clear();
-        DeactivateOnIdle();
-    }
-
-    [LoggerMessage(1, LogLevel.Warning, "Account {AccountId}: epoch {Epoch} is stale, an edge has seen {Seen}: steps down")]
-    private partial void LogStale(string accountId, long epoch, long seen);
-
-    [LoggerMessage(2, LogLevel.Warning, "Account {AccountId}: epoch {Epoch} is fenced by {Newer}: steps down")]
-    private partial void LogFenced(string accountId, long epoch, long newer);
-
-    [LoggerMessage(3, LogLevel.Critical, "Account {AccountId}: epoch {Epoch}: a flight ended as {Outcome}: steps down and is read anew")]
-    private partial void LogFlightFailed(string accountId, long epoch, BatchOutcome outcome);
-
-    [LoggerMessage(4, LogLevel.Critical, "Account {AccountId}: epoch {Epoch} broke a rule: steps down and is read anew")]
-    private partial void LogBroken(string accountId, long epoch, Exception bug);
-
-    [LoggerMessage(5, LogLevel.Error, "Account {AccountId}: hold {HoldId} cost {Shortfall} nanos more than there was money for")]
-    private partial void LogShortfall(string accountId, string holdId, long shortfall);
-
-    [LoggerMessage(6, LogLevel.Warning, "Account {AccountId}: hold {HoldId} was not renewed: charged {Charge} nanos at its progress")]
-    private partial void LogClosedByLease(string accountId, string holdId, long charge);
-
-    [LoggerMessage(7, LogLevel.Warning, "Account {AccountId}: the ledger did not say whether hold {HoldId} has its row")]
-    private partial void LogLookFailed(string accountId, string holdId, Exception error);
-
-    [LoggerMessage(8, LogLevel.Warning, "Account {AccountId}: the ledger did not say whether an idempotency key was used before")]
-    private partial void LogIdempotencyUnread(string accountId, Exception error);
-
-    [LoggerMessage(9, LogLevel.Information, "Account {AccountId}: epoch {Epoch}: hold {HoldId} was never renewed: let go")]
-    private partial void LogLetGo(string accountId, long epoch, string holdId);
 }
 
 /// <summary>This process may not run accounts now: it does not hold the database's lock.</summary>

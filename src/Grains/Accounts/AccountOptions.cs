@@ -8,9 +8,6 @@ public sealed class AccountOptions
     /// <summary>How long a hold lives without a renewal, and an activation acts on an epoch that it has not confirmed.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>A lease, a renewal interval and a margin, from each activation.</summary>
-    public TimeSpan Quarantine { get; init; } = TimeSpan.FromSeconds(25);
-
     /// <summary>The longest that a request may run, and a minute: a ticket that is older is closed.</summary>
     public TimeSpan TicketAgeMax { get; init; } = TimeSpan.FromMilliseconds(ChannelTimes.MaxTotalMs) + TimeSpan.FromMinutes(1);
 
@@ -20,8 +17,11 @@ public sealed class AccountOptions
     /// <summary>How long a message waits for the ledger before it is answered that the ledger is away.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long an idempotency key is kept.</summary>
-    public TimeSpan IdempotencyMemory { get; init; } = TimeSpan.FromHours(24);
+    /// <summary>
+    /// How long a settlement's message waits for its commit before its edge is told to repeat it, while the settlement goes on. Less than edges
+    /// wait for an answer: nothing is kept for an edge that has left.
+    /// </summary>
+    public TimeSpan SettlePatience { get; init; } = TimeSpan.FromSeconds(1.5);
 
     /// <summary>Between looks at leases, quarantine and patience.</summary>
     public TimeSpan Tick { get; init; } = TimeSpan.FromSeconds(1);

@@ -3,7 +3,11 @@ using OrleansGateway.Ledger;
 namespace OrleansGateway.Grains.Accounts;
 
 /// <summary>How a hold ended that has its row. Money in nanos.</summary>
-internal readonly record struct ClosedHold(ClosedBy By, long Charge, long Shortfall);
+internal readonly record struct ClosedHold(ClosedBy By, long Charge, long Shortfall)
+{
+    /// <summary>As its row says.</summary>
+    public static ClosedHold Of(LedgerEntry charge) => new(charge.ClosedBy ?? ClosedBy.Settlement, -charge.Amount, charge.Shortfall);
+}
 
 /// <summary>The holds that got their rows of late, so that a late message does not revive one.</summary>
 internal sealed class ClosedHolds(TimeSpan memory)

@@ -10,6 +10,9 @@ internal struct Funds
     public long Reserved;
     public long Quarantined;
 
+    /// <summary>The part of the balance that came as bonus.</summary>
+    public long Bonus;
+
     /// <summary>Σ of the open holds' own parts, backed by the reserve.</summary>
     public long Own;
 
@@ -26,6 +29,9 @@ internal struct Funds
 
     public readonly long Available => Free + Slack;
 
+    /// <summary>What can be sent back to who paid it.</summary>
+    public readonly long Refundable => Math.Max(0, Available - Bonus);
+
     /// <summary>Closes a hold at <paramref name="cost"/>; what it did not use stays where it was.</summary>
     /// <returns>What is charged; the rest of the cost is shortfall.</returns>
     public long Close(long own, long inherited, long cost)
@@ -33,23 +39,26 @@ internal struct Funds
         var fromInherited = Math.Min(cost, inherited);
         var fromOwn = Math.Min(cost - fromInherited, own);
         Balance -= fromInherited + fromOwn;
+        TakeBonusFirst(fromInherited + fromOwn);
         Quarantined -= fromInherited;
         Reserved -= fromOwn;
         Own -= own;
         Inherited -= inherited;
 
         var fromAvailable = Math.Min(cost - fromInherited - fromOwn, Available);
+        TakeBonusFirst(fromAvailable);
         Take(fromAvailable);
         Check();
         return fromInherited + fromOwn + fromAvailable;
     }
 
-    /// <summary>Takes from what is free, then from what no hold needs.</summary>
+    /// <summary>Takes from what is free, then from what no hold needs; of the bonus only when nothing else is left.</summary>
     public void Take(long amount)
     {
         Invariant.Holds(amount >= 0 && amount <= Available);
         var fromReserve = amount - Math.Min(amount, Free);
         Balance -= amount;
+        Bonus = Math.Min(Bonus, Balance);
         Reserved -= fromReserve;
         ReservedGone += fromReserve;
         Check();
@@ -91,5 +100,8 @@ internal struct Funds
         Invariant.Holds(Own >= 0 && Own <= Reserved);
         Invariant.Holds(Inherited >= 0 && Inherited <= Quarantined);
         Invariant.Holds(Free >= 0);
+        Invariant.Holds(Bonus >= 0 && Bonus <= Balance);
     }
+
+    private void TakeBonusFirst(long charge) => Bonus -= Math.Min(Bonus, charge);
 }

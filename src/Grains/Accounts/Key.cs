@@ -30,7 +30,7 @@ internal sealed class Key
 
     public KeySpend Spend { get; set; }
 
-    public Limits Limits { get; } = new();
+    public RateLimiter Limits { get; } = new();
 
     /// <summary>Σ of the totals of the key's open holds, nanos.</summary>
     public long Held { get; set; }
@@ -41,6 +41,9 @@ internal sealed class Key
         Limits.Set(settings.Limits, now);
         _networks = [.. settings.Addresses.Select(static a => TryParseNetwork(a, out var network) ? network : Nobody)];
     }
+
+    /// <summary>The tighter of the key's limits and its account's.</summary>
+    public RateStanding Standing(RateLimiter account, TimeSpan now) => account.Tighten(Limits.Tighten(default, now), now);
 
     /// <summary>Which of the key's own rules refuses; <see cref="AdmitOutcome.Admitted"/> if none does.</summary>
     /// <param name="model">The model that it is to be used for; null for none in particular.</param>
@@ -116,7 +119,7 @@ internal sealed class Key
             return "a spend cap is not negative";
         }
 
-        return Limits.AreValid(settings.Limits) ? null : $"a limit is from 1 to {Limits.LimitMax}";
+        return RateLimiter.AreValid(settings.Limits) ? null : $"a limit is from 1 to {AccountProtocol.LimitMax}";
     }
 
     private static bool TryParseNetwork(string text, out IPNetwork network)
@@ -150,11 +153,11 @@ internal sealed class Key
 /// <summary>The day, the week from Monday and the month, UTC, in which a settlement falls.</summary>
 internal static class SpendWindows
 {
-    /// <summary>The same spend, with windows that are over begun anew.</summary>
+    /// <summary>The same spend, with windows that are over begun anew. A time of day that was set back begins none again.</summary>
     public static KeySpend Roll(KeySpend spend, DateTimeOffset utcNow)
     {
         var day = DateOnly.FromDateTime(utcNow.UtcDateTime);
-        if (spend.Day == day)
+        if (day <= spend.Day)
         {
             return spend;
         }

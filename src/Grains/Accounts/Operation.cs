@@ -7,17 +7,17 @@ namespace OrleansGateway.Grains.Accounts;
 /// <summary>Something that waits to be written. It changes memory only once it is known to be committed.</summary>
 internal abstract class Operation
 {
-    /// <summary>Changes the departure's copy of the money and writes what it has to write.</summary>
-    public abstract void Board(Departure departure);
+    /// <summary>Changes the batch's copy of the money and writes what it has to write.</summary>
+    public abstract void AddTo(BatchBuilder batch);
 
     /// <summary>It is committed.</summary>
-    public abstract void Land();
+    public abstract void Committed();
 
     /// <summary>The activation is over before it was committed.</summary>
     public abstract void Fail();
 
     /// <summary>
-    /// Told the rows that kept a flight from committing. True if one of them is this operation's own, which is then done
+    /// Told the rows that kept a batch from committing. True if one of them is this operation's own, which is then done
     /// without moving anything.
     /// </summary>
     public virtual bool IsAlready(LedgerEntry existing) => false;
@@ -27,6 +27,7 @@ internal abstract class Operation
 internal sealed class CloseHold(Hold hold, ClosedBy by, Action<CloseHold, ClosedHold> onClosed) : Operation
 {
     private readonly TaskCompletionSource<ClosedHold?> _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private Task<ClosedHold?>? _told;
     private ClosedHold _outcome;
 
     public Hold Hold { get; } = hold;
@@ -40,16 +41,17 @@ internal sealed class CloseHold(Hold hold, ClosedBy by, Action<CloseHold, Closed
     public required long DurationMs { get; init; }
 
     /// <summary>How it was closed; null if the activation was over before that was known.</summary>
-    public Task<ClosedHold?> Closed => _closed.Task;
+    /// <remarks>Through a task of its own that ends on the grain's scheduler, as one with a limited wait must.</remarks>
+    public Task<ClosedHold?> Closed => _told ??= TellAsync();
 
-    public override void Board(Departure departure)
+    public override void AddTo(BatchBuilder batch)
     {
-        var charge = departure.Funds.Close(Hold.Own, Hold.Inherited, Cost);
+        var charge = batch.Funds.Close(Hold.Own, Hold.Inherited, Cost);
         _outcome = new ClosedHold(By, charge, Cost - charge);
-        departure.Write(EntryKind.Charge, Hold.Id, -charge, Cost - charge, By);
-        departure.Write(new UsageRow
+        batch.Write(EntryKind.Charge, Hold.Id, -charge, Cost - charge, By);
+        batch.Write(new UsageRow
         {
-            At = departure.UtcNow,
+            At = batch.UtcNow,
             KeyId = Hold.Key?.Settings.KeyId ?? "",
             RequestId = Hold.Id,
             Model = Hold.Model,
@@ -65,17 +67,17 @@ internal sealed class CloseHold(Hold hold, ClosedBy by, Action<CloseHold, Closed
         });
         if (Hold.Key is { } key)
         {
-            departure.Spend(key, charge, Hold.ClientAddress);
+            batch.Spend(key, charge, Hold.ClientAddress);
         }
 
         if (Hold.MayBeIdempotent)
         {
             var state = Status == RequestStatus.Completed ? IdempotencyState.Completed : IdempotencyState.Ended;
-            departure.Write(new IdempotencyEnd(Hold.Id, state, charge));
+            batch.Write(new IdempotencyEnd(Hold.Id, state, charge));
         }
     }
 
-    public override void Land() => Finish(_outcome);
+    public override void Committed() => Finish(_outcome);
 
     public override void Fail() => _closed.TrySetResult(null);
 
@@ -86,9 +88,11 @@ internal sealed class CloseHold(Hold hold, ClosedBy by, Action<CloseHold, Closed
             return false;
         }
 
-        Finish(new ClosedHold(existing.ClosedBy ?? ClosedBy.Settlement, -existing.Amount, existing.Shortfall));
+        Finish(ClosedHold.Of(existing));
         return true;
     }
+
+    private async Task<ClosedHold?> TellAsync() => await _closed.Task;
 
     private void Finish(ClosedHold outcome)
     {
@@ -98,42 +102,38 @@ internal sealed class CloseHold(Hold hold, ClosedBy by, Action<CloseHold, Closed
 }
 
 /// <summary>Moves money that no request caused.</summary>
-internal sealed class MoveMoney(MoveRequest request, long epoch) : Operation
+/// <param name="onShortfall">Is told what of a committed chargeback the account did not have, nanos.</param>
+internal sealed class MoveMoney(MoveRequest request, long epoch, Action<long> onShortfall) : Operation
 {
     private readonly TaskCompletionSource<MoveAnswer> _moved = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private MoveAnswer? _outcome;
+    private long _shortfall;
 
     public Task<MoveAnswer> Moved => _moved.Task;
 
-    public override void Board(Departure departure)
+    public override void AddTo(BatchBuilder batch)
     {
-        var outcome = MoveOutcome.Moved;
-        if (request.AmountNanos > long.MaxValue - departure.Funds.Balance)
-        {
-            outcome = MoveOutcome.Invalid;
-        }
-        else if (request.AmountNanos > 0)
-        {
-            departure.Funds.Credit(request.AmountNanos);
-        }
-        else if (-request.AmountNanos <= departure.Funds.Available)
-        {
-            departure.Funds.Take(-request.AmountNanos);
-        }
-        else
-        {
-            outcome = MoveOutcome.InsufficientFunds;
-        }
-
+        var outcome = request.AmountNanos > 0 ? Credit(ref batch.Funds) : Debit(ref batch.Funds, out _shortfall);
         if (outcome == MoveOutcome.Moved)
         {
-            departure.Write(request.Kind, request.Ref, request.AmountNanos);
+            batch.Write(request.Kind, request.Ref, request.AmountNanos + _shortfall, _shortfall);
         }
 
-        _outcome = new MoveAnswer(outcome, epoch, departure.Funds.Balance, departure.Funds.Available, IsRepeat: false);
+        // A refusal says what would have been given.
+        var isRefusedRefund = outcome == MoveOutcome.InsufficientFunds && request.Kind == EntryKind.Refund;
+        var available = isRefusedRefund ? batch.Funds.Refundable : batch.Funds.Available;
+        _outcome = new MoveAnswer(outcome, epoch, batch.Funds.Balance, available, IsRepeat: false, _shortfall);
     }
 
-    public override void Land() => _moved.TrySetResult(_outcome!);
+    public override void Committed()
+    {
+        if (_shortfall > 0)
+        {
+            onShortfall(_shortfall);
+        }
+
+        _moved.TrySetResult(_outcome!);
+    }
 
     public override void Fail() => _moved.TrySetResult(new MoveAnswer(MoveOutcome.Retry, epoch, 0, 0, false));
 
@@ -150,26 +150,53 @@ internal sealed class MoveMoney(MoveRequest request, long epoch) : Operation
 
     /// <summary>The answer to a movement that is in the ledger already, under the same amount or another.</summary>
     public static MoveAnswer Repeat(LedgerEntry existing, MoveRequest request, long epoch, long available) => new(
-        existing.Amount == request.AmountNanos ? MoveOutcome.Moved : MoveOutcome.RefConflict,
+        existing.Amount - existing.Shortfall == request.AmountNanos ? MoveOutcome.Moved : MoveOutcome.RefConflict,
         epoch,
         existing.BalanceAfter,
         available,
-        IsRepeat: true);
+        IsRepeat: true,
+        existing.Shortfall);
+
+    private MoveOutcome Credit(ref Funds funds)
+    {
+        if (request.AmountNanos > long.MaxValue - funds.Balance)
+        {
+            return MoveOutcome.Invalid;
+        }
+
+        funds.Credit(request.AmountNanos);
+        funds.Bonus += request.Kind == EntryKind.Bonus ? request.AmountNanos : 0;
+        return MoveOutcome.Moved;
+    }
+
+    private MoveOutcome Debit(ref Funds funds, out long shortfall)
+    {
+        var most = request.Kind == EntryKind.Refund ? funds.Refundable : funds.Available;
+        shortfall = request.Kind == EntryKind.Chargeback ? Math.Max(0, -request.AmountNanos - most) : 0;
+        var amount = -request.AmountNanos - shortfall;
+        if (amount > most)
+        {
+            return MoveOutcome.InsufficientFunds;
+        }
+
+        funds.Take(amount);
+        return MoveOutcome.Moved;
+    }
 }
 
 /// <summary>A change that writes no ledger row and is put into memory once it is durable.</summary>
-internal sealed class Change(Action<Departure> board, Action land) : Operation
+internal sealed class Change(Action<BatchBuilder> write, Action committed) : Operation
 {
     private readonly TaskCompletionSource<bool> _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>True once it is durable; false if the activation was over before that was known.</summary>
     public Task<bool> Done => _done.Task;
 
-    public override void Board(Departure departure) => board(departure);
+    public override void AddTo(BatchBuilder batch) => write(batch);
 
-    public override void Land()
+    public override void Committed()
     {
-        land();
+        committed();
         _done.TrySetResult(true);
     }
 

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Extensions.Logging;
 using Orleans;
@@ -10,11 +9,11 @@ using OrleansGateway.Grains.Contracts.Catalog;
 namespace OrleansGateway.Grains.Catalog;
 
 /// <summary>Checks catalogs and keeps the one in force. A version is one write; what is told is what is written.</summary>
-public sealed partial class CatalogGrain : Grain, ICatalogGrain
+public sealed partial class CatalogGrain : IGrainBase, ICatalogGrain
 {
     private const int MaxWrites = 3;
 
-    /// <summary>How long it may be wrong after another process wrote, such as one that had the gateway lock in between.</summary>
+    /// <summary>How long it may be wrong after another process wrote, such as one that had the database lock in between.</summary>
     private static readonly TimeSpan ReadEvery = TimeSpan.FromSeconds(30);
 
     private readonly IPersistentState<CatalogState> _state;
@@ -24,13 +23,15 @@ public sealed partial class CatalogGrain : Grain, ICatalogGrain
 
     private PublishedCatalog? _published;
 
-    /// <summary>Made by the engine.</summary>
+    /// <summary>Made by what runs the grain.</summary>
     public CatalogGrain(
+        IGrainContext context,
         [PersistentState("catalog", StateStorage.Name)] IPersistentState<CatalogState> state,
         EnvironmentVariables environment,
         TimeProvider time,
         ILogger<CatalogGrain> log)
     {
+        GrainContext = context;
         _state = state;
         _environment = environment;
         _time = time;
@@ -38,7 +39,10 @@ public sealed partial class CatalogGrain : Grain, ICatalogGrain
     }
 
     /// <inheritdoc/>
-    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    public IGrainContext GrainContext { get; }
+
+    /// <inheritdoc/>
+    public Task OnActivateAsync(CancellationToken token)
     {
         ShowState();
         this.RegisterGrainTimer(ReadAsync, new GrainTimerCreationOptions(ReadEvery, ReadEvery));
@@ -89,7 +93,7 @@ public sealed partial class CatalogGrain : Grain, ICatalogGrain
         catch
         {
             // Whether it was written is unknown: the next activation reads it.
-            DeactivateOnIdle();
+            this.DeactivateOnIdle();
             throw;
         }
     }
@@ -148,14 +152,7 @@ public sealed partial class CatalogGrain : Grain, ICatalogGrain
         ShowState();
     }
 
-    private void ShowState()
-    {
-        var state = _state.State;
-        _published = state.Version == 0 ? null : new PublishedCatalog(
-            state.Version,
-            new CatalogDocument(ImmutableCollectionsMarshal.AsImmutableArray(Encoding.UTF8.GetBytes(state.Text)), state.Source),
-            state.PublishedAt);
-    }
+    private void ShowState() => _published = _state.State.ToPublished();
 
     [LoggerMessage(1, LogLevel.Information, "Catalog version {Version} is published, from {Source}: {Bytes} bytes")]
     private partial void LogPublished(long version, string source, int bytes);

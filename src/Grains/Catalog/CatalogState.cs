@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using System.Text;
 using OrleansGateway.Grains.Contracts.Catalog;
 
 namespace OrleansGateway.Grains.Catalog;
@@ -24,4 +26,8 @@ public sealed record CatalogState
 
     /// <summary>Every price of this version, and those of earlier ones that have been in force: their ids never get other rates.</summary>
     public List<KnownPrice> Prices { get; init; } = [];
+
+    /// <summary>What is in force; null before the first.</summary>
+    public PublishedCatalog? ToPublished() => Version == 0 ? null : new PublishedCatalog(
+        Version, new CatalogDocument(ImmutableCollectionsMarshal.AsImmutableArray(Encoding.UTF8.GetBytes(Text)), Source), PublishedAt);
 }

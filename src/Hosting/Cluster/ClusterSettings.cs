@@ -1,105 +1,85 @@
-using System.Net;
 using Microsoft.Extensions.Options;
 using Orleans.Clustering.Redis;
 using Orleans.Configuration;
 using OrleansGateway.Grains.Contracts;
-using StackExchange.Redis;
 
 namespace OrleansGateway.Hosting.Cluster;
 
-/// <summary>How a silo or an edge finds its cluster; the configuration's section <c>Cluster</c>.</summary>
+/// <summary>Where an installation's grains run.</summary>
+internal enum ClusterMode
+{
+    /// <summary>In one process, with the relay: one machine.</summary>
+    Single,
+
+    /// <summary>In silos that find each other through Redis.</summary>
+    Cluster,
+}
+
+/// <summary>Where grains run, and how a silo or an edge finds its cluster; the configuration's section <c>Cluster</c>.</summary>
 internal sealed class ClusterSettings
 {
     /// <summary>The configuration's section.</summary>
     public const string Section = "Cluster";
 
+    /// <summary>One machine, or a cluster. What follows is a cluster's alone.</summary>
+    public ClusterMode Mode { get; set; }
+
     /// <summary>The Redis that keeps the list of silos, as StackExchange.Redis writes it, such as 127.0.0.1:6379.</summary>
     public string Redis { get; set; } = "";
 
     /// <summary>Tells clusters that share a Redis apart.</summary>
-    public string Id { get; set; } = "orleansgateway";
+    public string Id { get; set; } = "";
 
     /// <summary>The IP address at which silos and edges reach a silo; empty takes one of the machine's own.</summary>
     public string Address { get; set; } = "";
 
-    /// <summary>Where the other silos reach a silo.</summary>
-    public int SiloPort { get; set; } = 11111;
+    /// <summary>Where the other silos reach a silo; unset is 11111.</summary>
+    public int? SiloPort { get; set; }
 
-    /// <summary>Where edges reach a silo.</summary>
-    public int GatewayPort { get; set; } = 30000;
+    /// <summary>Where edges reach a silo; unset is 30000.</summary>
+    public int? EdgePort { get; set; }
 
-    /// <summary>Without an answer for so long, a silo is declared dead by the others, ms.</summary>
-    public int DeadAfterMs { get; set; } = 2100;
+    /// <summary>Without an answer for so long, a silo is declared dead by the others, ms; unset is 5000.</summary>
+    public int? DeadAfterMs { get; set; }
+
+    /// <summary>The PEM file of the certificate that this silo or edge shows its peers; empty, with the next two, leaves connections plain.</summary>
+    public string Certificate { get; set; } = "";
+
+    /// <summary>The PEM file of its private key.</summary>
+    public string CertificateKey { get; set; } = "";
+
+    /// <summary>The PEM file of the authorities, one or several, that sign the certificates of this cluster and of nobody else.</summary>
+    public string CertificateAuthority { get; set; } = "";
+
+    /// <summary>The PEM file of the authorities that sign Redis' certificate; empty takes those of the system.</summary>
+    public string RedisCertificateAuthority { get; set; } = "";
+
+    /// <summary>Leaves connections that go beyond loopback plain: whoever reaches them is trusted.</summary>
+    public bool AllowPlain { get; set; }
+
+    /// <summary>Whether the connections of the cluster are encrypted.</summary>
+    public bool HasTls => Certificate.Length > 0;
+
+    /// <summary>The mode, before options are there to be asked; <see cref="ClusterSettingsValidator"/> tells of one that is neither.</summary>
+    public static ClusterMode ModeIn(IConfiguration configuration) =>
+        Enum.TryParse<ClusterMode>(configuration[$"{Section}:{nameof(Mode)}"], ignoreCase: true, out var mode) && Enum.IsDefined(mode) ? mode : ClusterMode.Single;
 
     /// <summary>Adds the settings with their checks, and what silos and edges take from them alike.</summary>
-    public static void Add(IHostApplicationBuilder builder)
+    /// <param name="builder">The program's.</param>
+    /// <param name="isEdge">Whether it is an edge of its own, which only a cluster has.</param>
+    public static void Add(IHostApplicationBuilder builder, bool isEdge)
     {
         builder.Services.AddOptions<ClusterSettings>().Bind(builder.Configuration.GetSection(Section)).ValidateOnStart();
-        builder.Services.AddSingleton<IValidateOptions<ClusterSettings>, Validator>();
+        builder.Services.AddSingleton<IValidateOptions<ClusterSettings>>(provider => new ClusterSettingsValidator(isEdge, provider.GetRequiredService<TimeProvider>()));
         builder.Services.AddOptions<ClusterOptions>().Configure<IOptions<ClusterSettings>>((cluster, settings) =>
         {
-            cluster.ClusterId = settings.Value.Id;
+            cluster.ClusterId = settings.Value.Id is { Length: > 0 } id ? id : StateStorage.ServiceId;
             cluster.ServiceId = StateStorage.ServiceId;
         });
-        builder.Services.AddOptions<RedisClusteringOptions>().Configure<IOptions<ClusterSettings>>((redis, settings) =>
+        builder.Services.AddSingleton<IConfigureOptions<RedisClusteringOptions>, ClusterRedis>();
+        if (ModeIn(builder.Configuration) == ClusterMode.Cluster)
         {
-            redis.ConfigurationOptions = ConfigurationOptions.Parse(settings.Value.Redis);
-            var connect = redis.CreateMultiplexer;
-            redis.CreateMultiplexer = async options =>
-            {
-                try
-                {
-                    return await connect(options);
-                }
-                catch (RedisConnectionException failure)
-                {
-                    throw new StartUpException($"{SettingNames.Full($"{Section}:{nameof(Redis)}")}: Redis cannot be reached ({failure.FailureType}).");
-                }
-            };
-        });
-    }
-
-    private sealed class Validator : IValidateOptions<ClusterSettings>
-    {
-        public ValidateOptionsResult Validate(string? name, ClusterSettings options)
-        {
-            var problems = new SettingProblems(Section);
-            if (options.Redis.Length == 0)
-            {
-                problems.Add(nameof(options.Redis), "is missing: such as 127.0.0.1:6379.");
-            }
-            else if (!CanParse(options.Redis))
-            {
-                // Not repeated: it may hold a password.
-                problems.Add(nameof(options.Redis), "is not a Redis configuration such as 127.0.0.1:6379,password=….");
-            }
-
-            if (options.Id.Length == 0)
-            {
-                problems.Add(nameof(options.Id), "is empty.");
-            }
-
-            if (options.Address.Length > 0 && !IPAddress.TryParse(options.Address, out _))
-            {
-                problems.Add(nameof(options.Address), $"is '{options.Address}', which is not an IP address.");
-            }
-
-            problems.CheckRange(nameof(options.SiloPort), options.SiloPort, 1, 65535);
-            problems.CheckRange(nameof(options.GatewayPort), options.GatewayPort, 1, 65535);
-            problems.CheckRange(nameof(options.DeadAfterMs), options.DeadAfterMs, 300, 600_000, "ms");
-            return problems.ToResult();
-        }
-
-        private static bool CanParse(string redis)
-        {
-            try
-            {
-                return ConfigurationOptions.Parse(redis).EndPoints.Count > 0;
-            }
-            catch (ArgumentException)
-            {
-                return false;
-            }
+            ClusterTls.Add(builder.Services);
         }
     }
 }

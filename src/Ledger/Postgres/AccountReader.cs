@@ -11,16 +11,20 @@ internal static class AccountReader
     public const string AccountSql =
         """
         SELECT id, name, status, requests_per_minute, tokens_per_minute, concurrency, epoch, version, seq, balance, reserved,
-            quarantined, earlier_process
+            quarantined, earlier_process, bonus
         FROM account WHERE id = $1
         """;
 
-    public const string KeysSql =
+    public const string KeysSql = $"{KeyColumns} WHERE account_id = $1 ORDER BY id";
+
+    public const string KeysPageSql = $"{KeyColumns} WHERE account_id = $1 AND id > $2 ORDER BY id LIMIT $3";
+
+    private const string KeyColumns =
         """
         SELECT id, hash, name, status, expires_at, models, addresses, cap_total, cap_day, cap_week, cap_month,
             requests_per_minute, tokens_per_minute, concurrency, show_cost, spent_total, day, spent_day, week, spent_week,
             month, spent_month, used_at, used_from
-        FROM api_key WHERE account_id = $1 ORDER BY id
+        FROM api_key
         """;
 
     public static AccountRow Account(NpgsqlDataReader reader) => new()
@@ -35,6 +39,7 @@ internal static class AccountReader
         Balance = reader.GetInt64(9),
         Reserved = reader.GetInt64(10),
         Quarantined = reader.GetInt64(11),
+        Bonus = reader.GetInt64(13),
     };
 
     public static string? EarlierProcess(NpgsqlDataReader reader) => reader.IsDBNull(12) ? null : reader.GetString(12);

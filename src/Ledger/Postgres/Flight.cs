@@ -26,9 +26,11 @@ internal static class Flight
         Batch.Bigint("balance_after", b => b.BalanceAfter),
         Batch.Bigint("reserved_after", b => b.ReservedAfter),
         Batch.Bigint("quarantined_after", b => b.QuarantinedAfter),
+        Batch.Bigint("bonus_after", b => b.BonusAfter),
         Batch.Bigint("balance_delta", b => b.BalanceDelta),
         Batch.Bigint("reserved_delta", b => b.ReservedDelta),
         Batch.Bigint("quarantined_delta", b => b.QuarantinedDelta),
+        Batch.Bigint("bonus_delta", b => b.BonusDelta),
         Batch.Bigint("entries", b => b.Entries.Length),
         Batch.Bigint("last_seq", b => b.Entries.IsEmpty ? 0 : b.Entries[^1].Seq),
         Batch.Boolean("read_only", b => b.IsReadOnly),
@@ -135,7 +137,7 @@ internal static class Flight
     public static readonly string Sql = Inputs() +
         """
         , mine AS (
-            SELECT m.*, m.ordinal AS n, a.balance, a.reserved, a.quarantined
+            SELECT m.*, m.ordinal AS n, a.balance, a.reserved, a.quarantined, a.bonus
             FROM account a JOIN m ON m.id = a.id
             WHERE a.epoch = m.epoch AND a.version = m.version
             ORDER BY a.id FOR NO KEY UPDATE OF a)
@@ -150,6 +152,8 @@ internal static class Flight
                     ELSE account_disagrees(a.id, 'reserved') END,
                 quarantined = CASE WHEN a.quarantined + m.quarantined_delta = m.quarantined_after THEN m.quarantined_after
                     ELSE account_disagrees(a.id, 'quarantined') END,
+                bonus = CASE WHEN a.bonus + m.bonus_delta = m.bonus_after THEN m.bonus_after
+                    ELSE account_disagrees(a.id, 'bonus') END,
                 status = coalesce(m.status, a.status),
                 requests_per_minute = CASE WHEN m.sets_limits THEN m.requests_per_minute ELSE a.requests_per_minute END,
                 tokens_per_minute = CASE WHEN m.sets_limits THEN m.tokens_per_minute ELSE a.tokens_per_minute END,
@@ -218,7 +222,7 @@ internal static class Flight
         SELECT n FROM moved
         UNION ALL
         SELECT n FROM mine WHERE read_only AND CASE
-            WHEN (balance, reserved, quarantined) = (balance_after, reserved_after, quarantined_after) THEN true
+            WHEN (balance, reserved, quarantined, bonus) = (balance_after, reserved_after, quarantined_after, bonus_after) THEN true
             ELSE account_disagrees(id, 'money') IS NULL END
         """;
 
@@ -291,7 +295,7 @@ internal static class Flight
     public static void Check(AccountBatch batch)
     {
         if (batch.IsReadOnly
-            && !(batch is { BalanceDelta: 0, ReservedDelta: 0, QuarantinedDelta: 0, Status: null, Limits: null }
+            && !(batch is { BalanceDelta: 0, ReservedDelta: 0, QuarantinedDelta: 0, BonusDelta: 0, Status: null, Limits: null }
                 && batch.Entries.IsEmpty && batch.Usage.IsEmpty && batch.Keys.IsEmpty && batch.KeySpends.IsEmpty
                 && batch.IdempotencyStarts.IsEmpty && batch.IdempotencyEnds.IsEmpty))
         {

@@ -16,16 +16,39 @@ public static class LedgerDataSource
         + " -c lock_timeout=4000 -c statement_timeout=10000 -c idle_in_transaction_session_timeout=10000"
         + " -c plan_cache_mode=force_generic_plan -c jit=off -c TimeZone=UTC";
 
-    /// <summary>How long a statement may take before its answer counts as lost, seconds.</summary>
+    /// <summary>How long a statement that moves no money may take before it is cancelled, seconds.</summary>
     private const int CommandTimeoutSeconds = 5;
 
     /// <summary>More sessions than this would not commit more; who finds none free waits.</summary>
-    private const int MaxSessions = 20;
+    private const int MaxMoneySessions = 20;
 
-    /// <summary>A pool of sessions for the ledger.</summary>
+    /// <summary>Reports and exports that run at once; who comes later waits.</summary>
+    internal const int MaxReports = 5;
+
+    /// <summary>Those of reports, and as many again for lists, health and upkeep.</summary>
+    private const int MaxSessions = 2 * MaxReports;
+
+    /// <summary>
+    /// A pool for what is no movement of money: while reports hold all of its sessions, none of the money's is missing.
+    /// </summary>
     /// <param name="connectionString">An Npgsql connection string; what it says of the above is overridden.</param>
     public static NpgsqlDataSource Create(string connectionString) =>
         NpgsqlDataSource.Create(Settings(connectionString));
+
+    /// <summary>
+    /// The pool of what commits money. Its statements have no time-out, which would cancel them: <see cref="LedgerSessions"/> gives up
+    /// waiting for them. A lock is waited for a short time: who else is in the same flight waits along.
+    /// </summary>
+    /// <param name="connectionString">As for <see cref="Create"/>.</param>
+    public static NpgsqlDataSource CreateForMoney(string connectionString)
+    {
+        var settings = Settings(connectionString);
+        settings.MaxPoolSize = MaxMoneySessions;
+        settings.Timeout = 5;
+        settings.CommandTimeout = 0;
+        settings.Options += " -c lock_timeout=1000";
+        return NpgsqlDataSource.Create(settings);
+    }
 
     /// <summary>
     /// A connection string for a session that is never pooled: what it holds ends with it. A server that is gone without a

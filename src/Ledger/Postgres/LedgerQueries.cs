@@ -7,7 +7,7 @@ using OrleansGateway.Grains.Contracts.Accounts;
 namespace OrleansGateway.Ledger.Postgres;
 
 /// <summary>What operators and customers read of the ledger. Lists come in pages: the next begins after the last one's last row.</summary>
-public sealed class LedgerQueries(NpgsqlDataSource dataSource)
+public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
 {
     /// <summary>The most rows of a page.</summary>
     public const int MaxPage = 1000;
@@ -21,12 +21,29 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource)
         quarantined, created_at, activated_at
         """;
 
+    private const string LedgerColumns = "seq, at, kind, amount, shortfall, balance_after, ref, closed_by";
+
+    private const string AuditColumns =
+        """
+        id, at, address, actor_kind, actor_id, request_id, action, subject, request::text AS request, before::text AS before,
+        after::text AS after, outcome, ended_at, retries
+        """;
+
     private const string UsageColumns =
         """
         at, account_id, key_id, request_id, model, channel, endpoint, price_id, input, cached_input, cache_write_5m,
         cache_write_1h, audio_input, image_input, output, reasoning, audio_output, image_output, calls, is_estimated, charge,
         first_byte_ms, duration_ms, status, client_address
         """;
+
+    private const string TotalColumns =
+        """
+        account_id, key_id, model, channel, status, charge, input, cached_input, cache_write_5m, cache_write_1h, audio_input, image_input,
+        output, reasoning, audio_output, image_output
+        """;
+
+    /// <summary>Those that take long leave sessions to the others of the pool.</summary>
+    private readonly SemaphoreSlim _reports = new(LedgerDataSource.MaxReports);
 
     static LedgerQueries() => DefaultTypeMap.MatchNamesWithUnderscores = true;
 
@@ -55,11 +72,18 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource)
             .SingleOrDefault();
     }
 
-    /// <summary>All keys of an account by id, revoked ones too.</summary>
-    public async Task<IReadOnlyList<KeyListing>> KeysAsync(string accountId, CancellationToken cancellationToken)
+    /// <summary>Keys of an account by id, revoked ones too.</summary>
+    /// <param name="accountId">The account.</param>
+    /// <param name="afterId">The last id of the page before; null for the first page.</param>
+    /// <param name="limit">At most <see cref="MaxPage"/>.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async Task<IReadOnlyList<KeyListing>> KeysAsync(string accountId, string? afterId, int limit, CancellationToken cancellationToken)
     {
-        await using var command = dataSource.CreateCommand(AccountReader.KeysSql);
+        Check(limit);
+        await using var command = dataSource.CreateCommand(AccountReader.KeysPageSql);
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = accountId });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = afterId ?? "" });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var keys = new List<KeyListing>();
         while (await reader.ReadAsync(cancellationToken))
@@ -80,16 +104,21 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource)
     public Task<IReadOnlyList<LedgerListing>> LedgerAsync(
         string accountId, DateTimeOffset? from, DateTimeOffset? to, long? beforeSeq, int limit, CancellationToken cancellationToken)
     {
-        var where = new Conditions();
-        where.Add(accountId, "account_id = {0}");
-        where.Add(from?.UtcDateTime, "at >= {0}");
-        where.Add(to?.UtcDateTime, "at < {0}");
+        var where = Conditions.Of(accountId, from, to);
         where.Add(beforeSeq, "seq < {0}");
-        return PageAsync<LedgerListing>(
-            $"SELECT seq, at, kind, amount, shortfall, balance_after, ref, closed_by FROM ledger {where.Sql} ORDER BY seq DESC",
-            where,
-            limit,
-            cancellationToken);
+        return PageAsync<LedgerListing>($"SELECT {LedgerColumns} FROM ledger {where.Sql} ORDER BY seq DESC", where, limit, cancellationToken);
+    }
+
+    /// <summary>All of an account's ledger rows in a time, oldest first, as they come.</summary>
+    /// <param name="accountId">The account.</param>
+    /// <param name="from">Not before; null for all.</param>
+    /// <param name="to">Before; null for all.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public IAsyncEnumerable<LedgerListing> ExportLedgerAsync(
+        string accountId, DateTimeOffset? from, DateTimeOffset? to, CancellationToken cancellationToken)
+    {
+        var where = Conditions.Of(accountId, from, to);
+        return ExportAsync<LedgerListing>($"SELECT {LedgerColumns} FROM ledger {where.Sql} ORDER BY seq", where, cancellationToken);
     }
 
     /// <summary>Usage rows, newest first.</summary>
@@ -98,7 +127,7 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource)
     /// <param name="limit">At most <see cref="MaxPage"/>.</param>
     /// <param name="cancellationToken">Stops it.</param>
     public Task<IReadOnlyList<UsageListing>> UsageAsync(
-        UsageFilter filter, UsageListing? before, int limit, CancellationToken cancellationToken)
+        UsageFilter filter, UsagePlace? before, int limit, CancellationToken cancellationToken)
     {
         var where = Conditions.Of(filter);
         where.Add(before?.At.UtcDateTime, "at <= {0}");
@@ -108,21 +137,13 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource)
     }
 
     /// <summary>All usage rows of a filter, oldest first, as they come.</summary>
-    public async IAsyncEnumerable<UsageListing> ExportUsageAsync(
-        UsageFilter filter, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<UsageListing> ExportUsageAsync(UsageFilter filter, CancellationToken cancellationToken)
     {
         var where = Conditions.Of(filter);
-        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
-        await using var transaction = await BeginReportAsync(connection, cancellationToken);
-        var rows = connection.QueryUnbufferedAsync<UsageListing>(
-            $"SELECT {UsageColumns} FROM usage {where.Sql} ORDER BY at, request_id", where.Parameters, transaction, ReportSeconds);
-        await foreach (var row in rows.WithCancellation(cancellationToken))
-        {
-            yield return row;
-        }
+        return ExportAsync<UsageListing>($"SELECT {UsageColumns} FROM usage {where.Sql} ORDER BY at, request_id", where, cancellationToken);
     }
 
-    /// <summary>Sums over the usage of a filter, a row a group, by group.</summary>
+    /// <summary>Sums over the usage of a filter, a row a group, by group. A day whose rows are gone counts whole, as if at its beginning.</summary>
     public async Task<IReadOnlyList<UsageTotal>> UsageTotalsAsync(
         UsageFilter filter, UsageGroups groups, CancellationToken cancellationToken)
     {
@@ -136,18 +157,70 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource)
         var where = Conditions.Of(filter);
         var sql =
             $"""
-            SELECT {string.Concat(columns.Select(column => column + ", "))} count(*) AS requests,
-                count(*) FILTER (WHERE status = 'completed') AS completed,
-                coalesce(sum(input + cache_write_5m + cache_write_1h + audio_input + image_input), 0)::bigint AS fresh_input,
-                coalesce(sum(cached_input), 0)::bigint AS cached_input,
-                coalesce(sum(output + reasoning + audio_output + image_output), 0)::bigint AS output,
-                coalesce(sum(charge), 0)::bigint AS charge
-            FROM usage {where.Sql} {(columns.Length == 0 ? "" : $"GROUP BY {places} ORDER BY {places}")}
+            SELECT {string.Concat(columns.Select(column => column + ", "))} {Sum("requests")} AS requests,
+                coalesce(sum(requests) FILTER (WHERE status = 'completed'), 0)::bigint AS completed,
+                {Sum("input", "cache_write_5m", "cache_write_1h", "audio_input", "image_input")} AS fresh_input,
+                {Sum("cached_input")} AS cached_input,
+                {Sum("output", "reasoning", "audio_output", "image_output")} AS output,
+                {Sum("charge")} AS charge
+            FROM (
+                SELECT at, 1 AS requests, {TotalColumns} FROM usage
+                WHERE at >= coalesce((SELECT purged_before FROM usage_purge), '-infinity')
+                UNION ALL
+                SELECT day::timestamptz, requests, {TotalColumns} FROM usage_day
+                WHERE day < (SELECT purged_before::date FROM usage_purge)) t
+            {where.Sql} {(columns.Length == 0 ? "" : $"GROUP BY {places} ORDER BY {places}")}
             """;
+        using var place = await TakePlaceAsync(cancellationToken);
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         await using var transaction = await BeginReportAsync(connection, cancellationToken);
         var command = new CommandDefinition(sql, where.Parameters, transaction, ReportSeconds, cancellationToken: cancellationToken);
         return (await connection.QueryAsync<UsageTotal>(command)).AsList();
+    }
+
+    /// <summary>Changes that were asked for, newest first.</summary>
+    /// <param name="filter">Which.</param>
+    /// <param name="beforeId">The last id of the page before; null for the first page.</param>
+    /// <param name="limit">At most <see cref="MaxPage"/>.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public Task<IReadOnlyList<AuditListing>> AuditAsync(AuditFilter filter, long? beforeId, int limit, CancellationToken cancellationToken)
+    {
+        var where = new Conditions();
+        where.Add(filter.Subject, "(subject = {0} OR starts_with(subject, {0} || '/'))");
+        where.Add(filter.ActorId, "actor_id = {0}");
+        where.Add(filter.RequestId, "request_id = {0}");
+        where.Add(filter.From?.UtcDateTime, "at >= {0}");
+        where.Add(filter.To?.UtcDateTime, "at < {0}");
+        where.Add(filter.UnknownOnly ? true : null, "(outcome IS NULL) = {0}");
+        where.Add(beforeId, "id < {0}");
+        return PageAsync<AuditListing>($"SELECT {AuditColumns} FROM audited_change {where.Sql} ORDER BY id DESC", where, limit, cancellationToken);
+    }
+
+    /// <inheritdoc cref="Verifier.RunAsync"/>
+    public async Task<VerifyReport> VerifyAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        using var place = await TakePlaceAsync(cancellationToken);
+        return await Verifier.RunAsync(dataSource, now, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _reports.Dispose();
+
+    private async IAsyncEnumerable<T> ExportAsync<T>(string sql, Conditions where, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var place = await TakePlaceAsync(cancellationToken);
+        await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await BeginReportAsync(connection, cancellationToken);
+        await foreach (var row in connection.QueryUnbufferedAsync<T>(sql, where.Parameters, transaction, ReportSeconds).WithCancellation(cancellationToken))
+        {
+            yield return row;
+        }
+    }
+
+    private async Task<Place> TakePlaceAsync(CancellationToken cancellationToken)
+    {
+        await _reports.WaitAsync(cancellationToken);
+        return new Place(_reports);
     }
 
     private static async Task<NpgsqlTransaction> BeginReportAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -162,11 +235,25 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource)
 
     private async Task<IReadOnlyList<T>> PageAsync<T>(string sql, Conditions where, int limit, CancellationToken cancellationToken)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, MaxPage);
+        Check(limit);
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
         var command = new CommandDefinition($"{sql} LIMIT {limit}", where.Parameters, cancellationToken: cancellationToken);
         return (await connection.QueryAsync<T>(command)).AsList();
+    }
+
+    /// <summary>A sum that does not fit is the greatest number.</summary>
+    private static string Sum(params string[] columns) =>
+        $"least({string.Join(" + ", columns.Select(column => $"coalesce(sum({column}), 0)"))}, {long.MaxValue})::bigint";
+
+    private static void Check(int limit)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, MaxPage);
+    }
+
+    private sealed class Place(SemaphoreSlim reports) : IDisposable
+    {
+        public void Dispose() => reports.Release();
     }
 
     /// <summary>Only what is asked for comes into the statement, so that it is planned for that.</summary>
@@ -193,6 +280,15 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource)
             var name = $"p{_conditions.Count + 1}";
             Parameters.Add(name, value is DateTime ? new UtcTime(value) : value);
             _conditions.Add(condition.Replace("{0}", "@" + name, StringComparison.Ordinal));
+        }
+
+        public static Conditions Of(string accountId, DateTimeOffset? from, DateTimeOffset? to)
+        {
+            var where = new Conditions();
+            where.Add(accountId, "account_id = {0}");
+            where.Add(from?.UtcDateTime, "at >= {0}");
+            where.Add(to?.UtcDateTime, "at < {0}");
+            return where;
         }
 
         public static Conditions Of(UsageFilter filter)

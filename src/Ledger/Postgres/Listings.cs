@@ -74,6 +74,13 @@ public sealed record UsageListing
     public required string ClientAddress { get; init; }
 }
 
+/// <summary>A usage row's place in the order of lists.</summary>
+public readonly record struct UsagePlace(DateTimeOffset At, string RequestId)
+{
+    /// <summary>Where a row stands.</summary>
+    public static UsagePlace Of(UsageListing row) => new(row.At, row.RequestId);
+}
+
 /// <summary>Which usage rows; null asks for all.</summary>
 public sealed record UsageFilter
 {
@@ -128,4 +135,50 @@ public sealed record UsageTotal
 
     /// <summary>Nanos.</summary>
     public required long Charge { get; init; }
+}
+
+/// <summary>A change that was asked for. JSON as text, null for none.</summary>
+public sealed record AuditListing
+{
+    public required long Id { get; init; }
+    public required DateTimeOffset At { get; init; }
+    public required string Address { get; init; }
+
+    /// <summary>As stored: <c>operator</c>, <c>person</c>, <c>system</c>.</summary>
+    public required string ActorKind { get; init; }
+
+    public required string ActorId { get; init; }
+    public required string RequestId { get; init; }
+    public required string Action { get; init; }
+    public required string Subject { get; init; }
+    public required string Request { get; init; }
+    public string? Before { get; init; }
+    public string? After { get; init; }
+
+    /// <summary>Null while it is unknown.</summary>
+    public string? Outcome { get; init; }
+
+    public DateTimeOffset? EndedAt { get; init; }
+
+    /// <summary>How often it was carried out again.</summary>
+    public required long Retries { get; init; }
+}
+
+/// <summary>Which changes; null asks for all.</summary>
+public sealed record AuditFilter
+{
+    /// <summary>An account's id asks for its keys too.</summary>
+    public string? Subject { get; init; }
+
+    public string? ActorId { get; init; }
+    public string? RequestId { get; init; }
+
+    /// <summary>Not before.</summary>
+    public DateTimeOffset? From { get; init; }
+
+    /// <summary>Before.</summary>
+    public DateTimeOffset? To { get; init; }
+
+    /// <summary>Only those whose outcome is unknown.</summary>
+    public bool UnknownOnly { get; init; }
 }

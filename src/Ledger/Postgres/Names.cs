@@ -11,7 +11,8 @@ internal static class Names
         (EntryKind.Charge, "charge"),
         (EntryKind.Refund, "refund"),
         (EntryKind.Compensation, "compensation"),
-        (EntryKind.Adjustment, "adjustment"));
+        (EntryKind.Adjustment, "adjustment"),
+        (EntryKind.Chargeback, "chargeback"));
 
     public static readonly Names<ClosedBy> Closers = new((ClosedBy.Settlement, "settlement"), (ClosedBy.Lease, "lease"));
 

@@ -9,23 +9,31 @@ public static class UsagePartitions
     private const long PartitionLock = 0x6F67_0002;
     private const int DaysAhead = 2;
 
+    /// <summary>How long a partition is tried to be made, detached or dropped. What a long report keeps is left to the next time.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     /// <summary>
     /// Makes the partitions of today and two days to come, and of every day up to then whose rows have landed in the default
     /// partition, and moves those rows. To be called at start and every hour.
     /// </summary>
-    public static Task EnsureAsync(NpgsqlDataSource dataSource, DateTimeOffset now, CancellationToken cancellationToken) =>
-        InTransactionAsync(
+    /// <returns>How many days' partitions were made.</returns>
+    public static async Task<int> EnsureAsync(
+        NpgsqlDataSource dataSource, DateTimeOffset now, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var today = DateOnly.FromDateTime(now.UtcDateTime);
+        return await InTransactionAsync(
             dataSource,
+            time,
             async connection =>
             {
-                var today = DateOnly.FromDateTime(now.UtcDateTime);
+                // A day whose partition is detached, but not dropped yet, has to wait: the table's name is taken.
                 var days = await DaysAsync(
                     connection,
                     """
                     SELECT d::date FROM generate_series($1::date, $2::date, interval '1 day') AS t(d)
                     UNION SELECT at::date FROM usage_default WHERE at < $2::date + 1
-                    EXCEPT SELECT to_date(substr(relname, 7), 'YYYYMMDD') FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
-                        WHERE inhparent = 'usage'::regclass AND relname ~ '^usage_\d{8}$'
+                    EXCEPT SELECT to_date(substr(relname, 7), 'YYYYMMDD') FROM pg_class
+                        WHERE relkind = 'r' AND pg_table_is_visible(oid) AND relname ~ '^usage_\d{8}$'
                     ORDER BY 1
                     """,
                     cancellationToken,
@@ -39,44 +47,47 @@ public static class UsagePartitions
                 return days.Count;
             },
             cancellationToken);
+    }
 
-    /// <summary>Removes all usage of the days before <paramref name="day"/>, and records up to when.</summary>
-    /// <returns>How many days' partitions were dropped.</returns>
-    public static Task<int> DropBeforeAsync(NpgsqlDataSource dataSource, DateOnly day, CancellationToken cancellationToken) =>
-        InTransactionAsync(
-            dataSource,
-            async connection =>
-            {
-                var days = await DaysAsync(
-                    connection,
-                    """
-                    SELECT d FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid, to_date(substr(relname, 7), 'YYYYMMDD') AS t(d)
-                    WHERE inhparent = 'usage'::regclass AND relname ~ '^usage_\d{8}$' AND d < $1 ORDER BY 1
-                    """,
-                    cancellationToken,
-                    day);
-                foreach (var past in days)
-                {
-                    await ExecuteAsync(connection, $"DROP TABLE {Name(past)}", cancellationToken);
-                }
-
-                await ExecuteAsync(
+    /// <summary>
+    /// Takes the days before <paramref name="day"/> out of <c>usage</c>, and records up to when. From then on no row can get into them, so
+    /// that they can be counted to the last before they are dropped.
+    /// </summary>
+    public static async Task DetachBeforeAsync(NpgsqlDataSource dataSource, DateOnly day, TimeProvider time, CancellationToken cancellationToken)
+    {
+        foreach (var past in (await ReadAsync(dataSource, isAttached: true, cancellationToken)).Where(one => one < day))
+        {
+            // The locks that no flight waits for come first, and the one that all of them wait for last.
+            await InTransactionAsync(
+                dataSource,
+                time,
+                connection => ExecuteAsync(
                     connection,
                     $"""
-                    DELETE FROM usage_default WHERE at < '{Literal(day)}';
-                    INSERT INTO usage_purge (purged_before) VALUES ('{Literal(day)}') ON CONFLICT (only_row)
-                    DO UPDATE SET purged_before = greatest(usage_purge.purged_before, excluded.purged_before)
+                    LOCK TABLE {Name(past)}, usage_default IN ACCESS EXCLUSIVE MODE;
+                    INSERT INTO usage_purge (purged_before) VALUES ('{Literal(past.AddDays(1))}') ON CONFLICT (only_row)
+                    DO UPDATE SET purged_before = greatest(usage_purge.purged_before, excluded.purged_before);
+                    ALTER TABLE usage DETACH PARTITION {Name(past)}
                     """,
-                    cancellationToken);
-                return days.Count;
-            },
-            cancellationToken);
+                    cancellationToken),
+                cancellationToken);
+        }
+    }
+
+    /// <summary>The days whose partitions are detached and not dropped yet.</summary>
+    public static Task<IReadOnlyList<DateOnly>> DetachedAsync(NpgsqlDataSource dataSource, CancellationToken cancellationToken) =>
+        ReadAsync(dataSource, isAttached: false, cancellationToken);
+
+    /// <summary>Drops a partition that is detached.</summary>
+    public static Task DropAsync(NpgsqlDataSource dataSource, DateOnly day, TimeProvider time, CancellationToken cancellationToken) =>
+        InTransactionAsync(
+            dataSource, time, connection => ExecuteAsync(connection, $"DROP TABLE {Name(day)}", cancellationToken), cancellationToken);
 
     /// <summary>
     /// A table of its own first, then attached: creating it as a partition would lock out all writers, and fails once the
     /// default partition has rows of that day.
     /// </summary>
-    private static Task CreateAsync(NpgsqlConnection connection, DateOnly day, CancellationToken cancellationToken)
+    private static Task<int> CreateAsync(NpgsqlConnection connection, DateOnly day, CancellationToken cancellationToken)
     {
         var name = Name(day);
         var from = Literal(day);
@@ -93,7 +104,7 @@ public static class UsagePartitions
             cancellationToken);
     }
 
-    private static string Name(DateOnly day) => string.Create(CultureInfo.InvariantCulture, $"usage_{day:yyyyMMdd}");
+    internal static string Name(DateOnly day) => string.Create(CultureInfo.InvariantCulture, $"usage_{day:yyyyMMdd}");
 
     private static string Literal(DateOnly day) => string.Create(CultureInfo.InvariantCulture, $"{day:yyyy-MM-dd} 00:00:00+00");
 
@@ -116,22 +127,42 @@ public static class UsagePartitions
         return days;
     }
 
-    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
-    {
-        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
-        await command.ExecuteNonQueryAsync(cancellationToken);
-    }
-
-    /// <summary>The session's bound on waits for locks stays: flights queue behind a lock that is waited for.</summary>
-    private static async Task<int> InTransactionAsync(
-        NpgsqlDataSource dataSource, Func<NpgsqlConnection, Task<int>> work, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<DateOnly>> ReadAsync(
+        NpgsqlDataSource dataSource, bool isAttached, CancellationToken cancellationToken)
     {
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await ExecuteAsync(
-            connection, $"SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({PartitionLock})", cancellationToken);
-        var count = await work(connection);
-        await transaction.CommitAsync(cancellationToken);
-        return count;
+        return await DaysAsync(
+            connection,
+            $$"""
+            SELECT to_date(substr(relname, 7), 'YYYYMMDD') FROM pg_class
+            WHERE relkind = 'r' AND pg_table_is_visible(oid) AND relname ~ '^usage_\d{8}$'
+                AND relispartition = {{isAttached}} ORDER BY 1
+            """,
+            cancellationToken);
     }
+
+    private static async Task<int> ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
+        return await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private static Task<int> InTransactionAsync(
+        NpgsqlDataSource dataSource, TimeProvider time, Func<NpgsqlConnection, Task<int>> work, CancellationToken cancellationToken) =>
+        BriefLocks.TryAsync(
+            Patience,
+            time,
+            async () =>
+            {
+                await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
+                await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+                await ExecuteAsync(
+                    connection,
+                    $"SET LOCAL statement_timeout = 0; SELECT pg_advisory_xact_lock({PartitionLock}); {BriefLocks.Setting}",
+                    cancellationToken);
+                var count = await work(connection);
+                await transaction.CommitAsync(cancellationToken);
+                return count;
+            },
+            cancellationToken);
 }

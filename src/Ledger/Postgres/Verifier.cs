@@ -1,15 +1,13 @@
 using System.Collections.Immutable;
 using System.Data;
 using Npgsql;
+using OrleansGateway.Grains.Contracts.Accounts;
 
 namespace OrleansGateway.Ledger.Postgres;
 
 /// <summary>Adds up the whole ledger again and checks every rule of the account protocol that the tables can show.</summary>
 public static class Verifier
 {
-    /// <summary>How long after an activation what it found reserved stays unspendable: a lease, a renewal interval and a margin.</summary>
-    public static TimeSpan Quarantine { get; } = TimeSpan.FromSeconds(25);
-
     /// <summary>
     /// Every rule reads whole tables. Without statistics, as after a quick growth, PostgreSQL takes them for small and would join them
     /// row by row: minutes for 90,000 charges.
@@ -49,7 +47,7 @@ public static class Verifier
     private static async Task<VerifyReport> SumAsync(NpgsqlConnection connection, DateTimeOffset now, CancellationToken cancellationToken)
     {
         await using var command = Command(connection, VerifierRules.Sums);
-        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = (now - Quarantine).UtcDateTime });
+        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = (now - AccountProtocol.Quarantine).UtcDateTime });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         return new VerifyReport

@@ -15,6 +15,12 @@ internal static class VerifierRules
             (SELECT count(*), coalesce(-sum(amount) FILTER (WHERE kind = 'charge'), 0), coalesce(sum(shortfall), 0) FROM ledger) l
         """;
 
+    private const string TotalKey = "account_id, key_id, model, channel, price_id, status";
+
+    /// <summary>Days whose usage is still there.</summary>
+    private const string KeptDays =
+        "(SELECT d.* FROM usage_day d LEFT JOIN usage_purge p ON true WHERE p.purged_before IS NULL OR d.day >= p.purged_before::date) k";
+
     public static readonly ImmutableArray<VerifierRule> All =
     [
         new("balance is the sum of the ledger",
@@ -46,14 +52,22 @@ internal static class VerifierRules
             """
             SELECT account_id, format('seq %s: %s of %s', seq, kind, amount) FROM ledger
             WHERE CASE kind WHEN 'charge' THEN amount > 0 WHEN 'topup' THEN amount <= 0 WHEN 'bonus' THEN amount <= 0
-                WHEN 'compensation' THEN amount <= 0 WHEN 'refund' THEN amount >= 0 WHEN 'adjustment' THEN amount = 0 ELSE true END
+                WHEN 'compensation' THEN amount <= 0 WHEN 'refund' THEN amount >= 0 WHEN 'adjustment' THEN amount = 0
+                WHEN 'chargeback' THEN amount > 0 OR amount >= shortfall ELSE true END
             """),
-        new("only charges have a shortfall and what closed them",
+        new("only charges have what closed them, and only they and chargebacks a shortfall",
             """
             SELECT account_id, format('seq %s: %s, shortfall %s, closed by %s', seq, kind, shortfall, coalesce(closed_by, 'nothing'))
             FROM ledger
             WHERE CASE kind WHEN 'charge' THEN shortfall < 0 OR closed_by IS NULL OR closed_by NOT IN ('settlement', 'lease')
-                ELSE shortfall <> 0 OR closed_by IS NOT NULL END
+                WHEN 'chargeback' THEN shortfall < 0 OR closed_by IS NOT NULL ELSE shortfall <> 0 OR closed_by IS NOT NULL END
+            """),
+        new("bonus is a part of the balance that was given",
+            """
+            SELECT a.id, format('bonus %s, balance %s, given %s', a.bonus, a.balance, coalesce(l.given, 0))
+            FROM account a LEFT JOIN (SELECT account_id, sum(amount) AS given FROM ledger WHERE kind = 'bonus' GROUP BY account_id) l
+                ON l.account_id = a.id
+            WHERE a.bonus < 0 OR a.bonus > a.balance OR a.bonus > coalesce(l.given, 0)
             """),
         new("kind and ref are unique",
             """
@@ -113,6 +127,45 @@ internal static class VerifierRules
             FROM api_key
             WHERE least(spent_day, spent_week, spent_month) < 0 OR greatest(spent_day, spent_week, spent_month) > spent_total
             """),
+        // Both of the charges up to the mark: later ones are counted within the hour.
+        new("daily totals are the charges",
+            """
+            SELECT coalesce(l.account_id, t.account_id), format('charges %s: %s, shortfall %s; totals %s: %s, shortfall %s',
+                coalesce(l.requests, 0), coalesce(l.charge, 0), coalesce(l.shortfall, 0), coalesce(t.requests, 0), coalesce(t.charge, 0),
+                coalesce(t.shortfall, 0))
+            FROM (SELECT l.account_id, count(*) AS requests, -sum(l.amount) AS charge, sum(l.shortfall) AS shortfall
+                FROM ledger l JOIN usage_mark m ON m.account_id = l.account_id AND l.seq <= m.seq WHERE l.kind = 'charge' GROUP BY l.account_id) l
+            FULL JOIN (SELECT account_id, sum(requests) AS requests, sum(charge) AS charge, sum(shortfall) AS shortfall
+                FROM usage_day GROUP BY account_id) t ON t.account_id = l.account_id
+            WHERE (l.requests, l.charge, l.shortfall) IS DISTINCT FROM (t.requests, t.charge, t.shortfall)
+            """),
+        new("daily totals are the usage",
+            $"""
+            SELECT coalesce(u.account_id, d.account_id), format('%s, key %s, model %s, channel %s, price %s, %s: usage %s, totals %s',
+                coalesce(u.day, d.day), coalesce(u.key_id, d.key_id), coalesce(u.model, d.model), coalesce(u.channel, d.channel),
+                coalesce(u.price_id, d.price_id), coalesce(u.status, d.status), coalesce(u.sums, 'nothing'), coalesce(d.sums, 'nothing'))
+            FROM (SELECT {TotalKey}, (at AT TIME ZONE 'UTC')::date AS day, {SumsOf("count(*)")}
+                FROM usage JOIN (SELECT l.account_id, l.ref AS request_id FROM ledger l
+                    JOIN usage_mark m ON m.account_id = l.account_id AND l.seq <= m.seq WHERE l.kind = 'charge') l USING (account_id, request_id)
+                LEFT JOIN usage_purge p ON true
+                WHERE p.purged_before IS NULL OR at >= p.purged_before
+                GROUP BY {TotalKey}, (at AT TIME ZONE 'UTC')::date) u
+            FULL JOIN (SELECT {TotalKey}, day, {SumsOf("sum(requests)")} FROM {KeptDays} GROUP BY {TotalKey}, day) d USING ({TotalKey}, day)
+            WHERE u.sums IS DISTINCT FROM d.sums
+            """),
+        new("hourly totals are the daily ones",
+            $"""
+            SELECT coalesce(h.account_id, d.account_id), format('%s, key %s, model %s, channel %s, price %s, %s: hours %s, day %s',
+                coalesce(h.day, d.day), coalesce(h.key_id, d.key_id), coalesce(h.model, d.model), coalesce(h.channel, d.channel),
+                coalesce(h.price_id, d.price_id), coalesce(h.status, d.status), coalesce(h.sums, 'nothing'), coalesce(d.sums, 'nothing'))
+            FROM (SELECT {TotalKey}, (hour AT TIME ZONE 'UTC')::date AS day, {SumsOf("sum(requests)", "sum(shortfall)")}
+                FROM usage_hour LEFT JOIN usage_purge p ON true
+                WHERE p.purged_before IS NULL OR hour >= p.purged_before
+                GROUP BY {TotalKey}, (hour AT TIME ZONE 'UTC')::date) h
+            FULL JOIN (SELECT {TotalKey}, day, {SumsOf("sum(requests)", "sum(shortfall)")} FROM {KeptDays} GROUP BY {TotalKey}, day) d
+                USING ({TotalKey}, day)
+            WHERE h.sums IS DISTINCT FROM d.sums
+            """),
         new("an idempotency key stands as its hold does",
             """
             SELECT i.account_id, format('hold %s: %s with %s, ledger %s', i.hold_id, i.state, i.charge, coalesce((-l.amount)::text, 'nothing'))
@@ -123,6 +176,13 @@ internal static class VerifierRules
                 ELSE i.charge <> -coalesce(l.amount, 0) END
             """),
     ];
+
+    /// <summary>What is compared, as one text.</summary>
+    private static string SumsOf(params string[] first) =>
+        $"""
+        concat_ws(' ', {string.Join(", ", first)}, sum(charge), sum(input), sum(cached_input), sum(cache_write_5m), sum(cache_write_1h),
+            sum(audio_input), sum(image_input), sum(output), sum(reasoning), sum(audio_output), sum(image_output), sum(calls)) AS sums
+        """;
 }
 
 /// <param name="Name">What must hold.</param>

@@ -51,6 +51,11 @@ public sealed partial class ChatRequest
             var seen = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
+                if (_reader.ValueSpan.Length > MaxNameBytes || seen.Count == MaxUnknownNames)
+                {
+                    return Fail("Too many or too long parameters in 'stream_options'.", "stream_options", "unknown_parameter");
+                }
+
                 var name = _reader.GetString()!;
                 if (!seen.Add(name))
                 {

@@ -8,6 +8,8 @@ namespace OrleansGateway.Protocols.OpenAI;
 public sealed partial class ChatRequest
 {
     private const int MaxModelBytes = 256;
+    private const int MaxNameBytes = 256;
+    private const int MaxUnknownNames = 256;
 
     private JsonMember _modelMember;
     private JsonMember _streamOptionsMember;
@@ -99,6 +101,12 @@ public sealed partial class ChatRequest
         /// <summary>The index of the known name, or -1. Refuses a name seen before, and one that only differs in case.</summary>
         private int FindName()
         {
+            if (_reader.ValueSpan.Length > MaxNameBytes)
+            {
+                Fail($"Invalid parameter: its name is longer than {MaxNameBytes} bytes.", null, "unknown_parameter");
+                return -1;
+            }
+
             ReadOnlySpan<byte> name = _reader.ValueIsEscaped ? Encoding.UTF8.GetBytes(_reader.GetString()!) : _reader.ValueSpan;
             for (var i = 0; i < Names.Length; i++)
             {
@@ -133,7 +141,11 @@ public sealed partial class ChatRequest
             }
 
             _others ??= new(StringComparer.Ordinal);
-            if (!_others.Add(name))
+            if (_others.Count == MaxUnknownNames)
+            {
+                Fail($"Too many parameters: more than {MaxUnknownNames} are not known here.", null, "unknown_parameter");
+            }
+            else if (!_others.Add(name))
             {
                 var shown = name.Length <= 64 ? name : name[..64];
                 Fail($"Duplicate parameter: '{shown}'.", shown, "duplicate_parameter");

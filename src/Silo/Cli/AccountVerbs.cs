@@ -1,6 +1,6 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
-using OrleansGateway.Grains.Contracts.Keys;
+using Google.Protobuf.WellKnownTypes;
+using OrleansGateway.Operator.Contracts;
 using static OrleansGateway.Silo.Cli.Verbs;
 
 namespace OrleansGateway.Silo.Cli;
@@ -8,93 +8,122 @@ namespace OrleansGateway.Silo.Cli;
 /// <summary><c>account …</c>: who pays.</summary>
 internal static class AccountVerbs
 {
-    public static Command Create(VerbRunner run)
+    public static Command Create() => new("account", "accounts: who pays")
     {
-        var account = new Command("account", "accounts: who pays");
-        account.Add(CreateAccount(run));
-        account.Add(List(run));
-        var id = AccountId();
-        account.Add(Verb("show", "one account as it stands", run, [id], parsed => new OperatorCall(HttpMethod.Get, Path(parsed, id))));
-        account.Add(Move(run, "credit", "adds money", "", ("topup", "bonus", "compensation", "adjustment")));
-        account.Add(Move(run, "debit", "takes money that is available", "-", ("adjustment", "refund", null, null)));
-        account.Add(SetStatus(run, "suspend", "refuses its requests from the next one on", "suspended"));
-        account.Add(SetStatus(run, "resume", "ends a suspension", "active"));
-        account.Add(SetStatus(run, "close", "refuses its requests for good", "closed"));
-        account.Add(SetLimits(run));
-        return account;
-    }
+        CreateAccount(),
+        List(),
+        Show(),
+        Move("credit", "adds money", 1, EntryKind.Topup, EntryKind.Bonus, EntryKind.Compensation, EntryKind.Adjustment),
+        Move("debit", "takes money that is available", -1, EntryKind.Adjustment, EntryKind.Refund, EntryKind.Chargeback),
+        SetLimits(),
+        SetStatus("suspend", "refuses its requests from the next one on", AccountStatus.Suspended),
+        SetStatus("resume", "ends a suspension", AccountStatus.Active),
+        SetStatus("close", "refuses its requests for good", AccountStatus.Closed),
+    };
 
-    private static string Path(ParseResult parsed, Argument<string> id) => $"accounts/{Escape(parsed.GetValue(id)!)}";
-
-    private static Command List(VerbRunner run)
-    {
-        Option<string?>[] filters =
-        [
-            Option("--status", "active, suspended or closed"),
-            Option("--search", "a part of the name or the id"),
-            Option("--after", "accounts after this id"),
-            Option("--limit", "at most so many, by id (default 100)"),
-        ];
-        return Verb("list", "accounts as the ledger has them", run, filters, parsed => new OperatorCall(
-            HttpMethod.Get, "accounts" + Query(parsed, filters)));
-    }
-
-    private static Command CreateAccount(VerbRunner run)
+    private static Command CreateAccount()
     {
         var name = new Argument<string>("name") { Description = "what to call it" };
         var id = Option("--id", "12 letters and digits; a repeat with the same id changes nothing (default: a new one)");
         var limits = new LimitOptions();
-        return Verb("create", "makes an account", run, [name, id, .. limits.All], parsed => new OperatorCall(
-            HttpMethod.Post,
-            "accounts",
-            limits.Add(parsed, new JsonObject { ["name"] = parsed.GetValue(name) }.Text(parsed, id, "id"))));
-    }
-
-    private static Command Move(VerbRunner run, string verb, string description, string sign, (string Default, string, string?, string?) kinds)
-    {
-        var id = AccountId();
-        var amount = Amount();
-        var reference = Option("--ref", "what makes it one: the same ref never moves money twice (default: a new one, printed)");
-        var kind = new Option<string>("--kind") { Description = "the ledger row's kind", DefaultValueFactory = _ => kinds.Default };
-        kind.AcceptOnlyFromAmong([.. new[] { kinds.Default, kinds.Item2, kinds.Item3, kinds.Item4 }.OfType<string>()]);
-        return Verb(verb, description, run, [id, amount, reference, kind], parsed => new OperatorCall(
-            HttpMethod.Post,
-            $"{Path(parsed, id)}/moves",
-            new JsonObject
+        return Change("create", "makes an account", [name, id, .. limits.All], async (session, parsed) =>
+        {
+            var request = new CreateAccountRequest
             {
-                ["kind"] = parsed.GetValue(kind),
-                ["ref"] = parsed.GetValue(reference) ?? $"cli-{Ids.NewKeyId(RandomSource.Secure)}",
-                ["amount_usd"] = sign + parsed.GetValue(amount),
-            }));
+                RequestId = session.RequestId,
+                AccountId = parsed.GetValue(id) ?? "",
+                Name = parsed.GetValue(name),
+                Limits = limits.Read(parsed, new FieldMask()),
+            };
+            session.Output.Write(Rows.Of(await session.Accounts.CreateAccountAsync(request, session.Soon)));
+        });
     }
 
-    private static Command SetStatus(VerbRunner run, string verb, string description, string status)
+    private static Command List()
     {
-        var id = AccountId();
-        return Verb(verb, description, run, [id], parsed => new OperatorCall(
-            HttpMethod.Patch, Path(parsed, id), new JsonObject { ["status"] = status }));
+        var status = Choice("--status", "only these", AccountStatus.Active, AccountStatus.Suspended, AccountStatus.Closed);
+        var search = Option("--search", "a part of the name or the id");
+        var limit = Limit("at most so many, by id (default: all)");
+        return Reading("list", "accounts as the ledger has them", [status, search, limit], (session, parsed) => session.WritePagesAsync<Account>(
+            parsed.GetValue(limit),
+            async (size, token) =>
+            {
+                var request = new ListAccountsRequest
+                {
+                    PageSize = size, PageToken = token, Status = parsed.GetValue(status), Search = parsed.GetValue(search) ?? "",
+                };
+                var page = await session.Accounts.ListAccountsAsync(request, session.Soon);
+                return (page.Accounts, page.NextPageToken);
+            },
+            Rows.Listed));
     }
 
-    private static Command SetLimits(VerbRunner run)
+    private static Command Show()
     {
-        var id = AccountId();
+        var account = AccountId();
+        return Reading("show", "one account as it stands", [account], async (session, parsed) => session.Output.Write(
+            Rows.Of(await session.Accounts.GetAccountAsync(new GetAccountRequest { AccountId = parsed.GetValue(account) }, session.Soon))));
+    }
+
+    private static Command Move(string verb, string description, int sign, params EntryKind[] kinds)
+    {
+        var account = AccountId();
+        var amount = Usd();
+        var reference = Option("--ref", "what makes it one: the same ref never moves money twice (default: the request's id, printed)");
+        var kind = Choice("--kind", $"the ledger row's kind, {Rows.Name(kinds[0])} unless given", kinds);
+        return Change(verb, description, [account, amount, reference, kind], async (session, parsed) =>
+        {
+            var request = new MoveMoneyRequest
+            {
+                RequestId = session.RequestId,
+                AccountId = parsed.GetValue(account),
+                Kind = parsed.GetValue(kind) is var given and not EntryKind.Unspecified ? given : kinds[0],
+                Ref = parsed.GetValue(reference) ?? "",
+                AmountNanos = sign * parsed.GetValue(amount),
+            };
+            session.Output.Write(Rows.Of(await session.Accounts.MoveMoneyAsync(request, session.Soon)));
+        });
+    }
+
+    private static Command SetLimits()
+    {
+        var account = AccountId();
         var limits = new LimitOptions();
-        return Verb("limits", "changes its limits; those that are not named stay", run, [id, .. limits.All], parsed => new OperatorCall(
-            HttpMethod.Patch, Path(parsed, id), limits.Add(parsed, [])));
+        return Change("limits", "changes its limits; those that are not named stay", [account, .. limits.All], async (session, parsed) =>
+        {
+            var request = new UpdateAccountRequest { RequestId = session.RequestId, AccountId = parsed.GetValue(account), UpdateMask = new FieldMask() };
+            request.Limits = limits.Read(parsed, request.UpdateMask);
+            session.Output.Write(Rows.Of(await session.Accounts.UpdateAccountAsync(request, session.Soon)));
+        }).AtLeastOne([.. limits.All]);
+    }
+
+    private static Command SetStatus(string verb, string description, AccountStatus status)
+    {
+        var account = AccountId();
+        return Change(verb, description, [account], async (session, parsed) =>
+        {
+            var request = new SetAccountStatusRequest { RequestId = session.RequestId, AccountId = parsed.GetValue(account), Status = status };
+            session.Output.Write(Rows.Of(await session.Accounts.SetAccountStatusAsync(request, session.Soon)));
+        });
     }
 }
 
 /// <summary>The limits that accounts and keys have in common.</summary>
 internal sealed class LimitOptions
 {
-    private readonly Option<string?> _requests = Option("--requests-per-minute", "a number, or none");
-    private readonly Option<string?> _tokens = Option("--tokens-per-minute", "a number, or none");
-    private readonly Option<string?> _concurrency = Option("--concurrency", "requests that run at once, or none");
+    private readonly Option<Given<long>?> _requests = LimitOrNone("--requests-per-minute", "a number, or none");
+    private readonly Option<Given<long>?> _tokens = LimitOrNone("--tokens-per-minute", "a number, or none");
+    private readonly Option<Given<long>?> _concurrency = LimitOrNone("--concurrency", "requests that run at once, or none");
 
-    public IEnumerable<Symbol> All => [_requests, _tokens, _concurrency];
+    public IEnumerable<System.CommandLine.Option> All => [_requests, _tokens, _concurrency];
 
-    public JsonObject Add(ParseResult parsed, JsonObject body) => body
-        .OrNone(parsed, _requests, "requests_per_minute", Count)
-        .OrNone(parsed, _tokens, "tokens_per_minute", Count)
-        .OrNone(parsed, _concurrency, "concurrency", Count);
+    /// <param name="mask">Gets the paths of those that are given.</param>
+    public RateLimits Read(ParseResult parsed, FieldMask mask)
+    {
+        var limits = new RateLimits();
+        mask.Apply(parsed, _requests, "limits.requests_per_minute", limit => limits.RequestsPerMinute = limit);
+        mask.Apply(parsed, _tokens, "limits.tokens_per_minute", limit => limits.TokensPerMinute = limit);
+        mask.Apply(parsed, _concurrency, "limits.concurrency", limit => limits.Concurrency = limit);
+        return limits;
+    }
 }

@@ -1,63 +1,40 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json.Nodes;
+using Google.Protobuf;
 using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Operator.Contracts;
 using OrleansGateway.Silo.Hosting;
 using static OrleansGateway.Silo.Cli.Verbs;
+using Catalog = OrleansGateway.Operator.Contracts.Catalog;
+using PublishOutcome = OrleansGateway.Operator.Contracts.PublishOutcome;
 
 namespace OrleansGateway.Silo.Cli;
 
-/// <summary>Verbs of the catalog.</summary>
+/// <summary><c>catalog …</c>: providers, channels, models, prices.</summary>
 internal static class CatalogVerbs
 {
-    public static Command Create(VerbRunner run) => new("catalog", "providers, channels, models, prices")
+    public static Command Create() => new("catalog", "providers, channels, models, prices")
     {
-        FileVerb("check", "tells everything that is wrong with a catalog file", (_, file, _) => Task.FromResult(Check(file))),
-        FileVerb("apply", "publishes a catalog file; it stays in force until another is published", ApplyAsync),
+        Check(),
+        Apply(),
         Show(),
-        Verb("models", "the models that can be called", run, [], _ => new OperatorCall(HttpMethod.Get, "models")),
-        Reload(),
+        Reading("models", "the models that can be called", [], async (session, _) =>
+            session.Output.Write((await session.Catalog.ListModelsAsync(new ListModelsRequest(), session.Soon)).Models, Rows.Of)),
+        Change("reload", "publishes the configured file as it is now", [], async (session, _) =>
+            Write(session, await session.Catalog.ReloadCatalogAsync(new ReloadCatalogRequest { RequestId = session.RequestId }, session.Soon))),
     };
 
-    private static Command FileVerb(string name, string description, Func<ParseResult, string, CancellationToken, Task<int>> act)
-    {
-        var file = new Argument<string>("file") { Description = "a catalog file" };
-        var command = new Command(name, description) { file };
-        command.SetAction((parsed, cancellationToken) => act(parsed, parsed.GetValue(file)!, cancellationToken));
-        return command;
-    }
-
-    private static Command Show()
-    {
-        var text = new Option<bool>("--text") { Description = "the catalog itself, as it was published" };
-        var command = new Command("show", "the version in force, and what is off in it") { text };
-        command.SetAction((parsed, cancellationToken) => parsed.GetValue(text)
-            ? OperatorCommandLine.CallAsync(new OperatorCall(HttpMethod.Get, "catalog/text"), PrintText, cancellationToken)
-            : OperatorCommandLine.CallAsync(new OperatorCall(HttpMethod.Get, "catalog"), answer => Print(parsed, answer), cancellationToken));
-        return command;
-    }
-
-    private static Command Reload()
-    {
-        var command = new Command("reload", "publishes the configured file as it is now");
-        command.SetAction((parsed, cancellationToken) => OperatorCommandLine.CallAsync(
-            new OperatorCall(HttpMethod.Post, "catalog/reload"), answer => Print(parsed, answer), cancellationToken));
-        return command;
-    }
-
-    private static async Task<int> ApplyAsync(ParseResult parsed, string path, CancellationToken cancellationToken)
-    {
-        if (ConfiguredCatalog.TryRead(path, out var utf8) is { } unread)
-        {
-            await Console.Error.WriteLineAsync($"{path}: {unread}");
-            return 1;
-        }
-
-        return await OperatorCommandLine.CallAsync(
-            new OperatorCall(HttpMethod.Post, $"catalog?source={Escape(path)}", Text: utf8), answer => Print(parsed, answer), cancellationToken);
-    }
+    private static Argument<string> File() => new("file") { Description = "a catalog file" };
 
     /// <summary>Reads a catalog file here: that takes neither a service nor a database.</summary>
+    private static Command Check()
+    {
+        var file = File();
+        var command = new Command("check", "tells everything that is wrong with a catalog file") { file };
+        command.SetAction(parsed => Check(parsed.GetValue(file)!));
+        return command;
+    }
+
     private static int Check(string path)
     {
         var result = ConfiguredCatalog.TryRead(path, out var utf8) is { } unread
@@ -83,28 +60,57 @@ internal static class CatalogVerbs
         return result.Snapshot is null ? 1 : 0;
     }
 
-    /// <summary>Warnings are sentences, which no table holds.</summary>
-    private static int Print(ParseResult parsed, string answer)
+    private static Command Apply()
     {
-        var shown = JsonNode.Parse(answer)!.AsObject();
-        var format = parsed.GetValue(Format);
-        if (format != OutputFormat.Json)
+        var file = File();
+        return Change("apply", "publishes a catalog file; it stays in force until another is published", [file], async (session, parsed) =>
         {
-            foreach (var warning in shown["warnings"]!.AsArray())
+            var path = parsed.GetValue(file)!;
+            if (ConfiguredCatalog.TryRead(path, out var utf8) is { } unread)
             {
-                Console.Error.WriteLine($"{shown["source"]}: warning: {warning}");
+                throw new RefusedException($"{path}: {unread}");
             }
 
-            shown.Remove("warnings");
-        }
-
-        Printer.Print(Console.Out, shown, format);
-        return 0;
+            // One byte more than a catalog may have is refused like any more.
+            var text = ByteString.CopyFrom(utf8.AsSpan(0, Math.Min(utf8.Length, CatalogFile.MaxBytes + 1)));
+            var request = new ApplyCatalogRequest { RequestId = session.RequestId, Text = text, Source = path };
+            Write(session, await session.Catalog.ApplyCatalogAsync(request, session.Soon));
+        });
     }
 
-    private static int PrintText(string text)
+    private static Command Show()
     {
-        Console.Out.Write(text);
-        return 0;
+        var text = Flag("--text", "the catalog itself, as it was published");
+        return Reading("show", "the version in force, and what is off in it", [text], async (session, parsed) =>
+        {
+            var catalog = await session.Catalog.GetCatalogAsync(new GetCatalogRequest { IncludeText = parsed.GetValue(text) }, session.Soon);
+            if (parsed.GetValue(text))
+            {
+                session.Output.WriteRaw(catalog.Text.Span);
+                return;
+            }
+
+            Write(session, catalog, outcome: null);
+        });
+    }
+
+    private static void Write(Session session, PublishCatalogResponse answer) => Write(session, answer.Catalog, answer.Outcome);
+
+    /// <summary>Warnings are sentences, which no table holds.</summary>
+    private static void Write(Session session, Catalog catalog, PublishOutcome? outcome)
+    {
+        var (fields, warnings) = (Rows.Of(catalog, outcome), Rows.Warnings(catalog));
+        if (session.Output.Format == OutputFormat.Json)
+        {
+            session.Output.Write([.. fields, new Field("warnings", warnings)]);
+            return;
+        }
+
+        foreach (var warning in warnings)
+        {
+            session.Output.Note($"{catalog.Source}: warning: {warning}");
+        }
+
+        session.Output.Write(fields);
     }
 }

@@ -1,17 +1,21 @@
 using System.CommandLine;
-using System.Text.Json.Nodes;
+using System.Runtime.InteropServices;
+using Google.Rpc;
+using Grpc.Core;
+using Npgsql;
 using OrleansGateway.Hosting;
-using OrleansGateway.Silo.Configuration;
 using static OrleansGateway.Silo.Cli.Verbs;
 
 namespace OrleansGateway.Silo.Cli;
 
 /// <summary>
-/// The operator's command line. Every verb is one call of the operator API: the running service's, or, when none runs, that of
-/// a gateway in this process. Exit codes: 0 done, 1 refused or failed, 2 not a valid command.
+/// The operator's command line: a client of the running service's operator API. Without a service, what only reads is read from the
+/// database. Exit codes: 0 done, 1 refused or failed, 2 not a valid command, 130 called off.
 /// </summary>
 internal static class OperatorCommandLine
 {
+    private const int CalledOff = 130;
+
     public static async Task<int> RunAsync(string[] arguments)
     {
         var parsed = CreateRoot().Parse(arguments);
@@ -26,80 +30,117 @@ internal static class OperatorCommandLine
             return 2;
         }
 
-        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
     }
 
-    private static RootCommand CreateRoot()
-    {
-        var root = new RootCommand("OrleansGateway: without a verb, or with 'serve', it runs; the other verbs operate it.") { Format };
-        root.Add(new Command("serve", "runs the gateway; settings may follow, such as --Gateway:Urls=http://127.0.0.1:8080"));
-        root.Add(AccountVerbs.Create(CallAsync));
-        root.Add(KeyVerbs.Create(CallAsync));
-        root.Add(ReadingVerbs.Usage(CallAsync));
-        root.Add(ReadingVerbs.Ledger(CallAsync));
-        root.Add(ReadingVerbs.Verify(VerifyAsync));
-        root.Add(CatalogVerbs.Create(CallAsync));
-        return root;
-    }
-
-    private static Task<int> CallAsync(ParseResult parsed, OperatorCall call, CancellationToken cancellationToken) =>
-        CallAsync(call, answer => Print(parsed, JsonNode.Parse(answer)), cancellationToken);
-
-    /// <summary>Prints what is wrong; the exit code is 1 if anything is.</summary>
-    private static Task<int> VerifyAsync(ParseResult parsed, OperatorCall call, CancellationToken cancellationToken) =>
-        CallAsync(
-            call,
-            text =>
-            {
-                var answer = JsonNode.Parse(text)!;
-                var problems = answer["problems"]!.AsArray();
-                if (parsed.GetValue(Format) == OutputFormat.Table && problems.Count == 0)
-                {
-                    Console.Out.WriteLine("The books are right.");
-                    return 0;
-                }
-
-                Print(parsed, parsed.GetValue(Format) == OutputFormat.Json ? answer : problems);
-                return problems.Count == 0 ? 0 : 1;
-            },
-            cancellationToken);
-
-    private static int Print(ParseResult parsed, JsonNode? answer)
-    {
-        Printer.Print(Console.Out, answer, parsed.GetValue(Format));
-        return 0;
-    }
-
-    /// <summary>Makes a call and uses its answer; what is refused or fails is told.</summary>
+    /// <summary>Carries out a verb. What is refused or fails is told.</summary>
+    /// <param name="requestId">What names the change; null for a new one.</param>
     /// <returns>The exit code.</returns>
-    public static async Task<int> CallAsync(OperatorCall call, Func<string, int> use, CancellationToken cancellationToken)
+    public static async Task<int> RunVerbAsync(
+        ParseResult parsed, bool changes, string? requestId, Func<Session, Task<int>> act)
     {
+        // The first signal calls the call off, the second one ends the process.
+        using var callOff = new CancellationTokenSource();
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, CallOff);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, CallOff);
+        var cancellationToken = callOff.Token;
+
+        // Shown where a person looks at it, never in a file.
+        using var progress = new Progress(Console.IsErrorRedirected ? null : Console.Error, TimeProvider.System);
+        var output = new Output(parsed.GetValue(Format), progress);
+        requestId ??= Guid.NewGuid().ToString();
+        var configuration = new ConfigurationManager();
         try
         {
-            var configuration = new ConfigurationManager();
             GatewayConfiguration.Fill(configuration, []);
-            var options = configuration.GetSection(GatewayOptions.Section).Get<OperatorOptions>() ?? new OperatorOptions();
-            await using var client = await OperatorClient.ConnectAsync(options, () => LocalGateway.StartAsync(configuration, cancellationToken));
-            return use(await client.SendAsync(call, cancellationToken));
+            var command = parsed.CommandResult.Command;
+            var parent = command.Parents.OfType<Command>().FirstOrDefault(above => above is not RootCommand);
+            await using var connection = await Connection.OpenAsync(
+                configuration, parent is null ? command.Name : $"{parent.Name} {command.Name}", changes, output.Note, cancellationToken);
+            try
+            {
+                return await act(new Session(connection, output, requestId, cancellationToken));
+            }
+            catch (RpcException exception) when (!cancellationToken.IsCancellationRequested)
+            {
+                var (exitCode, lines) = Explain(exception, connection.Service, parsed);
+                output.Note(string.Join('\n', lines));
+                NoteRequest(exception.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.Aborted or StatusCode.Internal);
+                return exitCode;
+            }
+        }
+        catch (Exception) when (cancellationToken.IsCancellationRequested)
+        {
+            output.Note("Called off.");
+            NoteRequest(isUnknown: true);
+            return CalledOff;
         }
         catch (RefusedException exception)
         {
-            await Console.Error.WriteLineAsync(exception.Message);
-            return exception.ExitCode;
+            output.Note(exception.Message);
+            return 1;
         }
-        catch (HttpRequestException exception)
+        catch (Exception exception) when (exception is PostgresException { SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn })
         {
-            await Console.Error.WriteLineAsync($"The operator API does not answer: {exception.Message}");
+            output.Note(
+                $"{SettingNames.Full(SettingNames.Ledger)}: the database's schema is not this build's ({exception.Message}). Start the service, which brings it up to date.");
+            return 1;
+        }
+        catch (Exception exception) when (exception is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException)
+        {
+            output.Note($"{SettingNames.Full(SettingNames.Ledger)}: the database cannot be read: {exception.Message}");
             return 1;
         }
         catch (Exception exception) when (StartUp.Explain(exception) is { } lines)
         {
-            foreach (var line in lines)
-            {
-                await Console.Error.WriteLineAsync(line);
-            }
-
+            output.Note(string.Join('\n', lines));
             return 1;
         }
+
+        void CallOff(PosixSignalContext signal)
+        {
+            signal.Cancel = !callOff.IsCancellationRequested;
+            callOff.Cancel();
+        }
+
+        void NoteRequest(bool isUnknown)
+        {
+            if (changes && isUnknown)
+            {
+                output.Note($"It may have been done. Repeat the command with --request-id {requestId}: that does it once.");
+            }
+        }
     }
+
+    private static RootCommand CreateRoot() => new("OrleansGateway: without a verb, or with 'serve', it runs; the other verbs operate it.")
+    {
+        Format,
+        new Command("serve", "runs the gateway; settings may follow, such as --Gateway:Urls=http://127.0.0.1:8080"),
+        AccountVerbs.Create(),
+        KeyVerbs.Create(),
+        ReadingVerbs.Usage(),
+        ReadingVerbs.Ledger(),
+        ReadingVerbs.Verify(),
+        CatalogVerbs.Create(),
+    };
+
+    /// <summary>What the service refused, by field where it says so.</summary>
+    /// <param name="service">Where it is; null where the database was read.</param>
+    private static (int ExitCode, IReadOnlyList<string> Lines) Explain(RpcException exception, string? service, ParseResult parsed)
+    {
+        var status = exception.GetRpcStatus();
+        var violations = status?.GetDetail<BadRequest>()?.FieldViolations;
+        return (status?.GetDetail<ErrorInfo>()?.Reason, exception.StatusCode) switch
+        {
+            ("INVALID", _) when violations is { Count: > 0 } => (2, [.. violations.Select(violation => $"{violation.Field}: {violation.Description}")]),
+            ("INVALID", _) => (2, [exception.Status.Detail]),
+            ("INVALID_CATALOG", _) when violations is { Count: > 0 } => (1, [.. violations.Select(violation => Source(parsed) + violation.Description)]),
+            (not null, _) => (1, [exception.Status.Detail]),
+            (_, StatusCode.DeadlineExceeded) => (1, [$"The service at {service} did not answer in time."]),
+            _ => (1, [$"The service at {service} does not answer as expected; is it the gateway's? {exception.Status.Detail}"]),
+        };
+    }
+
+    /// <summary>The file that a catalog's errors are in, where the command names one.</summary>
+    private static string Source(ParseResult parsed) => parsed.GetResult("file") is System.CommandLine.Parsing.ArgumentResult { Tokens: [var file, ..] } ? $"{file.Value}: " : "";
 }

@@ -1,14 +1,17 @@
 using System.Runtime.InteropServices;
-using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Operations;
 
 namespace OrleansGateway.Silo.Hosting;
 
 /// <summary>Publishes the configured catalog: at start and when the file changes if its content is new, and on SIGHUP in any case.</summary>
-internal sealed partial class CatalogWatch(ConfiguredCatalog catalog, LockService gatewayLock, TimeProvider time, ILogger<CatalogWatch> log)
+internal sealed partial class CatalogWatch(
+    IConfiguredCatalog catalog, CatalogOperations operations, SiloService silo, TimeProvider time, ILogger<CatalogWatch> log)
     : BackgroundService
 {
     /// <summary>A look at the file's time costs nothing, and sees what file events miss on network and overlay file systems.</summary>
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    private static readonly Actor HangUp = new(ActorKind.System, "catalog", "SIGHUP");
 
     private volatile bool _isHungUp;
 
@@ -19,7 +22,7 @@ internal sealed partial class CatalogWatch(ConfiguredCatalog catalog, LockServic
             context.Cancel = true;
             _isHungUp = true;
         });
-        await gatewayLock.WaitUntilHeldAsync(Timeout.InfiniteTimeSpan, stoppingToken);
+        await silo.WaitUntilActiveAsync(stoppingToken);
         using var timer = new PeriodicTimer(LookEvery, time);
         DateTime? published = null;
         var isFailing = false;
@@ -35,7 +38,7 @@ internal sealed partial class CatalogWatch(ConfiguredCatalog catalog, LockServic
             _isHungUp = false;
             try
             {
-                await PublishAsync(always);
+                await PublishAsync(always, stoppingToken);
                 (published, isFailing) = (written, false);
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
@@ -66,16 +69,30 @@ internal sealed partial class CatalogWatch(ConfiguredCatalog catalog, LockServic
         }
     }
 
-    private async Task PublishAsync(bool always)
+    /// <exception cref="InvalidOperationException">It is not known whether it is published.</exception>
+    private async Task PublishAsync(bool always, CancellationToken cancellationToken)
     {
-        foreach (var error in (await catalog.PublishAsync(always)).Errors)
+        var result = always
+            ? await operations.ReloadAsync(HangUp, Guid.NewGuid().ToString("N"), cancellationToken)
+            : await operations.SeedAsync(cancellationToken);
+        switch (result.Failure)
         {
-            LogRefused(catalog.Path, error);
+            case null:
+                break;
+            case { Kind: FailureKind.InvalidCatalog } refusal:
+                foreach (var problem in refusal.Fields)
+                {
+                    LogRefused(catalog.Path, problem.Message);
+                }
+
+                break;
+            case { } failure:
+                throw new InvalidOperationException(failure.Message);
         }
     }
 
     [LoggerMessage(1, LogLevel.Error, "Catalog {Path} is refused, the old one stays in force: {Error}")]
-    private partial void LogRefused(string path, CatalogProblem error);
+    private partial void LogRefused(string path, string error);
 
     [LoggerMessage(2, LogLevel.Warning, "Catalog {Path} cannot be published, it is tried again: {Message}")]
     private partial void LogFailed(string path, string message);

@@ -1,23 +1,23 @@
 using Microsoft.Extensions.Options;
-using Orleans;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Hosting;
+using OrleansGateway.Operations;
 using OrleansGateway.Silo.Configuration;
 
 namespace OrleansGateway.Silo.Hosting;
 
-/// <summary>The catalog file that the configuration names: the first version is published from it, and further ones when it changes.</summary>
+/// <summary>The catalog file that the configuration names.</summary>
 internal sealed class ConfiguredCatalog(
-    IOptions<OperatorOptions> options, IGrainFactory grains, EnvironmentVariables environment, TimeProvider time)
+    IOptions<OperatorOptions> options, EnvironmentVariables environment, TimeProvider time) : IConfiguredCatalog
 {
-    /// <summary>Where it is.</summary>
+    /// <inheritdoc/>
     public string Path { get; } = System.IO.Path.GetFullPath(options.Value.Catalog);
 
     /// <summary>Checks it by itself, since nothing can be asked yet.</summary>
     /// <exception cref="StartUpException">It is not there or not valid.</exception>
     public void Check()
     {
-        var errors = TryRead(Path, out var utf8) is { } unread ? [unread] : CatalogFile.Parse(utf8, environment, time.GetUtcNow()).Errors;
+        var errors = TryRead(out var utf8) is { } unread ? [unread] : CatalogFile.Parse(utf8, environment, time.GetUtcNow()).Errors;
         if (errors.Length > 0)
         {
             throw new StartUpException(
@@ -25,11 +25,8 @@ internal sealed class ConfiguredCatalog(
         }
     }
 
-    /// <summary>Publishes it as it is now, unless it was published as it is before.</summary>
-    /// <param name="always">Publishes it even so.</param>
-    public async Task<PublishAnswer> PublishAsync(bool always) => TryRead(Path, out var utf8) is { } unread
-        ? new PublishAnswer(PublishOutcome.Refused, 0, [unread])
-        : await grains.GetGrain<ICatalogGrain>(ICatalogGrain.Key).SeedAsync(new CatalogDocument([.. utf8], Path), always);
+    /// <inheritdoc/>
+    public CatalogProblem? TryRead(out byte[] utf8) => TryRead(Path, out utf8);
 
     /// <summary>Reads a file.</summary>
     /// <returns>Why it cannot be read; null when it was.</returns>

@@ -3,42 +3,63 @@ using Npgsql;
 using OrleansGateway.Edge;
 using OrleansGateway.Grains.Accounts;
 using OrleansGateway.Hosting;
+using OrleansGateway.Hosting.Cluster;
 using OrleansGateway.Ledger;
 using OrleansGateway.Ledger.Postgres;
+using OrleansGateway.Operations;
 using OrleansGateway.Silo.Configuration;
 using OrleansGateway.Silo.Operator;
+using OrleansGateway.Silo.Upkeep;
 
 namespace OrleansGateway.Silo.Hosting;
 
 /// <summary>The parts of a host that runs accounts.</summary>
 internal static class GatewayBuilder
 {
-    /// <summary>The database, the lock on it, its upkeep, and the journal that writes to it.</summary>
+    private const string MoneyPool = "money";
+
+    /// <summary>The database, the lock on it, and the journal that writes to it.</summary>
     public static void AddLedger(this IHostApplicationBuilder builder)
     {
         builder.Services.AddOptions<LedgerSettings>().Bind(builder.Configuration.GetSection(LedgerSettings.Section)).ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<LedgerSettings>, LedgerSettingsValidator>();
         builder.Services.AddSingleton(new AccountOptions { ProcessId = Guid.NewGuid().ToString("N") });
         builder.Services.AddSingleton(provider => LedgerDataSource.Create(provider.GetRequiredService<IOptions<LedgerSettings>>().Value.Ledger));
-        builder.Services.AddSingleton<LedgerQueries>();
-        builder.Services.AddSingleton<ILedger>(provider => new PostgresLedger(provider.GetRequiredService<NpgsqlDataSource>()));
+        builder.Services.AddKeyedSingleton(MoneyPool, (provider, _) =>
+            LedgerDataSource.CreateForMoney(provider.GetRequiredService<IOptions<LedgerSettings>>().Value.Ledger));
+        builder.Services.AddSingleton(provider => new LedgerQueries(provider.GetRequiredService<NpgsqlDataSource>()));
+        builder.Services.AddSingleton<ILedger>(provider => new PostgresLedger(
+            provider.GetRequiredKeyedService<NpgsqlDataSource>(MoneyPool),
+            provider.GetRequiredService<NpgsqlDataSource>(),
+            provider.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton(provider => new Journal(
             provider.GetRequiredService<ILedger>(),
             provider.GetRequiredService<TimeProvider>(),
             TaskScheduler.Default,
             new JournalOptions(),
             provider.GetRequiredService<ILogger<Journal>>()));
-        builder.Services.AddSingleton(provider => new GatewayLock(
+        builder.Services.AddSingleton(provider => new DatabaseLock(
             provider.GetRequiredService<IOptions<LedgerSettings>>().Value.Ledger,
-            isExclusive: !GrainEngine.IsCluster,
+            isExclusive: ClusterSettings.ModeIn(builder.Configuration) != ClusterMode.Cluster,
             provider.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<LockService>();
-        builder.Services.AddSingleton<IGatewayLock>(provider => provider.GetRequiredService<LockService>());
+        builder.Services.AddSingleton<IDatabaseLock>(provider => provider.GetRequiredService<LockService>());
         builder.Services.AddSingleton<IReadinessCheck>(provider => provider.GetRequiredService<LockService>());
         builder.Services.AddSingleton<IReadinessCheck, LedgerReadiness>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<LockService>());
-        builder.Services.AddHostedService<Upkeep>();
         builder.Services.AddHostedService<JournalService>();
+    }
+
+    /// <summary>The ledger's upkeep, which one of the processes that run grains does.</summary>
+    public static void AddUpkeep(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<RetentionOptions>().Bind(builder.Configuration.GetSection(RetentionOptions.Section)).ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<RetentionOptions>, RetentionOptionsValidator>();
+        builder.Services.AddSingleton(provider => new LedgerUpkeep(
+            provider.GetRequiredService<NpgsqlDataSource>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<LedgerUpkeep>>()));
+        SiloService.AddPart(builder.Services, static provider => ActivatorUtilities.CreateInstance<UpkeepStart>(provider), needsSilo: true);
     }
 
     /// <summary>The catalog's file is published, at start and when it changes.</summary>
@@ -47,17 +68,36 @@ internal static class GatewayBuilder
     /// <summary>The relay, in the process that has the grains.</summary>
     public static void AddRelay(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddCatalogFollower(provider => provider.GetRequiredService<LockService>().IsHeld);
+        builder.Services.AddCatalogFollower(provider => provider.GetRequiredService<SiloService>().IsActive);
         builder.Services.AddEdge(builder.Configuration);
     }
 
-    /// <summary>The operator API.</summary>
+    /// <summary>What may be done, and the operator API.</summary>
     public static void AddOperatorApi(this IHostApplicationBuilder builder)
     {
         builder.Services.AddOptions<OperatorOptions>().Bind(builder.Configuration.GetSection(GatewayOptions.Section)).ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<OperatorOptions>, OperatorOptionsValidator>();
         builder.Services.AddSingleton<ConfiguredCatalog>();
-        builder.Services.AddSingleton<OperatorHost>();
-        builder.Services.AddHostedService(provider => provider.GetRequiredService<OperatorHost>());
+        builder.Services.AddSingleton<IConfiguredCatalog>(provider => provider.GetRequiredService<ConfiguredCatalog>());
+        builder.AddSigningSecrets();
+        builder.Services.AddSingleton(provider => new AuditLog(
+            provider.GetRequiredService<IOptions<LedgerSettings>>().Value.Ledger,
+            provider.GetRequiredService<NpgsqlDataSource>(),
+            provider.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton<Changes>();
+        builder.Services.AddSingleton<AccountOperations>();
+        builder.Services.AddSingleton<KeyOperations>();
+        builder.Services.AddSingleton<CatalogOperations>();
+        builder.Services.AddSingleton<ReportOperations>();
+        builder.Services.AddSingleton(provider =>
+        {
+            var silo = provider.GetRequiredService<SiloService>();
+            return new OperatorGuard(
+                provider.GetRequiredService<IOptions<OperatorOptions>>().Value.OperatorToken,
+                new WrongTokens(provider.GetRequiredService<TimeProvider>()),
+                () => silo.IsActive);
+        });
+        builder.Services.AddHostedService<OperatorHealth>();
+        SiloService.AddPart(builder.Services, static provider => ActivatorUtilities.CreateInstance<OperatorGrpc>(provider), needsSilo: true);
     }
 }

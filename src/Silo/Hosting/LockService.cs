@@ -6,17 +6,17 @@ using OrleansGateway.Ledger.Postgres;
 namespace OrleansGateway.Silo.Hosting;
 
 /// <summary>
-/// Waits for the gateway lock, brings the schema up to date once it has it, and ends the process when another, with which it cannot
+/// Waits for the database lock, brings the schema up to date once it has it, and ends the process when another, with which it cannot
 /// be shared, has had it for a lease.
 /// </summary>
 internal sealed partial class LockService(
-    GatewayLock gatewayLock,
+    DatabaseLock databaseLock,
     NpgsqlDataSource ledger,
     IHostApplicationLifetime lifetime,
     ILogger<LockService> log,
     TimeProvider time,
     Grains.Accounts.AccountOptions accounts,
-    ClientConnections clients) : IHostedService, IGatewayLock, IReadinessCheck, IDisposable
+    ClientConnections clients) : IHostedService, IDatabaseLock, IReadinessCheck, IDisposable
 {
     private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -25,35 +25,26 @@ internal sealed partial class LockService(
     private volatile bool _isMigrated;
 
     /// <summary>Whether accounts may be activated: the lock is held, on a schema that this build knows.</summary>
-    public bool IsHeld => _isMigrated && gatewayLock.IsHeld;
+    public bool IsHeld => _isMigrated && databaseLock.IsHeld;
 
     /// <inheritdoc/>
-    public bool IsExclusive => gatewayLock.IsExclusive;
+    public bool IsExclusive => databaseLock.IsExclusive;
 
     /// <inheritdoc/>
-    public bool MayAdmit => _isMigrated && gatewayLock.MayAdmit;
+    public bool MayAdmit => _isMigrated && databaseLock.MayAdmit;
+
+    /// <inheritdoc/>
+    public int TimesTaken => databaseLock.TimesTaken;
 
     /// <summary>Waits for the lock and the schema.</summary>
-    /// <returns>False if they are not had in time.</returns>
-    public async Task<bool> WaitUntilHeldAsync(TimeSpan patience, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await _ready.Task.WaitAsync(patience, time, cancellationToken);
-            return true;
-        }
-        catch (TimeoutException)
-        {
-            return false;
-        }
-    }
+    public Task WaitUntilHeldAsync(CancellationToken cancellationToken) => _ready.Task.WaitAsync(cancellationToken);
 
     public ValueTask<string?> ReasonAsync(CancellationToken cancellationToken) =>
-        ValueTask.FromResult(IsHeld ? null : "waiting for the gateway lock: another gateway runs on this database, or it is out of reach");
+        ValueTask.FromResult(IsHeld ? null : "waiting for the database lock: another gateway runs on this database, or it is out of reach");
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _lock = gatewayLock.RunAsync(_stopping.Token);
+        _lock = databaseLock.RunAsync(_stopping.Token);
         _watch = WatchAsync(_stopping.Token);
         return Task.CompletedTask;
     }
@@ -77,16 +68,20 @@ internal sealed partial class LockService(
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
         }
+        catch (SchemaTooNewException newer)
+        {
+            LogTooNew(SettingNames.Full(SettingNames.Ledger), newer.Message);
+            Fail(null);
+        }
         catch (Exception exception)
         {
-            _ready.TrySetException(exception);
             Fail(exception);
         }
     }
 
     private async Task TakeAsync(CancellationToken stopping)
     {
-        var taking = gatewayLock.AcquireAsync(stopping);
+        var taking = databaseLock.AcquireAsync(stopping);
         if (await Task.WhenAny(taking, Task.Delay(TimeSpan.FromSeconds(3), time, stopping)) != taking)
         {
             LogWaiting();
@@ -94,6 +89,9 @@ internal sealed partial class LockService(
 
         await taking;
         await LedgerMigrator.ApplyAsync(ledger, stopping);
+
+        // A migration may last, and another may have had the lock meanwhile.
+        await databaseLock.AcquireAsync(stopping);
         _isMigrated = true;
         _ready.TrySetResult();
         LogHeld();
@@ -102,7 +100,7 @@ internal sealed partial class LockService(
     /// <summary>Ends when another gateway has had the lock for a lease. A database that is away is waited for: nothing is dropped.</summary>
     private async Task LoseAsync(CancellationToken stopping)
     {
-        gatewayLock.Changed += isHeld =>
+        databaseLock.Changed += isHeld =>
         {
             if (!stopping.IsCancellationRequested)
             {
@@ -112,7 +110,7 @@ internal sealed partial class LockService(
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(1), time);
         while (await timer.WaitForNextTickAsync(stopping))
         {
-            if (gatewayLock.TakenFor > accounts.Lease)
+            if (databaseLock.TakenFor > accounts.Lease)
             {
                 // Without the lock nothing that still runs can be settled: there is nothing to wait for.
                 LogLost(clients.CutAll());
@@ -126,25 +124,28 @@ internal sealed partial class LockService(
     {
         if (exception is not null)
         {
-            LogFailed(exception);
+            LogFailed(SettingNames.Full(SettingNames.Ledger), exception);
         }
 
         Environment.ExitCode = 1;
         lifetime.StopApplication();
     }
 
-    [LoggerMessage(1, LogLevel.Information, "Waiting for the gateway lock: another gateway runs on this database")]
+    [LoggerMessage(1, LogLevel.Information, "Waiting for the database lock: another gateway runs on this database")]
     private partial void LogWaiting();
 
-    [LoggerMessage(2, LogLevel.Information, "The gateway lock is held and the ledger's schema is up to date")]
+    [LoggerMessage(2, LogLevel.Information, "The database lock is held and the ledger's schema is up to date")]
     private partial void LogHeld();
 
-    [LoggerMessage(3, LogLevel.Warning, "The gateway lock {What}")]
+    [LoggerMessage(3, LogLevel.Warning, "The database lock {What}")]
     private partial void LogChanged(string what);
 
-    [LoggerMessage(4, LogLevel.Critical, "Another gateway has had the gateway lock for a lease: {Connections} connections are cut, the gateway stops")]
+    [LoggerMessage(4, LogLevel.Critical, "Another gateway has had the database lock for a lease: {Connections} connections are cut, the gateway stops")]
     private partial void LogLost(int connections);
 
-    [LoggerMessage(5, LogLevel.Critical, "The ledger's database cannot be used")]
-    private partial void LogFailed(Exception exception);
+    [LoggerMessage(6, LogLevel.Critical, "{Setting}: {Message}")]
+    private partial void LogTooNew(string setting, string message);
+
+    [LoggerMessage(5, LogLevel.Critical, "{Setting}: the database cannot be used")]
+    private partial void LogFailed(string setting, Exception exception);
 }

@@ -22,7 +22,7 @@ internal static class StartUpChecks
 
     /// <summary>Waits, a bounded time, until the database answers.</summary>
     /// <exception cref="StartUpException">It does not.</exception>
-    public static async Task CheckLedgerAsync(this IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task CheckLedgerAsync(this IServiceProvider services, CancellationToken cancellationToken)
     {
         var settings = services.GetRequiredService<IOptions<LedgerSettings>>().Value;
         var patience = TimeSpan.FromSeconds(services.GetRequiredService<IOptions<OperatorOptions>>().Value.StartSeconds);

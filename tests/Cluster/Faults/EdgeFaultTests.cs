@@ -17,6 +17,6 @@ public sealed class EdgeFaultTests
         Assert.Equal(128 + GatewayProcess.SigKill, await edge.Process.EndAsync());
         await edge.StartAsync();
         await run.Load.CompletedAsync(200);
-        await run.FinishAsync(Fate.Cut, Fate.Unanswered);
+        await run.FinishAsync(ClusterRun.Clients + run.Customers.Count, Fate.Cut, Fate.Unanswered);
     }
 }

@@ -1,4 +1,5 @@
 using OrleansGateway.Tests.Cluster.Running;
+using OrleansGateway.Tests.Integration.Gateway;
 using Xunit;
 
 namespace OrleansGateway.Tests.Cluster.Faults;
@@ -9,12 +10,17 @@ public sealed class StoreFaultTests
     private static readonly TimeSpan Away = TimeSpan.FromSeconds(8);
 
     [Fact]
-    public async Task Redis_KilledAndStartedAgain_IsNotNoticedByClients()
+    public async Task RedisAndPostgres_GoneAndBack_CutNoAnswerAndLoseNothing()
     {
-        await using var run = await ClusterRun.StartAsync("Redis away");
+        await using var run = await ClusterRun.StartAsync("Redis and PostgreSQL away");
         await run.FaultAsync("Redis away", async () =>
         {
             await run.Cluster.Redis.KillAsync();
+            foreach (var node in run.Cluster.Silos.Concat(run.Cluster.Edges))
+            {
+                await node.Process.LineAsync("Cluster:Redis: the connection is lost");
+            }
+
             await run.Load.CompletedAsync(200);
             await Task.Delay(Away, TestContext.Current.CancellationToken);
             await run.Cluster.Redis.StartAsync();
@@ -22,15 +28,9 @@ public sealed class StoreFaultTests
 
         // Membership works again: who dies now is found dead.
         var silo = run.Cluster.Silos[1];
-        await run.FaultAsync("SIGKILL afterwards", () => silo.Process.Signal(Integration.Gateway.GatewayProcess.SigKill));
+        await run.FaultAsync("SIGKILL afterwards", () => silo.Process.Signal(GatewayProcess.SigKill));
         await silo.StartAsync();
-        await run.FinishAsync();
-    }
 
-    [Fact]
-    public async Task Postgres_CrashedAndStartedAgain_DelaysSettlementsAndLosesNone()
-    {
-        await using var run = await ClusterRun.StartAsync("PostgreSQL away");
         await run.FaultAsync("PostgreSQL away", async () =>
         {
             await run.Cluster.Postgres.StopAsync("immediate");
@@ -38,9 +38,9 @@ public sealed class StoreFaultTests
             await run.Cluster.Postgres.StartAsync();
             run.Cluster.DataSource.Clear();
         });
-        foreach (var silo in run.Cluster.Silos)
+        foreach (var running in run.Cluster.Silos)
         {
-            await silo.ReadyAsync();
+            await running.ReadyAsync();
         }
 
         await run.FinishAsync();

@@ -23,7 +23,7 @@ public sealed class ClusterTests
             cluster.Provider, [.. cluster.Edges.Select(edge => edge.Url)],
             nanos => FaultPlan.CreateCustomerAsync(cluster.Operator, Money.FormatUsd(nanos)), FaultPlan.Rounds(8));
         await cluster.StopAsync();
-        await FaultAudit.CheckAsync("n of 10 n", cluster.DataSource, sent, [], mayEnd: [], providerFails: false);
+        await FaultAudit.CheckAsync("n of 10 n", cluster.DataSource, sent, [], mayEnd: [], unansweredMax: 0, isAnyLost: false, providerFails: false);
     }
 
     [Fact]
@@ -81,6 +81,21 @@ public sealed class ClusterTests
             Assert.Equal(HttpStatusCode.NotFound, await GetAsync(cluster.Edges[0].Url, page, new("Bearer", TestSettings.OperatorToken)));
         }
 
+        await cluster.StopAsync();
+    }
+
+    [Fact]
+    public async Task Upkeep_OfTheLedger_IsOneSilosWork()
+    {
+        await using var cluster = await ClusterFixture.StartAsync(silos: 3, edges: 1);
+        static int Runs(ClusterNode silo) => silo.Process.Output.Split('\n').Count(line => line.Contains("Upkeep: ", StringComparison.Ordinal));
+
+        // Each silo starts it when it comes, since it cannot know whether another one has.
+        await Load.UntilAsync(
+            async _ => await cluster.CountAsync("SELECT coalesce(max(version), 0)::bigint FROM reminder") >= 3 && cluster.Silos.Sum(Runs) > 0,
+            "the upkeep to be started by each silo, and done");
+
+        Assert.Single(cluster.Silos, silo => Runs(silo) > 0);
         await cluster.StopAsync();
     }
 

@@ -49,9 +49,10 @@ public sealed class EdgeWithoutSilosTests
         await using var cluster = await ClusterFixture.StartAsync(silos: 0, edges: 0);
         var like = cluster.AddEdge();
         await using var edge = new ClusterNode(
-            "edge", "Edge", like.Url.AbsoluteUri, new Dictionary<string, string?>(like.Settings) { ["Cluster:Redis"] = "127.0.0.1:1" });
+            "edge", "Edge", like.Url.AbsoluteUri, new Dictionary<string, string?>(like.Settings) { ["Cluster:Redis"] = "127.0.0.1:1,ssl=true" });
         edge.Start();
         await edge.UnreadyAsync("silo");
+        await edge.Process.LineAsync("Cluster:Redis (Cluster__Redis): Redis cannot be reached");
         await edge.StopAsync();
     }
 
@@ -101,7 +102,7 @@ public sealed class EdgeWithoutSilosTests
     /// <summary>A key such as a customer would have, of an account that is not there.</summary>
     private static string Key()
     {
-        Assert.True(SigningSecret.TryParse(TestSettings.SigningSecret, out var secret));
+        Assert.True(SigningSecrets.TryParse([TestSettings.SigningSecret], out var secret));
         return ApiKey.Create(Ids.NewAccountId(RandomSource.Secure), Ids.NewKeyId(RandomSource.Secure), RandomSource.Secure, secret, out _);
     }
 

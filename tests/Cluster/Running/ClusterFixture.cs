@@ -18,14 +18,20 @@ internal sealed class ClusterFixture : IAsyncDisposable
 
     private ClusterFixture(PostgresCluster postgres, RedisServer redis, SimulatedProviderHost provider)
     {
+        Certificates = redis.Certificates;
         Postgres = postgres;
         Redis = redis;
         Provider = provider;
         DataSource = LedgerDataSource.Create(postgres.ConnectionString);
         _shared = new Dictionary<string, string?>
         {
+            ["Cluster:Mode"] = "cluster",
             ["Cluster:Redis"] = redis.Configuration,
-            ["Gateway:SigningSecret"] = TestSettings.SigningSecret,
+            ["Cluster:RedisCertificateAuthority"] = Certificates.AuthorityFile,
+            ["Cluster:Certificate"] = Certificates.Certificate,
+            ["Cluster:CertificateKey"] = Certificates.Key,
+            ["Cluster:CertificateAuthority"] = Certificates.AuthorityFile,
+            ["Gateway:SigningSecrets:0"] = TestSettings.SigningSecret,
             ["Logging:LogLevel:OrleansGateway.Edge"] = "Warning",
             ["SIMULATED_PROVIDER_URL"] = new Uri(provider.BaseAddress, "v1").AbsoluteUri,
         };
@@ -34,6 +40,9 @@ internal sealed class ClusterFixture : IAsyncDisposable
     public PostgresCluster Postgres { get; }
 
     public RedisServer Redis { get; }
+
+    /// <summary>What all of it speaks TLS by.</summary>
+    public ClusterCertificates Certificates { get; }
 
     public SimulatedProviderHost Provider { get; }
 
@@ -47,13 +56,13 @@ internal sealed class ClusterFixture : IAsyncDisposable
     public string CatalogPath => Path.Combine(_folder, "catalog.json");
 
     /// <summary>The first silo's operator API.</summary>
-    public HttpClient Operator { get; private set; } = null!;
+    public OperatorClient Operator { get; private set; } = null!;
 
     /// <summary>A cluster whose silos and edges are ready.</summary>
     public static async Task<ClusterFixture> StartAsync(int silos = 3, int edges = 2)
     {
         var cluster = new ClusterFixture(
-            await PostgresCluster.StartNewAsync(connectionsMax: 300), await RedisServer.StartNewAsync(), await SimulatedProviderHost.StartAsync());
+            await PostgresCluster.StartNewAsync(connectionsMax: 300), await RedisServer.StartNewAsync(new ClusterCertificates()), await SimulatedProviderHost.StartAsync());
         try
         {
             await File.WriteAllTextAsync(cluster.CatalogPath, TestSettings.Catalog);
@@ -81,16 +90,29 @@ internal sealed class ClusterFixture : IAsyncDisposable
         {
             ["Cluster:Address"] = "127.0.0.1",
             ["Cluster:SiloPort"] = FreePort.Next().ToString(CultureInfo.InvariantCulture),
-            ["Cluster:GatewayPort"] = FreePort.Next().ToString(CultureInfo.InvariantCulture),
+            ["Cluster:EdgePort"] = FreePort.Next().ToString(CultureInfo.InvariantCulture),
             ["ConnectionStrings:Ledger"] = Postgres.ConnectionString,
             ["Gateway:Urls"] = "",
             ["Gateway:OperatorUrls"] = url,
+            ["Gateway:OperatorSocket"] = Path.Combine(_folder, $"silo{_silos.Count + 1}.sock"),
             ["Gateway:OperatorToken"] = TestSettings.OperatorToken,
             ["Gateway:Catalog"] = CatalogPath,
         });
         _silos.Add(silo);
-        Operator ??= OperatorCalls.CreateClient(silo.Url);
+        Operator ??= new OperatorClient(silo.OperatorSocket);
         return silo;
+    }
+
+    /// <summary>A gateway of one machine, on the database of a silo; not started yet, and disposed by who made it.</summary>
+    public static ClusterNode CreateSingle(ClusterNode silo)
+    {
+        var url = FreePort.Address();
+        var settings = silo.Settings.Where(setting => !setting.Key.StartsWith("Cluster:", StringComparison.Ordinal));
+        return new ClusterNode("single", GatewayProcess.Silo, url, new Dictionary<string, string?>(settings)
+        {
+            ["Gateway:Urls"] = FreePort.Address(),
+            ["Gateway:OperatorUrls"] = url,
+        });
     }
 
     /// <summary>One more edge, not started yet.</summary>
@@ -136,6 +158,7 @@ internal sealed class ClusterFixture : IAsyncDisposable
         await Provider.DisposeAsync();
         await DataSource.DisposeAsync();
         await Redis.DisposeAsync();
+        Certificates.Dispose();
         await Postgres.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
     }

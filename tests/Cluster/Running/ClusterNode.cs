@@ -22,6 +22,9 @@ internal sealed class ClusterNode(string name, string program, string url, Dicti
 
     public IReadOnlyDictionary<string, string?> Settings => settings;
 
+    /// <summary>Where a silo's operator API is.</summary>
+    public string OperatorSocket => settings["Gateway:OperatorSocket"]!;
+
     public GatewayProcess Process => _processes[^1];
 
     public override string ToString() => name;
@@ -83,8 +86,9 @@ internal sealed class ClusterNode(string name, string program, string url, Dicti
                 _ => (await answer.Content.ReadFromJsonAsync<JsonNode>(TestContext.Current.CancellationToken))!["reasons"]!.ToJsonString(),
             };
         }
-        catch (HttpRequestException)
+        catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException { InnerException: TimeoutException })
         {
+            // Nothing listens yet, or the machine is too busy with what starts. Who waits for it has a limit.
             return null;
         }
     }

@@ -1,5 +1,8 @@
 using System.Diagnostics;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text;
 using OrleansGateway.Tests.Integration.Faults;
 using OrleansGateway.Tests.Integration.Gateway;
 using Xunit;
@@ -7,25 +10,28 @@ using Xunit;
 namespace OrleansGateway.Tests.Cluster.Running;
 
 /// <summary>
-/// A Redis of our own, which keeps what it was told when it is killed and started again, as an operator would run it: a membership
+/// A Redis of our own, with a password and TLS, which keeps what it was told when it is killed and started again, as an operator would run it: a membership
 /// table that comes back empty or old is one that new silos believe and running ones do not. It ends with this process.
 /// </summary>
 internal sealed class RedisServer : IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("og-redis-").FullName;
     private readonly int _port = FreePort.Next();
+    private readonly string _password = Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
     private Process? _process;
     private Process? _warden;
 
-    private RedisServer()
-    {
-    }
+    private RedisServer(ClusterCertificates certificates) => Certificates = certificates;
 
-    public string Configuration => $"127.0.0.1:{_port}";
+    public ClusterCertificates Certificates { get; }
 
-    public static async Task<RedisServer> StartNewAsync()
+    public string Password => _password;
+
+    public string Configuration => $"127.0.0.1:{_port},password={_password},ssl=true";
+
+    public static async Task<RedisServer> StartNewAsync(ClusterCertificates certificates)
     {
-        var redis = new RedisServer();
+        var redis = new RedisServer(certificates);
         await redis.StartAsync();
         return redis;
     }
@@ -33,7 +39,9 @@ internal sealed class RedisServer : IAsyncDisposable
     public async Task StartAsync()
     {
         var start = new ProcessStartInfo("redis-server", [
-            "--bind", "127.0.0.1", "--port", $"{_port}", "--dir", _folder, "--logfile", "log",
+            "--bind", "127.0.0.1", "--port", "0", "--tls-port", $"{_port}", "--dir", _folder, "--logfile", "log",
+            "--tls-cert-file", Certificates.Certificate, "--tls-key-file", Certificates.Key, "--tls-ca-cert-file", Certificates.AuthorityFile,
+            "--tls-auth-clients", "no", "--requirepass", _password,
             "--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
         _process = Process.Start(start)!;
         _warden = Process.Start(
@@ -68,9 +76,11 @@ internal sealed class RedisServer : IAsyncDisposable
         {
             using var client = new TcpClient();
             await client.ConnectAsync("127.0.0.1", _port);
-            await client.GetStream().WriteAsync("PING\r\n"u8.ToArray());
-            using var reader = new StreamReader(client.GetStream());
-            return await reader.ReadLineAsync() == "+PONG";
+            await using var stream = new SslStream(client.GetStream());
+            await stream.AuthenticateAsClientAsync(Certificates.Client());
+            await stream.WriteAsync(Encoding.ASCII.GetBytes($"AUTH {_password}\r\nPING\r\n"));
+            using var reader = new StreamReader(stream);
+            return await reader.ReadLineAsync() == "+OK" && await reader.ReadLineAsync() == "+PONG";
         }
         catch (Exception notYet) when (notYet is SocketException or IOException)
         {

@@ -1,14 +1,12 @@
 using Orleans;
+using Orleans.Runtime;
 
 namespace OrleansGateway.Tests.Conformance.Grains;
 
-public interface IBaseCallGrain : IGrainWithStringKey
+public interface ICallGrain : IGrainWithStringKey
 {
     Task<string> GetKeyAsync();
-}
 
-public interface ICallGrain : IBaseCallGrain
-{
     Task<int> AddAsync(int left, int right);
 
     Task<string?> EchoAsync(string? text);
@@ -27,15 +25,14 @@ public interface ICallGrain : IBaseCallGrain
 
     Task CancelAsync();
 
-    /// <summary>Waits at a gate, or until the token is cancelled.</summary>
-    Task WaitAsync(string gate, CancellationToken token);
-
     Task<string> CallOtherAsync(string key, string? throws = null);
 }
 
-public sealed class CallGrain(Probe probe) : Grain, ICallGrain
+public sealed class CallGrain(IGrainContext context, GrainHost host, Probe probe) : IGrainBase, ICallGrain
 {
-    public Task<string> GetKeyAsync() => Task.FromResult(this.GetPrimaryKeyString());
+    public IGrainContext GrainContext => context;
+
+    public Task<string> GetKeyAsync() => Task.FromResult(context.GrainId.Key.ToString()!);
 
     public Task<int> AddAsync(int left, int right) => Task.FromResult(left + right);
 
@@ -75,23 +72,9 @@ public sealed class CallGrain(Probe probe) : Grain, ICallGrain
         throw new OperationCanceledException();
     }
 
-    public async Task WaitAsync(string gate, CancellationToken token)
-    {
-        probe.Note("waiting");
-        try
-        {
-            await probe.GateAsync(gate).WaitAsync(token);
-        }
-        catch (OperationCanceledException)
-        {
-            probe.Note("cancelled");
-            throw;
-        }
-    }
-
     public async Task<string> CallOtherAsync(string key, string? throws)
     {
-        var other = GrainFactory.GetGrain<ICallGrain>(key);
+        var other = host.GetGrain<ICallGrain>(key);
         if (throws is not null)
         {
             await other.ThrowLaterAsync(throws);

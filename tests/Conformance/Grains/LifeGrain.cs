@@ -1,4 +1,5 @@
 using Orleans;
+using Orleans.Runtime;
 
 namespace OrleansGateway.Tests.Conformance.Grains;
 
@@ -12,14 +13,14 @@ public interface ILifeGrain : IGrainWithStringKey
 }
 
 /// <summary>Notes what happens to it; the probe makes it fail.</summary>
-public sealed class LifeGrain : Grain, ILifeGrain, IAsyncDisposable
+public sealed class LifeGrain : IGrainBase, ILifeGrain
 {
     private readonly Probe _probe;
     private string _keys;
 
-    public LifeGrain(Probe probe, PerActivation perActivation)
+    public LifeGrain(IGrainContext context, Probe probe)
     {
-        ArgumentNullException.ThrowIfNull(perActivation);
+        GrainContext = context;
         _probe = probe;
         _probe.Note("constructed");
         if (_probe.FailConstruction)
@@ -27,10 +28,12 @@ public sealed class LifeGrain : Grain, ILifeGrain, IAsyncDisposable
             throw new ProbeException("construction");
         }
 
-        _keys = this.GetPrimaryKeyString();
+        _keys = context.GrainId.Key.ToString()!;
     }
 
-    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    public IGrainContext GrainContext { get; }
+
+    public async Task OnActivateAsync(CancellationToken token)
     {
         _probe.Note("activating");
         await _probe.GateAsync("activation");
@@ -39,11 +42,11 @@ public sealed class LifeGrain : Grain, ILifeGrain, IAsyncDisposable
             throw new ProbeException("activation");
         }
 
-        _keys += this.GetPrimaryKeyString();
+        _keys += GrainContext.GrainId.Key.ToString();
         _probe.Note("activated");
     }
 
-    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    public async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken token)
     {
         _probe.Note($"deactivating: {reason.ReasonCode}");
         await _probe.GateAsync("deactivation");
@@ -58,14 +61,8 @@ public sealed class LifeGrain : Grain, ILifeGrain, IAsyncDisposable
 
     public Task<string> GetKeysAsync()
     {
-        DeactivateOnIdle();
+        this.DeactivateOnIdle();
         return Task.FromResult(_keys);
-    }
-
-    public ValueTask DisposeAsync()
-    {
-        _probe.Note("disposed");
-        return ValueTask.CompletedTask;
     }
 }
 

@@ -8,11 +8,6 @@ public interface ITimerGrain : IGrainWithStringKey
     /// <summary>Starts a timer that notes "tick" and its end, and waits at the gate "tick" between.</summary>
     Task StartAsync(TimeSpan dueTime, TimeSpan period, bool interleave = false, bool keepAlive = false);
 
-    Task ChangeAsync(TimeSpan dueTime, TimeSpan period);
-
-    /// <summary>Lets the next tick change the timer itself.</summary>
-    Task ChangeInNextTickAsync(TimeSpan dueTime, TimeSpan period);
-
     /// <summary>Lets the next tick fail after its note.</summary>
     Task FailNextTickAsync();
 
@@ -30,15 +25,16 @@ public interface ITimerGrain : IGrainWithStringKey
     Task EndAsync();
 }
 
-public sealed class TimerGrain(Probe probe) : Grain, ITimerGrain
+public sealed class TimerGrain(IGrainContext context, Probe probe) : IGrainBase, ITimerGrain
 {
     private static readonly GrainTimerCreationOptions Once = new(TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
 
     private IGrainTimer? _timer;
-    private (TimeSpan DueTime, TimeSpan Period)? _change;
     private bool _fail;
 
-    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    public IGrainContext GrainContext => context;
+
+    public Task OnDeactivateAsync(DeactivationReason reason, CancellationToken token)
     {
         probe.Note($"deactivated: {reason.ReasonCode}");
         return Task.CompletedTask;
@@ -48,18 +44,6 @@ public sealed class TimerGrain(Probe probe) : Grain, ITimerGrain
     {
         _timer = this.RegisterGrainTimer(
             TickAsync, new() { DueTime = dueTime, Period = period, Interleave = interleave, KeepAlive = keepAlive });
-        return Task.CompletedTask;
-    }
-
-    public Task ChangeAsync(TimeSpan dueTime, TimeSpan period)
-    {
-        _timer!.Change(dueTime, period);
-        return Task.CompletedTask;
-    }
-
-    public Task ChangeInNextTickAsync(TimeSpan dueTime, TimeSpan period)
-    {
-        _change = (dueTime, period);
         return Task.CompletedTask;
     }
 
@@ -90,7 +74,7 @@ public sealed class TimerGrain(Probe probe) : Grain, ITimerGrain
 
     public Task EndAsync()
     {
-        DeactivateOnIdle();
+        this.DeactivateOnIdle();
         return Task.CompletedTask;
     }
 
@@ -99,12 +83,6 @@ public sealed class TimerGrain(Probe probe) : Grain, ITimerGrain
         probe.Note("tick");
         using var registration = token.Register(() => probe.Note("tick cancelled"));
         await probe.GateAsync("tick");
-        if (_change is var (dueTime, period))
-        {
-            _change = null;
-            _timer!.Change(dueTime, period);
-        }
-
         if (_fail)
         {
             _fail = false;

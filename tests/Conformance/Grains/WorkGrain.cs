@@ -1,5 +1,6 @@
 using Orleans;
 using Orleans.Concurrency;
+using Orleans.Runtime;
 
 namespace OrleansGateway.Tests.Conformance.Grains;
 
@@ -24,9 +25,6 @@ public interface IWorkGrainMethods : IGrainWithStringKey
     /// <summary>Whether the scheduler was the activation's own throughout several awaits.</summary>
     Task<bool> StaysOnItsSchedulerAsync();
 
-    /// <summary>What the caller's ambient value is here.</summary>
-    Task<string?> GetAmbientAsync();
-
     /// <summary>Ends the activation after this request.</summary>
     Task EndAsync();
 }
@@ -34,22 +32,22 @@ public interface IWorkGrainMethods : IGrainWithStringKey
 public interface IWorkGrain : IWorkGrainMethods;
 
 /// <summary>One request at a time.</summary>
-public sealed class WorkGrain(Probe probe) : WorkGrainBase(probe), IWorkGrain;
+public sealed class WorkGrain(IGrainContext context, GrainHost host, Probe probe) : WorkGrainBase(context, host, probe), IWorkGrain;
 
 public interface IReentrantWorkGrain : IWorkGrainMethods;
 
 /// <summary>Requests interleave.</summary>
 [Reentrant]
-public sealed class ReentrantWorkGrain(Probe probe) : WorkGrainBase(probe), IReentrantWorkGrain;
+public sealed class ReentrantWorkGrain(IGrainContext context, GrainHost host, Probe probe) : WorkGrainBase(context, host, probe), IReentrantWorkGrain;
 
-public abstract class WorkGrainBase(Probe probe) : Grain
+public abstract class WorkGrainBase(IGrainContext context, GrainHost host, Probe probe) : IGrainBase
 {
-    public static readonly AsyncLocal<string?> Ambient = new();
-
     private readonly Guid _instance = Guid.NewGuid();
     private int _inTurn;
 
-    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    public IGrainContext GrainContext => context;
+
+    public Task OnDeactivateAsync(DeactivationReason reason, CancellationToken token)
     {
         probe.Note($"deactivated: {reason.ReasonCode}");
         return Task.CompletedTask;
@@ -81,7 +79,7 @@ public abstract class WorkGrainBase(Probe probe) : Grain
     public Task<Guid> GetInstanceAsync() => Task.FromResult(_instance);
 
     public Task<Guid> GetInstanceThroughReferenceAsync() =>
-        GrainFactory.GetGrain<IReentrantWorkGrain>(this.GetPrimaryKeyString()).GetInstanceAsync();
+        host.GetGrain<IReentrantWorkGrain>(context.GrainId.Key.ToString()!).GetInstanceAsync();
 
 #pragma warning disable CA1822 // A grain's methods are its instance's.
     public async Task<bool> StaysOnItsSchedulerAsync()
@@ -95,18 +93,11 @@ public abstract class WorkGrainBase(Probe probe) : Grain
         await Task.Factory.StartNew(() => stays &= TaskScheduler.Current == scheduler);
         return stays;
     }
-
-    public async Task<string?> GetAmbientAsync()
-    {
-        var before = Ambient.Value;
-        await Task.Yield();
-        return before ?? Ambient.Value;
-    }
 #pragma warning restore CA1822
 
     public Task EndAsync()
     {
-        DeactivateOnIdle();
+        this.DeactivateOnIdle();
         return Task.CompletedTask;
     }
 }

@@ -10,7 +10,6 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Orleans;
 using OrleansGateway.Edge;
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Edge.Catalog;
@@ -75,7 +74,7 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
             hosts.Add(await SimulatedProviderHost.StartAsync(new SimulatedProviderOptions { ApiKey = ProviderKey }));
         }
 
-        Assert.True(SigningSecret.TryParse(new string('s', 40), out var secret));
+        Assert.True(SigningSecrets.TryParse([new string('s', 40)], out var secret));
         var key = ApiKey.Create(AccountId, KeyId, RandomSource.Secure, secret, out _);
         var account = new FakeAccount();
         var builder = WebApplication.CreateSlimBuilder();
@@ -83,7 +82,7 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Configuration.AddInMemoryCollection(settings ?? []);
         EdgeFixture? fixture = null;
-        builder.Services.AddSingleton<IGrainFactory>(account);
+        builder.Services.AddSingleton<IGrains>(account);
         builder.Services.AddSingleton(secret);
         builder.Services.AddSingleton<ClientConnections>();
         builder.Services.Configure<GatewayOptions>(gateway => gateway.StopSeconds = 30);

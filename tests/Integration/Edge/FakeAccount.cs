@@ -1,12 +1,13 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
-using Orleans;
+using OrleansGateway.Edge;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Catalog;
 
 namespace OrleansGateway.Tests.Integration.Edge;
 
 /// <summary>An account that admits everything unless a test says otherwise, and remembers what it was told.</summary>
-internal sealed class FakeAccount : IAccountGrain, IGrainFactory
+internal sealed class FakeAccount : IAccountGrain, IGrains
 {
     public ConcurrentQueue<AdmitRequest> Admitted { get; } = new();
 
@@ -33,8 +34,13 @@ internal sealed class FakeAccount : IAccountGrain, IGrainFactory
         TotalNanos = most ? request.MostNanos : request.LeastNanos,
     };
 
-    public TGrainInterface GetGrain<TGrainInterface>(string primaryKey, string? grainClassNamePrefix = null)
-        where TGrainInterface : IGrainWithStringKey => (TGrainInterface)(object)this;
+    public bool IsUp => true;
+
+    public bool AreRemote => false;
+
+    public ICatalogGrain Catalog => throw new NotSupportedException();
+
+    public IAccountGrain Account(string accountId) => this;
 
     public async Task<AdmitAnswer> AdmitAsync(AdmitRequest request)
     {

@@ -227,24 +227,38 @@ public sealed class ProviderFailureTests
     }
 
     [Theory]
-    [InlineData("""{"tokens":6,"split":1}""")]
     [InlineData("""{"tokens":6,"split":[3,1,7],"line_end":"crlf"}""")]
     [InlineData("""{"tokens":6,"split":2,"line_end":"cr","bom":true}""")]
     [InlineData("""{"tokens":6,"multi_line":true,"no_space":true}""")]
-    public async Task Post_HoweverTheStreamIsCut_TheClientGetsTheSame(string sim)
+    public async Task Post_HoweverTheStreamIsWritten_TheClientGetsTheSame(string sim)
     {
         await using var edge = await EdgeFixture.StartAsync();
-        using var plain = await edge.PostAsync(EdgeFixture.Body(stream: true, new { tokens = 6 }));
-        var expected = StreamReading.Content(await plain.TextAsync());
+        await AssertSameAsync(edge, await ContentAsync(edge, """{"tokens":6}"""), sim);
+    }
 
-        using var response = await edge.PostAsync(EdgeFixture.Body(stream: true, change: body => body["sim"] = JsonNode.Parse(sim)));
-
-        var text = await response.TextAsync();
-        Assert.Equal(6, edge.Account.Settled.Last().Usage.Output);
-        Assert.EndsWith("data: [DONE]\n\n", text, StringComparison.Ordinal);
-        if (!sim.Contains("multi_line", StringComparison.Ordinal))
+    [Fact]
+    public async Task Post_StreamInPiecesOfEverySize_TheClientGetsTheSame()
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+        var expected = await ContentAsync(edge, """{"tokens":6}""");
+        for (var size = 1; size <= 300; size += size < 40 ? 1 : 13)
         {
-            Assert.Equal(expected.Length > 0, StreamReading.Content(text).Length > 0);
+            await AssertSameAsync(edge, expected, $$"""{"tokens":6,"split":{{size}}}""");
         }
+    }
+
+    private static async Task AssertSameAsync(EdgeFixture edge, string expected, string sim)
+    {
+        Assert.Equal(6, expected.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length);
+        Assert.Equal(expected, await ContentAsync(edge, sim));
+        Assert.Equal(6, edge.Account.Settled.Last().Usage.Output);
+    }
+
+    private static async Task<string> ContentAsync(EdgeFixture edge, string sim)
+    {
+        using var response = await edge.PostAsync(EdgeFixture.Body(stream: true, change: body => body["sim"] = JsonNode.Parse(sim)));
+        var text = await response.TextAsync();
+        Assert.EndsWith("data: [DONE]\n\n", text, StringComparison.Ordinal);
+        return StreamReading.Content(text);
     }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using OrleansGateway.Edge.Http;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Keys;
 using Xunit;
@@ -105,7 +106,7 @@ public sealed class RefusalTests
     public async Task Post_KeyNotOurs_Is401WithoutAskingTheAccount(string? key)
     {
         await using var edge = await EdgeFixture.StartAsync();
-        Assert.True(SigningSecret.TryParse(new string('t', 40), out var other));
+        Assert.True(SigningSecrets.TryParse([new string('t', 40)], out var other));
         edge.Client.DefaultRequestHeaders.Authorization = key switch
         {
             null => null,
@@ -254,7 +255,7 @@ public sealed class RefusalTests
         await using var edge = await EdgeFixture.StartAsync();
 
         using var response = await edge.PostAsync(
-            EdgeFixture.Body(), request => request.Headers.TryAddWithoutValidation("x-long", new string('x', 33 * 1024)));
+            EdgeFixture.Body(), request => request.Headers.TryAddWithoutValidation("x-long", new string('x', RequestHeaders.MaxBytes)));
 
         Assert.Equal(431, (int)response.StatusCode);
         Assert.Equal("request_header_fields_too_large", (string?)(await response.ErrorAsync())["code"]);

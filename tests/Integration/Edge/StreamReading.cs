@@ -10,9 +10,9 @@ internal static class StreamReading
     /// <summary>The payloads of a stream's data events.</summary>
     public static IEnumerable<string> Payloads(string text) =>
         text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries)
-            .SelectMany(block => block.Split('\n'))
-            .Where(line => line.StartsWith("data: ", StringComparison.Ordinal))
-            .Select(line => line["data: ".Length..]);
+            .Select(block => block.Split('\n').Where(line => line.StartsWith("data: ", StringComparison.Ordinal)).ToList())
+            .Where(lines => lines.Count > 0)
+            .Select(lines => string.Join('\n', lines.Select(line => line["data: ".Length..])));
 
     /// <summary>The text that all chunks give together.</summary>
     public static string Content(string text)

@@ -7,12 +7,22 @@ namespace OrleansGateway.Tests.Integration.Faults;
 /// </summary>
 internal sealed class Books
 {
-    private sealed record Charge(long Amount, long Shortfall, string ClosedBy);
+    private const string SetAside = "SELECT id, reserved, quarantined, epoch FROM account WHERE reserved + quarantined <> 0 ORDER BY id";
+
+    private sealed record Charge(long Amount, long Shortfall, string ClosedBy)
+    {
+        public long Cost => Amount + Shortfall;
+    }
+
+    /// <summary>What a request has used, as its row says.</summary>
+    private sealed record Used(long Input, long Output, bool IsEstimated);
 
     private readonly Dictionary<(string Account, string Ref), Charge> _charges = [];
+    private readonly Dictionary<(string Account, string Ref), Used> _used = [];
     private readonly Dictionary<(string Account, string Ref), long> _compensations = [];
     private readonly Dictionary<(string Account, string Ref), long> _topups = [];
     private readonly List<string> _problems = [];
+    private bool _isAnyLost;
 
     public int Completed { get; private set; }
 
@@ -42,10 +52,11 @@ internal sealed class Books
     /// <summary>All that is off, in words.</summary>
     public IReadOnlyList<string> Problems => _problems;
 
+    /// <param name="isAnyLost">Whether edges were killed: a request that was running then may be charged for less, or not at all.</param>
     public static async Task<Books> AuditAsync(
-        NpgsqlDataSource ledger, IReadOnlyCollection<Sent> sent, IReadOnlyCollection<Order> orders)
+        NpgsqlDataSource ledger, IReadOnlyCollection<Sent> sent, IReadOnlyCollection<Order> orders, bool isAnyLost)
     {
-        var books = new Books();
+        var books = new Books { _isAnyLost = isAnyLost };
         await books.ReadAsync(ledger);
         books.CheckRequests(sent);
         books.CheckOrders(orders);
@@ -76,18 +87,40 @@ internal sealed class Books
             }
         }
 
+        await using (var command = new NpgsqlCommand("SELECT account_id, request_id, input, output, is_estimated FROM usage", connection))
+        await using (var rows = await command.ExecuteReaderAsync())
+        {
+            while (await rows.ReadAsync())
+            {
+                _used[(rows.GetString(0), rows.GetString(1))] = new Used(rows.GetInt64(2), rows.GetInt64(3), rows.GetBoolean(4));
+            }
+        }
+
         Charged = _charges.Values.Count(charge => charge.Amount > 0);
         Doubled += await CountAsync(connection, "SELECT count(*) - count(DISTINCT (account_id, request_id)) FROM usage");
         Negative = await CountAsync(
             connection, "SELECT (SELECT count(*) FROM account WHERE balance < 0) + (SELECT count(*) FROM ledger WHERE balance_after < 0)");
-        var setAside = await CountAsync(connection, "SELECT coalesce(sum(reserved + quarantined), 0)::bigint FROM account");
-        Note(setAside != 0, $"{setAside} nanos are still set aside");
+        await using (var command = new NpgsqlCommand(SetAside, connection))
+        await using (var rows = await command.ExecuteReaderAsync())
+        {
+            while (await rows.ReadAsync())
+            {
+                Note(true, $"account {rows.GetString(0)}: {rows.GetInt64(1)} nanos are still reserved, {rows.GetInt64(2)} quarantined, at epoch {rows.GetInt64(3)}");
+            }
+        }
+
         Note(Doubled != 0, $"{Doubled} doubled");
         Note(Negative != 0, $"{Negative} negative");
     }
 
     private void CheckRequests(IReadOnlyCollection<Sent> sent)
     {
+        foreach (var (of, charge) in _charges)
+        {
+            var used = _used.GetValueOrDefault(of);
+            Note(used is null || Cost(used.Input, used.Output) != charge.Cost, $"{of}: {charge} is not what {used} costs");
+        }
+
         var known = new HashSet<(string, string)>();
         foreach (var request in sent)
         {
@@ -124,11 +157,40 @@ internal sealed class Books
             Lost += isRight ? 0 : 1;
             Note(!isRight, $"{request}: costs {request.Cost}, but {charge?.ToString() ?? "is not charged"}, paid back {compensation}");
         }
-        else if (request.Fate == Fate.Refused)
+        else if (request.Fate == Fate.Refused || request.Status != 200)
         {
             Note((charge?.Amount ?? 0) != compensation, $"{request}: {charge}, paid back {compensation}");
+
+            // Its money does not end, so that whatever is missing is missing by the gateway's doing.
+            Note(request.Customer.IsRich && request.Status == 429, $"{request}: was refused, though it can pay: {request.ErrorMessage}");
+        }
+        else
+        {
+            CheckUnfinished(request, charge, _used.GetValueOrDefault(of), compensation);
         }
     }
+
+    /// <summary>
+    /// What an answer costs that its client did not see whole: all that its provider reported; else the text that came before the gateway
+    /// cancelled it, which is at least what the client saw; nothing if the client saw nothing.
+    /// </summary>
+    private void CheckUnfinished(Sent request, Charge? charge, Used? used, long compensation)
+    {
+        if (charge is null || used is null)
+        {
+            Note(!_isAnyLost, $"{request}: began, and has no charge");
+            return;
+        }
+
+        var cost = charge.Cost - compensation;
+        var isWhole = !used.IsEstimated && used.Output == request.Plan.Tokens;
+        var isPart = used.IsEstimated && used.Input == request.InputEstimate && used.Output <= request.OutputMost
+            && (_isAnyLost || used.Output >= request.OutputLeast);
+        var isFree = cost == 0 && (_isAnyLost || request.Seen.Length == 0);
+        Note(!isWhole && !isPart && !isFree, $"{request}, of which came '{request.Seen}': costs {cost} for {used}");
+    }
+
+    private static long Cost(long input, long output) => (input * 150) + (output * 600);
 
     private void CheckOrders(IReadOnlyCollection<Order> orders)
     {

@@ -38,10 +38,11 @@ internal sealed class ChatClient : IDisposable
     /// <exception cref="TaskCanceledException">The gateway has left the client waiting.</exception>
     public async Task<Sent> SendAsync(Uri target, Customer customer, ChatPlan plan, Action? begun = null)
     {
-        var sent = new Sent(customer, Fate.NotSent) { From = Events, SentAt = Stopwatch.GetTimestamp() };
+        var text = plan.Text ?? $"Request {Interlocked.Increment(ref _number)}";
+        var sent = new Sent(customer, Fate.NotSent) { Plan = plan, Text = text, From = Events, SentAt = Stopwatch.GetTimestamp() };
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(target, "v1/chat/completions"));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", customer.Key);
-        request.Content = new OnceContent(Body(plan));
+        request.Content = new OnceContent(Body(plan, text));
         HttpResponseMessage response;
         try
         {
@@ -121,6 +122,7 @@ internal sealed class ChatClient : IDisposable
                 return sent with { ErrorCode = (string?)error["code"] };
             }
 
+            sent = sent with { Seen = sent.Seen + (string?)chunk["choices"]?.AsArray().FirstOrDefault()?["delta"]?["content"] };
             hasFinished |= chunk["choices"]?.AsArray().Any(choice => choice!["finish_reason"] is not null) == true;
             sent = WithUsage(sent, chunk["usage"]);
         }
@@ -132,9 +134,8 @@ internal sealed class ChatClient : IDisposable
         ? sent
         : sent with { Input = (long)usage["prompt_tokens"]!, Output = (long)usage["completion_tokens"]! };
 
-    private byte[] Body(ChatPlan plan)
+    private static byte[] Body(ChatPlan plan, string text)
     {
-        var text = plan.Text ?? $"Request {Interlocked.Increment(ref _number)}";
         var body = new JsonObject
         {
             ["model"] = TestSettings.Model,

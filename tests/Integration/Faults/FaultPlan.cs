@@ -15,9 +15,12 @@ internal static class FaultPlan
     /// <summary>How often a scenario repeats its faults; <c>FAULT_ROUNDS</c> multiplies it for a longer run.</summary>
     public static int Rounds(int usual) => usual * Setting("FAULT_ROUNDS", 1);
 
+    /// <summary>How long the database is away while memory is watched; <c>FAULT_ABSENCE</c> sets another length, seconds.</summary>
+    public static TimeSpan Absence => TimeSpan.FromSeconds(Setting("FAULT_ABSENCE", 120));
+
     /// <summary>Makes accounts with a key each: two that never end, one that pays what it gets, and poor ones whose money ends under way.</summary>
     /// <param name="times">How many of each kind.</param>
-    public static async Task<IReadOnlyList<Customer>> CreateCustomersAsync(HttpClient operatorApi, int times = 1)
+    public static async Task<IReadOnlyList<Customer>> CreateCustomersAsync(OperatorClient operatorApi, int times = 1)
     {
         (string Usd, int Weight, bool IsRich)[] accounts =
             [("100", 12, true), ("50", 6, true), ("0.001", 3, false), ("0.0005", 2, false), ("0.0002", 1, false), ("0.00005", 1, false)];
@@ -31,19 +34,19 @@ internal static class FaultPlan
     }
 
     /// <summary>Makes an account with a key.</summary>
-    public static async Task<Customer> CreateCustomerAsync(HttpClient operatorApi, string usd)
+    public static async Task<Customer> CreateCustomerAsync(OperatorClient operatorApi, string usd)
     {
         var account = await operatorApi.CreateAccountAsync(usd);
         return new Customer(account, await operatorApi.CreateKeyAsync(account), 1);
     }
 
     /// <summary>Counts the requests of these accounts that are not settled yet.</summary>
-    public static async Task<int> OpenHoldsAsync(HttpClient operatorApi, IReadOnlyList<Customer> customers)
+    public static async Task<int> OpenHoldsAsync(OperatorClient operatorApi, IReadOnlyList<Customer> customers)
     {
         var open = 0;
         foreach (var customer in customers)
         {
-            open += (await operatorApi.OperateAsync(HttpMethod.Get, $"accounts/{customer.Account}"))["open_holds"]!.GetValue<int>();
+            open += (await operatorApi.GetAccountAsync(customer.Account)).OpenHolds;
         }
 
         return open;

@@ -90,7 +90,7 @@ internal sealed class Load : IDisposable
     public static async Task UntilAsync(Func<int, Task<bool>> tryAsync, string what)
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        patience.CancelAfter(TimeSpan.FromSeconds(60));
+        patience.CancelAfter(TimeSpan.FromSeconds(180));
         for (var attempt = 0; !await tryAsync(attempt); attempt++)
         {
             Assert.False(patience.IsCancellationRequested, $"Waited in vain for {what}.");

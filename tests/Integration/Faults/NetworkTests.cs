@@ -79,6 +79,10 @@ public sealed class NetworkTests(PostgresServer server)
             await run.Load.CompletedAsync(100);
         }
 
-        await run.FinishAsync(run.Gateway.Process, Fate.Cut, Fate.Unanswered);
+        await run.FinishAsync(
+            run.Gateway.Process,
+            clients.RequestsCut + clients.AnswersCut + (FaultPlan.Rounds(1) * FaultPlan.Clients),
+            Fate.Cut,
+            Fate.Unanswered);
     }
 }

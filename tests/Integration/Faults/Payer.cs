@@ -1,7 +1,5 @@
-using System.Net.Http.Headers;
-using System.Text;
-using System.Text.Json.Nodes;
-using OrleansGateway.Grains.Contracts;
+using Grpc.Core;
+using OrleansGateway.Operator.Contracts;
 using OrleansGateway.Tests.Integration.Gateway;
 
 namespace OrleansGateway.Tests.Integration.Faults;
@@ -9,25 +7,26 @@ namespace OrleansGateway.Tests.Integration.Faults;
 /// <summary>Pays orders into accounts, one after the other, and repeats each one until it is acknowledged.</summary>
 internal sealed class Payer : IDisposable
 {
-    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(3) };
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    private readonly Dictionary<string, OperatorClient> _clients = [];
     private readonly List<Order> _orders = [];
     private readonly IReadOnlyList<Customer> _customers;
     private readonly Task _paying;
     private volatile bool _isStopping;
-    private volatile Uri[] _operators;
+    private volatile string[] _operators;
 
-    /// <param name="operators">The operator APIs; an order goes from one to the next until one acknowledges it.</param>
-    public Payer(Uri[] operators, IReadOnlyList<Customer> customers, int seed)
+    /// <param name="operators">The operator APIs' sockets; an order goes from one to the next until one acknowledges it.</param>
+    public Payer(string[] operators, IReadOnlyList<Customer> customers, int seed)
     {
         _operators = operators;
         _customers = customers;
-        _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", TestSettings.OperatorToken);
         _paying = Task.Run(() => RunAsync(new Random(seed)));
     }
 
     public IReadOnlyCollection<Order> Orders => _orders;
 
-    public Uri[] Operators
+    public string[] Operators
     {
         get => _operators;
         set => _operators = value;
@@ -43,7 +42,10 @@ internal sealed class Payer : IDisposable
     public void Dispose()
     {
         _isStopping = true;
-        _http.Dispose();
+        foreach (var client in _clients.Values)
+        {
+            client.Dispose();
+        }
     }
 
     private async Task RunAsync(Random random)
@@ -69,18 +71,27 @@ internal sealed class Payer : IDisposable
         async Task<bool> TryAsync(int attempt)
         {
             var operators = _operators;
-            var body = new JsonObject { ["kind"] = "topup", ["ref"] = order.Ref, ["amount_usd"] = Money.FormatUsd(nanos) };
-            using var content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
+            var request = new MoveMoneyRequest { RequestId = order.Ref, AccountId = customer.Account, Kind = EntryKind.Topup, AmountNanos = nanos };
             try
             {
-                using var answer = await _http.PostAsync(
-                    new Uri(operators[attempt % operators.Length], $"operator/accounts/{customer.Account}/moves"), content);
-                return answer.IsSuccessStatusCode;
+                await ClientOf(operators[attempt % operators.Length]).Accounts.MoveMoneyAsync(request, deadline: DateTime.UtcNow + Patience);
+                return true;
             }
-            catch (Exception unanswered) when (unanswered is HttpRequestException or TaskCanceledException)
+            catch (RpcException)
             {
                 return false;
             }
         }
+    }
+
+    private OperatorClient ClientOf(string address)
+    {
+        if (!_clients.TryGetValue(address, out var client))
+        {
+            client = new OperatorClient(address);
+            _clients.Add(address, client);
+        }
+
+        return client;
     }
 }

@@ -27,6 +27,9 @@ internal enum Fate
 /// <summary>One request and what its client saw. Nothing in here comes from the gateway's books.</summary>
 internal sealed record Sent(Customer Customer, Fate Fate)
 {
+    /// <summary>The simulated provider's longest words have so many quarters of a token, their space included.</summary>
+    private const int QuartersOfAWordMost = 14;
+
     /// <summary>The gateway's id of it; null if no headers came.</summary>
     public string? RequestId { get; init; }
 
@@ -46,6 +49,15 @@ internal sealed record Sent(Customer Customer, Fate Fate)
 
     public long Output { get; init; }
 
+    /// <summary>What was asked for.</summary>
+    public required ChatPlan Plan { get; init; }
+
+    /// <summary>The prompt.</summary>
+    public required string Text { get; init; }
+
+    /// <summary>The text that came of a stream.</summary>
+    public string Seen { get; init; } = "";
+
     /// <summary>How many events all clients had seen when it was sent, and when it ended.</summary>
     public long From { get; init; }
 
@@ -59,8 +71,26 @@ internal sealed record Sent(Customer Customer, Fate Fate)
     /// <summary>What the usage costs, nanos: the catalog of the fixture asks 0.15 and 0.60 USD for a million tokens.</summary>
     public long Cost => (Input * 150) + (Output * 600);
 
+    /// <summary>
+    /// The input tokens that a request is charged for where its provider did not report: four for its one message, and those of its texts,
+    /// which are the prompt, its role, and the names in what only the simulated provider knows.
+    /// </summary>
+    public long InputEstimate => Tokens(Quarters($"{Text}user") + Quarters("tokenstoken_rate")) + 4;
+
+    /// <summary>The fewest tokens of output that a request can be charged for of which this came, where its provider did not report.</summary>
+    public long OutputLeast => Tokens(Quarters(Seen));
+
+    /// <summary>The most: the client does not know the words that were still to come.</summary>
+    public long OutputMost => Tokens(Quarters(Seen) + ((Plan.Tokens - Seen.Count(letter => letter == ' ')) * QuartersOfAWordMost));
+
     public override string ToString() =>
         $"{RequestId ?? "request without id"} of {Customer.Account}: {Fate} {Status} {ErrorCode}, {Input} + {Output} tokens";
+
+    private static long Tokens(long quarters) => (quarters + 3) / 4;
+
+    /// <summary>A token for four ASCII characters, for a CJK one and for one beyond the basic plane, and for two others.</summary>
+    private static long Quarters(string text) => text.EnumerateRunes().Sum(
+        static rune => rune.IsAscii ? 1L : !rune.IsBmp || rune.Value is >= 0x2E80 and <= 0x9FFF ? 4 : 2);
 }
 
 /// <summary>A payment that the gateway has acknowledged.</summary>

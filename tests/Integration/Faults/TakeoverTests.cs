@@ -18,12 +18,13 @@ public sealed class TakeoverTests(PostgresServer server)
     public async Task SecondGateway_WhenTheFirstIsKilledOrStops_TakesOverWithItsBooks()
     {
         await using var run = await FaultRun.StartAsync(server, "takeover after SIGKILL and SIGTERM");
-        var first = (run.Gateway.Process, run.Gateway.Url, Operator: run.Gateway.Operator.BaseAddress!);
+        run.IsAnyLost = true;
+        var first = (run.Gateway.Process, run.Gateway.Url, Operator: run.Gateway.Operator.Address);
         for (var round = 0; round < FaultPlan.Rounds(2); round++)
         {
             var signal = round % 2 == 0 ? GatewayProcess.SigKill : GatewayProcess.SigTerm;
             var second = await run.StartSecondAsync();
-            Assert.Contains("gateway lock", await UnreadyAsync(second.Url), StringComparison.Ordinal);
+            Assert.Contains("database lock", await UnreadyAsync(second.Url), StringComparison.Ordinal);
             run.Speak(first, second);
             await run.Load.SeenAsync(sent => sent is { Status: 503, HasRetryAfter: true }, "the waiting gateway to send clients away");
             await run.Load.EventsAsync(run.Random.Next(100, 2000));
@@ -36,14 +37,15 @@ public sealed class TakeoverTests(PostgresServer server)
             first = second;
         }
 
-        await run.FinishAsync(first.Process, Fate.Cut, Fate.Unanswered);
+        await run.FinishAsync(first.Process, FaultPlan.Rounds(2) * FaultPlan.Clients, Fate.Cut, Fate.Unanswered);
     }
 
     [Fact]
     public async Task FirstGateway_WhoseLockSecondTakes_IsFencedAndEndsWithAnError()
     {
         await using var run = await FaultRun.StartAsync(server, "twins");
-        var first = (run.Gateway.Process, run.Gateway.Url, Operator: run.Gateway.Operator.BaseAddress!);
+        run.IsAnyLost = true;
+        var first = (run.Gateway.Process, run.Gateway.Url, Operator: run.Gateway.Operator.Address);
         for (var round = 0; round < FaultPlan.Rounds(1); round++)
         {
             var second = await run.StartSecondAsync();
@@ -60,16 +62,16 @@ public sealed class TakeoverTests(PostgresServer server)
             while ((await UnreadyAsync(second.Url)).Length > 0);
 
             await second.Process.LineAsync(GatewayFixture.IsServing);
-            await first.Process.LineAsync("The gateway lock is lost");
+            await first.Process.LineAsync("The database lock is lost");
             await first.Process.LineAsync("is fenced by");
             await Load.UntilAsync(
-                async _ => (await UnreadyAsync(first.Url)).Contains("gateway lock", StringComparison.Ordinal), "the first to say that it is not ready");
+                async _ => (await UnreadyAsync(first.Url)).Contains("database lock", StringComparison.Ordinal), "the first to say that it is not ready");
             Assert.Equal(1, await first.Process.EndAsync());
             run.Speak(second);
             first = second;
         }
 
-        await run.FinishAsync(first.Process, Fate.Cut, Fate.Unanswered);
+        await run.FinishAsync(first.Process, FaultPlan.Rounds(1) * FaultPlan.Clients, Fate.Cut, Fate.Unanswered);
     }
 
     /// <summary>

@@ -1,5 +1,8 @@
-using System.Net;
 using System.Text.Json.Nodes;
+using Google.Protobuf;
+using Google.Rpc;
+using Grpc.Core;
+using OrleansGateway.Operator.Contracts;
 using OrleansGateway.Tests.Integration.Postgres;
 using Xunit;
 
@@ -62,25 +65,28 @@ public sealed class CatalogTests(PostgresServer server)
     public async Task Apply_OfMoreThanACatalogMayHave_IsRefused()
     {
         await using var gateway = await GatewayFixture.StartAsync(server);
-        using var answer = await gateway.Operator.PostAsync("operator/catalog", new ByteArrayContent(new byte[5_000_000]), Cancellation);
+        var request = new ApplyCatalogRequest { RequestId = OperatorClient.NewRequestId(), Text = ByteString.CopyFrom(new byte[5_000_000]) };
 
-        Assert.Equal(HttpStatusCode.Conflict, answer.StatusCode);
-        Assert.Contains("operator: line 1: The file has more than", await answer.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
+        var refused = await Assert.ThrowsAsync<RpcException>(async () => await gateway.Operator.Catalog.ApplyCatalogAsync(request, cancellationToken: Cancellation));
+
+        Assert.Equal(StatusCode.InvalidArgument, refused.StatusCode);
+        var violation = Assert.Single(refused.GetRpcStatus()!.GetDetail<BadRequest>()!.FieldViolations);
+        Assert.Equal("text", violation.Field);
+        Assert.StartsWith("line 1: The file has more than", violation.Description, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Verbs_WhileNoServiceRuns_PublishAndShowWhatItThenServes()
+    public async Task Verbs_WhileNoServiceRuns_ShowWhatItServed()
     {
-        await using var gateway = await GatewayFixture.CreateAsync(server);
-        Assert.Equal(1, (await gateway.CommandAsync("catalog", "show")).ExitCode);
-        Assert.Equal((1, "published", gateway.CatalogPath), Shown((await gateway.CommandAsync("catalog", "reload", "--format", "json")).Output));
+        await using var gateway = await GatewayFixture.StartAsync(server);
         var file = await WriteOtherAsync(gateway);
-        Assert.Equal((2, "published", file), Shown((await gateway.CommandAsync("catalog", "apply", file, "--format", "json")).Output));
+        Assert.Equal(0, (await gateway.CommandAsync("catalog", "apply", file)).ExitCode);
+        gateway.Process.Signal(GatewayProcess.SigTerm);
+        Assert.Equal(0, await gateway.Process.EndAsync());
+
+        Assert.Equal((2, "", file), Shown((await gateway.CommandAsync("catalog", "show", "--format", "json")).Output));
         Assert.Equal((await File.ReadAllTextAsync(file, Cancellation)).TrimEnd(), (await gateway.CommandAsync("catalog", "show", "--text")).Output);
         Assert.Contains("sim-other", (await gateway.CommandAsync("catalog", "models")).Output, StringComparison.Ordinal);
-
-        await gateway.StartGatewayAsync();
-        Assert.Equal(["sim-other"], await ModelsAsync(gateway));
     }
 
     [Fact]
@@ -111,6 +117,11 @@ public sealed class CatalogTests(PostgresServer server)
         var line = await gateway.Process.LineAsync("is refused, the old one stays in force");
         Assert.Contains("line 6, models[0].prices[0].per_million.input", line, StringComparison.Ordinal);
         Assert.Equal(["sim-other"], await ModelsAsync(gateway));
+
+        var audit = (await gateway.Operator.Reports.ListAuditAsync(new ListAuditRequest { PageSize = 100 }, cancellationToken: Cancellation)).Entries;
+        Assert.Equal(
+            Enumerable.Repeat((ActorKind.System, gateway.CatalogPath, "catalog.seed", "done"), 2),
+            audit.Where(entry => entry.ActorKind == ActorKind.System).Select(entry => (entry.ActorKind, entry.Address, entry.Action, entry.Outcome)));
     }
 
     [Fact]
@@ -125,6 +136,19 @@ public sealed class CatalogTests(PostgresServer server)
         gateway.Process.Signal(GatewayProcess.SigHup);
         await gateway.Process.LineAsync("version 5 from " + gateway.CatalogPath + " is in force");
         Assert.Equal([GatewayFixture.Model], await ModelsAsync(gateway));
+    }
+
+    [Theory]
+    [InlineData("another catalog")]
+    [InlineData("no catalog")]
+    public async Task Reload_RepeatedWhenTheFileHasBecome_GivesTheFirstAnswer(string now)
+    {
+        await using var gateway = await GatewayFixture.StartAsync(server);
+        var request = new ReloadCatalogRequest { RequestId = OperatorClient.NewRequestId() };
+        var first = await gateway.Operator.Catalog.ReloadCatalogAsync(request, cancellationToken: Cancellation);
+        await File.WriteAllTextAsync(gateway.CatalogPath, now == "no catalog" ? now : Other(await ReadAsync(gateway)), Cancellation);
+
+        Assert.Equal(first, await gateway.Operator.Catalog.ReloadCatalogAsync(request, cancellationToken: Cancellation));
     }
 
     /// <summary>As ./run does when a provider's key comes and goes.</summary>

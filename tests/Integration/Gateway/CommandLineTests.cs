@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Npgsql;
 using OrleansGateway.Tests.Integration.Postgres;
 using Xunit;
 
@@ -16,25 +17,101 @@ public sealed class CommandLineTests(PostgresServer server)
     }
 
     [Fact]
-    public async Task Verbs_WhileNoServiceRuns_RunTheAccountThemselves()
+    public async Task Verbs_WhileNoServiceRuns_ReadTheSameFromTheDatabase()
     {
-        await using var gateway = await GatewayFixture.CreateAsync(server);
-        gateway.Settings.Remove("Gateway:Catalog");
-        await OperateAsync(gateway);
-        await gateway.VerifyAsync();
-        await using var command = gateway.DataSource.CreateCommand("SELECT reserved + quarantined FROM account");
-        Assert.Equal(0L, await command.ExecuteScalarAsync(TestContext.Current.CancellationToken));
+        await using var gateway = await GatewayFixture.StartAsync(server);
+        var account = await gateway.CreateAccountAsync("1");
+        using (var client = gateway.CreateClient(await gateway.CreateKeyAsync(account)))
+        {
+            using var answer = await client.PostAsync("chat/completions", GatewayFixture.Chat(), TestContext.Current.CancellationToken);
+            Assert.Equal(200, (int)answer.StatusCode);
+        }
+
+        string[][] verbs =
+        [
+            ["key", "list", account, "--format", "json"],
+            ["usage", "--format", "csv"],
+            ["usage", "--by", "day,model,key"],
+            ["usage", "--export", "--account", account, "--format", "json"],
+            ["ledger", account],
+            ["ledger", account, "--export", "--format", "csv"],
+            ["verify"],
+            ["catalog", "models"],
+        ];
+        var told = new List<string>();
+        foreach (var verb in verbs)
+        {
+            told.Add(await DoAsync(gateway, verb));
+        }
+
+        gateway.Process.Signal(GatewayProcess.SigTerm);
+        Assert.Equal(0, await gateway.Process.EndAsync());
+
+        foreach (var (verb, before) in verbs.Zip(told))
+        {
+            var (exitCode, output, errors) = await gateway.CommandAsync(verb);
+            Assert.Equal((0, before), (exitCode, output));
+            Assert.Equal($"No service runs at {gateway.Settings["Gateway:OperatorSocket"]}: read from the database.", errors);
+        }
+
+        Assert.Contains(account, await DoAsync(gateway, "account", "list"), StringComparison.Ordinal);
+        var shown = await DoAsync(gateway, "account", "show", account, "--format", "json");
+        Assert.Equal(("active", ""), (Value(shown, "status"), Value(shown, "available_usd")));
+        await RefuseAsync(gateway, "no account", "account", "show", "Nobody000000");
+        await RefuseAsync(gateway, "no account", "ledger", "Nobody000000");
     }
 
     [Fact]
-    public async Task Verbs_WhileAServiceRunsElsewhere_SayThatItIsNotReached()
+    public async Task Changes_WhileNoServiceRuns_SayThatTheyNeedIt()
+    {
+        await using var gateway = await GatewayFixture.CreateAsync(server);
+        string[][] changes =
+        [
+            ["account", "create", "Ada"],
+            ["account", "credit", "FirstAccount", "1"],
+            ["key", "create", "FirstAccount"],
+            ["catalog", "reload"],
+        ];
+        foreach (var change in changes)
+        {
+            await RefuseAsync(gateway, $"'{change[0]} {change[1]}' needs the running service", change);
+            await RefuseAsync(gateway, "Gateway:OperatorSocket", change);
+        }
+    }
+
+    [Fact]
+    public async Task Verbs_OnADatabaseThatNoServiceHasPrepared_SayWhatToDo()
+    {
+        await using var gateway = await GatewayFixture.CreateAsync(server);
+        await RefuseAsync(gateway, "Start the service", "account", "list");
+        gateway.Settings["ConnectionStrings:Ledger"] = "";
+        await RefuseAsync(gateway, "ConnectionStrings:Ledger", "account", "list");
+    }
+
+    [Fact]
+    public async Task Verbs_WithSeveralAddresses_SpeakToTheOneThatAnswers()
+    {
+        var url = $"http://127.0.0.1:{FreePort.Next()}";
+        await using var gateway = await GatewayFixture.StartAsync(server, fixture => fixture.Settings["Gateway:OperatorGrpcUrls"] = url);
+        var socket = gateway.Settings["Gateway:OperatorSocket"];
+        gateway.Settings["Gateway:OperatorSocket"] = $"{socket}.gone;{socket};{socket}.gone";
+        await DoAsync(gateway, "account", "create", "by socket");
+        gateway.Settings["Gateway:OperatorSocket"] = $"{socket}.gone";
+        await DoAsync(gateway, "account", "create", "by port");
+        gateway.Settings["Gateway:OperatorGrpcUrls"] = "tcp:8082";
+        await RefuseAsync(gateway, "Gateway:OperatorGrpcUrls", "account", "list");
+    }
+
+    [Fact]
+    public async Task Credit_RepeatedWithItsRequestId_IsDoneOnce()
     {
         await using var gateway = await GatewayFixture.StartAsync(server);
-        gateway.Settings["Gateway:OperatorUrls"] = "http://127.0.0.1:1";
-        var (exitCode, _, errors) = await gateway.CommandAsync("account", "list");
-        Assert.Equal(1, exitCode);
-        Assert.Contains("http://127.0.0.1:1", errors, StringComparison.Ordinal);
-        Assert.Contains("Gateway:OperatorUrls", errors, StringComparison.Ordinal);
+        var account = await gateway.CreateAccountAsync("1");
+        string[] credit = ["account", "credit", account, "2", "--request-id", "top-up-7", "--format", "json"];
+        var first = await DoAsync(gateway, credit);
+        Assert.Equal(("3.00", "top-up-7"), (Value(first, "balance_usd"), Value(first, "ref")));
+        Assert.Equal(first, await DoAsync(gateway, credit));
+        await RefuseAsync(gateway, "request_id was used", "account", "credit", account, "3", "--request-id", "top-up-7");
     }
 
     [Fact]
@@ -61,6 +138,10 @@ public sealed class CommandLineTests(PostgresServer server)
         }
 
         Assert.DoesNotContain(key[^20..], await DoAsync(gateway, "key", "list", account), StringComparison.Ordinal);
+        await DoAsync(gateway, "key", "update", account, Value(created, "id"), "--cap-day", "0.75");
+        var kept = await DoAsync(gateway, "key", "list", account, "--format", "json");
+        Assert.Equal(("CLI", "0.75"), (Value(kept, "name"), Value(kept, "cap_day_usd")));
+        Assert.Contains(GatewayFixture.Model, Value(kept, "models"), StringComparison.Ordinal);
         await DoAsync(gateway, "key", "revoke", account, Value(created, "id"));
         var (exitCode, _, errors) = await gateway.CommandAsync("key", "enable", account, Value(created, "id"));
         Assert.Equal(1, exitCode);
@@ -99,12 +180,96 @@ public sealed class CommandLineTests(PostgresServer server)
     [InlineData("account", "list", "--format", "xml")]
     [InlineData("account", "list", "--limit", "many")]
     [InlineData("key", "create", "FirstAccount", "--expires", "soon")]
+    [InlineData("account", "create")]
+    [InlineData("usage", "--by", "week")]
+    [InlineData("usage", "--status", "fine")]
     public async Task Verb_ThatIsNotValid_EndsWith2(params string[] arguments)
     {
         await using var gateway = await GatewayFixture.CreateAsync(server);
         var (exitCode, _, errors) = await gateway.CommandAsync(arguments);
         Assert.Equal(2, exitCode);
         Assert.NotEmpty(errors);
+    }
+
+    [Fact]
+    public async Task Lists_OfManyRows_AreWholeOrAsLongAsAskedFor()
+    {
+        await using var gateway = await GatewayFixture.StartAsync(server);
+        await AddUsageAsync(gateway, 20_000, modelLength: 10);
+        Assert.Equal(101, (await DoAsync(gateway, "usage", "--format", "csv")).Split('\n').Length);
+        Assert.Equal(1_501, (await DoAsync(gateway, "usage", "--format", "csv", "--limit", "1500")).Split('\n').Length);
+        Assert.Equal(20_001, (await DoAsync(gateway, "usage", "--export", "--format", "csv")).Split('\n').Length);
+        var rows = JsonNode.Parse(await DoAsync(gateway, "usage", "--export", "--format", "json"))!.AsArray();
+        Assert.Equal(20_000, rows.Select(row => row!["request_id"]!.GetValue<string>()).Distinct().Count());
+        Assert.Equal("[]", await DoAsync(gateway, "usage", "--model", "none-such", "--format", "json"));
+    }
+
+    [Fact]
+    public async Task Export_CutOff_HasWrittenTheRowsThatHadCome()
+    {
+        await using var gateway = await GatewayFixture.StartAsync(server);
+        await AddUsageAsync(gateway, 20_000, modelLength: 1_000);
+        using var export = GatewayProcess.StartVerb(gateway.Settings, "usage", "--export", "--format", "csv");
+        var errors = export.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Assert.StartsWith("at,account_id,", await export.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.NotNull(await export.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken));
+
+        // Nobody reads on, so the service cannot have sent all of 20 MB.
+        gateway.Process.Signal(GatewayProcess.SigKill);
+        await gateway.Process.EndAsync();
+        var rest = await export.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await export.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(1, export.ExitCode);
+        Assert.InRange(rest.Split('\n').Length, 1, 19_000);
+        Assert.Contains(gateway.Settings["Gateway:OperatorSocket"]!, await errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Export_Interrupted_EndsWith130()
+    {
+        await using var gateway = await GatewayFixture.StartAsync(server);
+        await AddUsageAsync(gateway, 20_000, modelLength: 1_000);
+        using var export = GatewayProcess.StartVerb(gateway.Settings, "usage", "--export", "--format", "csv");
+        var errors = export.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Assert.NotNull(await export.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken));
+
+        GatewayProcess.Signal(export, GatewayProcess.SigInt);
+        await export.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await export.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(130, export.ExitCode);
+        Assert.Contains("Called off.", await errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Tables_OfLongTexts_Fit120ColumnsWhileCsvAndJsonAreWhole()
+    {
+        await using var gateway = await GatewayFixture.StartAsync(server);
+        var name = string.Join(' ', Enumerable.Repeat("long-name", 19));
+        var account = Value(await DoAsync(gateway, "account", "create", name, "--format", "json"), "id");
+        await DoAsync(gateway, "account", "credit", account, "9000000000.123456789", "--ref", new string('r', 128));
+        var key = Value(await DoAsync(gateway, "key", "create", account, "--name", name, "--format", "json"), "id");
+        await AddUsageAsync(gateway, 250, modelLength: 200);
+        string[][] tables =
+        [
+            ["account", "list"],
+            ["account", "show", account],
+            ["key", "list", account],
+            ["usage"],
+            ["usage", "--export"],
+            ["usage", "--by", "day,account,key,model,channel"],
+            ["ledger", account],
+        ];
+        foreach (var table in tables)
+        {
+            var output = await DoAsync(gateway, table);
+            Assert.All(output.Split('\n'), line => Assert.InRange(line.Length, 1, 120));
+        }
+
+        Assert.Contains(key, await DoAsync(gateway, "key", "list", account), StringComparison.Ordinal);
+        Assert.Contains(name, await DoAsync(gateway, "account", "list", "--format", "csv"), StringComparison.Ordinal);
+        Assert.Equal(name, Value(await DoAsync(gateway, "account", "list", "--format", "json"), "name"));
     }
 
     [Fact]
@@ -145,6 +310,23 @@ public sealed class CommandLineTests(PostgresServer server)
         Assert.Contains("closed", await DoAsync(gateway, "account", "list"), StringComparison.Ordinal);
         await RefuseAsync(gateway, "no account", "account", "show", "Nobody000000");
         await DoAsync(gateway, "verify");
+    }
+
+    /// <summary>Rows of usage as the gateway would write them, of nobody.</summary>
+    private static async Task AddUsageAsync(GatewayFixture gateway, int rows, int modelLength)
+    {
+        await using var command = gateway.DataSource.CreateCommand(
+            """
+            INSERT INTO usage (at, charge, input, cached_input, cache_write_5m, cache_write_1h, audio_input, image_input, output, reasoning,
+                audio_output, image_output, calls, first_byte_ms, duration_ms, is_estimated, account_id, key_id, request_id, status, model,
+                channel, endpoint, price_id, client_address)
+            SELECT now(), 1000000000 + n, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 10, 20, false, 'Nobody000000', 'NoKey0000000', 'r-' || n, 'completed',
+                repeat('m', $2), 'channel', 'chat', 'price', '192.0.2.1'
+            FROM generate_series(1, $1) AS n
+            """);
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = rows });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = modelLength });
+        Assert.Equal(rows, await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken));
     }
 
     private static async Task<string> DoAsync(GatewayFixture gateway, params string[] arguments)

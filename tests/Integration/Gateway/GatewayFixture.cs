@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Npgsql;
 using OrleansGateway.Ledger.Postgres;
+using OrleansGateway.Operator.Contracts;
 using OrleansGateway.SimulatedProvider;
 using OrleansGateway.Tests.Integration.Postgres;
 using Xunit;
@@ -37,8 +38,9 @@ internal sealed class GatewayFixture : IAsyncDisposable
             ["ConnectionStrings:Ledger"] = connectionString,
             ["Gateway:Urls"] = "http://127.0.0.1:0",
             ["Gateway:OperatorUrls"] = "http://127.0.0.1:0",
+            ["Gateway:OperatorSocket"] = Path.Combine(catalogFolder, "operator.sock"),
             ["Gateway:OperatorToken"] = OperatorToken,
-            ["Gateway:SigningSecret"] = TestSettings.SigningSecret,
+            ["Gateway:SigningSecrets:0"] = TestSettings.SigningSecret,
             ["Gateway:Catalog"] = CatalogPath,
             ["SIMULATED_PROVIDER_URL"] = new Uri(provider.BaseAddress, "v1").AbsoluteUri,
         };
@@ -63,8 +65,11 @@ internal sealed class GatewayFixture : IAsyncDisposable
     /// <summary>Where clients reach it.</summary>
     public Uri Url { get; private set; } = null!;
 
-    /// <summary>Calls its operator API.</summary>
-    public HttpClient Operator { get; private set; } = null!;
+    /// <summary>Calls its operator API, through its Unix socket.</summary>
+    public OperatorClient Operator { get; private set; } = null!;
+
+    /// <summary>Calls the operators' HTTP port.</summary>
+    public HttpClient OperatorHttp { get; private set; } = null!;
 
     /// <summary>A gateway on a new database, ready.</summary>
     /// <param name="server">Where its database is made.</param>
@@ -101,10 +106,10 @@ internal sealed class GatewayFixture : IAsyncDisposable
         await UseAsync(Process);
         await Process.LineAsync(IsServing);
         Settings["Gateway:Urls"] = Url.GetLeftPart(UriPartial.Authority);
-        Settings["Gateway:OperatorUrls"] = Operator.BaseAddress!.GetLeftPart(UriPartial.Authority);
+        Settings["Gateway:OperatorUrls"] = OperatorHttp.BaseAddress!.GetLeftPart(UriPartial.Authority);
     }
 
-    /// <summary>Starts a second gateway on the same database, at addresses of its own.</summary>
+    /// <summary>Starts a second gateway on the same database, at addresses of its own; the operators' socket goes to the one that runs.</summary>
     public GatewayProcess StartSecond()
     {
         var process = GatewayProcess.Start(GatewayProcess.Silo, new Dictionary<string, string?>(Settings)
@@ -123,14 +128,11 @@ internal sealed class GatewayFixture : IAsyncDisposable
     public Task<(int ExitCode, string Output, string Errors)> CommandAsync(params string[] arguments) =>
         GatewayProcess.RunAsync(Settings, arguments);
 
-    /// <inheritdoc cref="OperatorCalls.CreateAccountAsync"/>
-    public Task<string> CreateAccountAsync(string usd, JsonObject? limits = null) => Operator.CreateAccountAsync(usd, limits);
+    /// <inheritdoc cref="OperatorClient.CreateAccountAsync"/>
+    public Task<string> CreateAccountAsync(string usd, RateLimits? limits = null) => Operator.CreateAccountAsync(usd, limits);
 
-    /// <inheritdoc cref="OperatorCalls.CreateKeyAsync"/>
-    public Task<string> CreateKeyAsync(string account, JsonObject? fields = null) => Operator.CreateKeyAsync(account, fields);
-
-    /// <inheritdoc cref="OperatorCalls.OperateAsync"/>
-    public Task<JsonNode> OperateAsync(HttpMethod method, string path, JsonObject? body = null) => Operator.OperateAsync(method, path, body);
+    /// <inheritdoc cref="OperatorClient.CreateKeyAsync"/>
+    public Task<string> CreateKeyAsync(string account, KeySettings? settings = null) => Operator.CreateKeyAsync(account, settings);
 
     /// <summary>A client of the relay; its paths begin below <c>/v1/</c>.</summary>
     public HttpClient CreateClient(string key) => new()
@@ -149,9 +151,10 @@ internal sealed class GatewayFixture : IAsyncDisposable
         return new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
     }
 
-    /// <summary>Adds up the books; anything that is off fails the test.</summary>
+    /// <summary>Adds up the books, the totals of usage included; anything that is off fails the test.</summary>
     public async Task VerifyAsync()
     {
+        await UsageTotals.AddAsync(DataSource, [], TestContext.Current.CancellationToken);
         var report = await Verifier.RunAsync(DataSource, DateTimeOffset.UtcNow, TestContext.Current.CancellationToken);
         Assert.Empty(report.Problems);
     }
@@ -169,6 +172,7 @@ internal sealed class GatewayFixture : IAsyncDisposable
         }
 
         Operator?.Dispose();
+        OperatorHttp?.Dispose();
         await Provider.DisposeAsync();
         await DataSource.DisposeAsync();
         Directory.Delete(_catalogFolder, recursive: true);
@@ -180,10 +184,13 @@ internal sealed class GatewayFixture : IAsyncDisposable
 
     private async Task UseAsync(GatewayProcess process)
     {
-        var operatorUrl = Address(await process.LineAsync("The operator API listens on "));
+        var operatorUrl = Address(await process.LineAsync("Health is at "));
+        await process.LineAsync("The operator API listens on ");
         Url = await UrlOfAsync(process);
         Operator?.Dispose();
-        Operator = OperatorCalls.CreateClient(operatorUrl);
+        Operator = new OperatorClient(Settings["Gateway:OperatorSocket"]!);
+        OperatorHttp?.Dispose();
+        OperatorHttp = new HttpClient { BaseAddress = operatorUrl };
     }
 
     /// <summary>The address at a log line's end.</summary>

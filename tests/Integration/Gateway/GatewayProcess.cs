@@ -8,6 +8,7 @@ namespace OrleansGateway.Tests.Integration.Gateway;
 internal sealed class GatewayProcess : IAsyncDisposable
 {
     public const int SigTerm = 15;
+    public const int SigInt = 2;
     public const int SigKill = 9;
     public const int SigHup = 1;
     public const int SigStop = 19;
@@ -53,14 +54,21 @@ internal sealed class GatewayProcess : IAsyncDisposable
         return new GatewayProcess(process, warden);
     }
 
+    /// <summary>The process.</summary>
+    public int Id => _process.Id;
+
     /// <summary>Whether it has ended.</summary>
     public bool HasEnded => _process.HasExited;
+
+    /// <summary>Starts a verb whose output the test reads.</summary>
+    public static Process StartVerb(IEnumerable<KeyValuePair<string, string?>> settings, params string[] arguments) =>
+        System.Diagnostics.Process.Start(StartInfo(Silo, settings, arguments))!;
 
     /// <summary>Runs a verb to its end.</summary>
     public static async Task<(int ExitCode, string Output, string Errors)> RunAsync(
         IEnumerable<KeyValuePair<string, string?>> settings, params string[] arguments)
     {
-        using var process = System.Diagnostics.Process.Start(StartInfo(Silo, settings, arguments))!;
+        using var process = StartVerb(settings, arguments);
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync().WaitAsync(Patience);
@@ -86,7 +94,9 @@ internal sealed class GatewayProcess : IAsyncDisposable
         return await found.Task;
     }
 
-    public void Signal(int signal) => Assert.Equal(0, Kill(_process.Id, signal));
+    public void Signal(int signal) => Signal(_process, signal);
+
+    public static void Signal(Process process, int signal) => Assert.Equal(0, Kill(process.Id, signal));
 
     /// <returns>The exit code.</returns>
     public async Task<int> EndAsync()

@@ -18,7 +18,7 @@ public sealed class HealthTests(PostgresServer server)
         using var clients = new HttpClient { BaseAddress = gateway.Url };
         Assert.Equal(HttpStatusCode.OK, (await clients.GetAsync("health/live", Cancellation)).StatusCode);
         Assert.Equal(HttpStatusCode.OK, (await clients.GetAsync("health/ready", Cancellation)).StatusCode);
-        Assert.Equal(HttpStatusCode.OK, (await gateway.Operator.GetAsync("health/ready", Cancellation)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await gateway.OperatorHttp.GetAsync("health/ready", Cancellation)).StatusCode);
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public sealed class HealthTests(PostgresServer server)
         using var waiting = await clients.GetAsync("health/ready", Cancellation);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, waiting.StatusCode);
         var reasons = (await waiting.Content.ReadFromJsonAsync<JsonNode>(Cancellation))!["reasons"]!.AsArray();
-        Assert.Contains("gateway lock", reasons[0]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Contains("database lock", reasons[0]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.Equal(["no catalog yet"], reasons.Skip(1).Select(reason => reason!.GetValue<string>()));
 
         gateway.Process.Signal(GatewayProcess.SigKill);
@@ -108,6 +108,6 @@ public sealed class HealthTests(PostgresServer server)
 
         await gateway.Process.LineAsync("is lost");
         await gateway.Process.LineAsync("is held again");
-        Assert.Equal("""{"status":"ready"}""", await (await gateway.Operator.GetAsync("health/ready", Cancellation)).Content.ReadAsStringAsync(Cancellation));
+        Assert.Equal("""{"status":"ready"}""", await (await gateway.OperatorHttp.GetAsync("health/ready", Cancellation)).Content.ReadAsStringAsync(Cancellation));
     }
 }

@@ -4,6 +4,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using OpenAI;
 using OpenAI.Chat;
+using OrleansGateway.Operator.Contracts;
 using OrleansGateway.Tests.Integration.Postgres;
 using Xunit;
 
@@ -33,25 +34,45 @@ public sealed class RelayTests(PostgresServer server)
 
         // 0.15 and 0.60 USD a million tokens are 150 and 600 nanos a token.
         var cost = Cost(whole) + Cost(streamed!);
-        var shown = await gateway.OperateAsync(HttpMethod.Get, $"accounts/{account}");
-        Assert.Equal(1_000_000_000 - cost, (long)(decimal.Parse(shown["balance_usd"]!.GetValue<string>(), CultureInfo.InvariantCulture) * 1_000_000_000));
+        Assert.Equal(1_000_000_000 - cost, (await gateway.Operator.GetAccountAsync(account)).BalanceNanos);
         await gateway.VerifyAsync();
 
         static long Cost(ChatTokenUsage usage) => (usage.InputTokenCount * 150L) + (usage.OutputTokenCount * 600L);
     }
 
+    [Fact]
+    public async Task Key_SignedWithAnOlderSecret_IsGoodUntilThatSecretGoes()
+    {
+        await using var gateway = await GatewayFixture.StartAsync(server);
+        var key = await gateway.CreateKeyAsync(await gateway.CreateAccountAsync("1"));
+        (gateway.Settings["Gateway:SigningSecrets:0"], gateway.Settings["Gateway:SigningSecrets:1"]) = ("the-newest-signing-secret-0123456789", TestSettings.SigningSecret);
+        await gateway.StartGatewayAsync();
+        Assert.Equal(HttpStatusCode.OK, await CallAsync(gateway, key));
+        var newer = await gateway.CreateKeyAsync(await gateway.CreateAccountAsync("1"));
+
+        gateway.Settings.Remove("Gateway:SigningSecrets:1");
+        await gateway.StartGatewayAsync();
+        Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.OK), (await CallAsync(gateway, key), await CallAsync(gateway, newer)));
+
+        static async Task<HttpStatusCode> CallAsync(GatewayFixture gateway, string key)
+        {
+            using var client = gateway.CreateClient(key);
+            using var answer = await client.PostAsync("chat/completions", GatewayFixture.Chat(), Cancellation);
+            return answer.StatusCode;
+        }
+    }
+
     [Theory]
     [InlineData("""{"models":["other"]}""", 403, "model_not_allowed")]
     [InlineData("""{"addresses":["203.0.113.0/24"]}""", 403, "address_not_allowed")]
-    [InlineData("""{"status":"disabled"}""", 403, "key_disabled")]
     [InlineData("""{"expires_at":"2020-01-01T00:00:00Z"}""", 403, "key_expired")]
-    [InlineData("""{"cap_day_usd":"0.0000001"}""", 429, "insufficient_quota")]
-    [InlineData("""{"tokens_per_minute":1000,"requests_per_minute":1}""", 429, "rate_limit_exceeded")]
-    public async Task Key_WithALimit_IsHeldToIt(string fields, int status, string code)
+    [InlineData("""{"caps":{"day_nanos":100}}""", 429, "insufficient_quota")]
+    [InlineData("""{"limits":{"tokens_per_minute":1000,"requests_per_minute":1}}""", 429, "rate_limit_exceeded")]
+    public async Task Key_WithALimit_IsHeldToIt(string settings, int status, string code)
     {
         await using var gateway = await GatewayFixture.StartAsync(server);
         var account = await gateway.CreateAccountAsync("1");
-        using var client = gateway.CreateClient(await gateway.CreateKeyAsync(account, (JsonObject)JsonNode.Parse(fields)!));
+        using var client = gateway.CreateClient(await gateway.CreateKeyAsync(account, KeySettings.Parser.ParseJson(settings)));
 
         if (code == "rate_limit_exceeded")
         {
@@ -69,6 +90,29 @@ public sealed class RelayTests(PostgresServer server)
         Assert.Equal(code == "rate_limit_exceeded" ? 1 : 0, gateway.Provider.Stats.Requests);
     }
 
+    /// <summary>What the headers tell is what the account's grain has counted: one request, and the tokens that it was estimated at.</summary>
+    [Fact]
+    public async Task Headers_OfAKeyWithLimits_TellWhatIsLeftOfThem()
+    {
+        await using var gateway = await GatewayFixture.StartAsync(server);
+        var settings = KeySettings.Parser.ParseJson("""{"limits":{"tokens_per_minute":60,"requests_per_minute":2}}""");
+        using var client = gateway.CreateClient(await gateway.CreateKeyAsync(await gateway.CreateAccountAsync("1"), settings));
+
+        // "Hello" and its role are three tokens and their message four, and the answer ten at most. A token comes back in a second.
+        using var response = await client.PostAsync("chat/completions", GatewayFixture.Chat(fields: new JsonObject { ["max_tokens"] = 10 }), Cancellation);
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(
+            ["2", "1", "60", "43"],
+            ((string[])["limit-requests", "remaining-requests", "limit-tokens", "remaining-tokens"]).Select(Header));
+        Assert.InRange(Seconds("reset-requests"), 29, 30);
+        Assert.InRange(Seconds("reset-tokens"), 16, 17);
+
+        string Header(string name) => response.Headers.GetValues($"x-ratelimit-{name}").Single();
+
+        decimal Seconds(string name) => decimal.Parse(Header(name).TrimEnd('s'), CultureInfo.InvariantCulture);
+    }
+
     [Fact]
     public async Task Models_AreThoseOfAKeyInForce()
     {
@@ -76,18 +120,46 @@ public sealed class RelayTests(PostgresServer server)
         var account = await gateway.CreateAccountAsync("1");
         Assert.Equal((HttpStatusCode.OK, 1), await ModelsAsync("{}"));
         Assert.Equal((HttpStatusCode.OK, 0), await ModelsAsync("""{"models":["other"]}"""));
-        Assert.Equal((HttpStatusCode.Forbidden, 0), await ModelsAsync("""{"status":"disabled"}"""));
         Assert.Equal((HttpStatusCode.Forbidden, 0), await ModelsAsync("""{"addresses":["203.0.113.0/24"]}"""));
         Assert.Equal(0, (await gateway.CommandAsync("account", "suspend", account)).ExitCode);
         Assert.Equal((HttpStatusCode.Forbidden, 0), await ModelsAsync("{}"));
 
-        async Task<(HttpStatusCode, int)> ModelsAsync(string fields)
+        async Task<(HttpStatusCode, int)> ModelsAsync(string settings)
         {
-            using var client = gateway.CreateClient(await gateway.CreateKeyAsync(account, (JsonObject)JsonNode.Parse(fields)!));
+            using var client = gateway.CreateClient(await gateway.CreateKeyAsync(account, KeySettings.Parser.ParseJson(settings)));
             using var response = await client.GetAsync(new Uri("models", UriKind.Relative), Cancellation);
             var body = JsonNode.Parse(await response.Content.ReadAsStringAsync(Cancellation))!;
             return (response.StatusCode, body["data"]?.AsArray().Count ?? 0);
         }
+    }
+
+    [Fact]
+    public async Task Key_DisabledAndEnabled_IsHeldToIt()
+    {
+        await using var gateway = await GatewayFixture.StartAsync(server);
+        var account = await gateway.CreateAccountAsync("1");
+        using var client = gateway.CreateClient(await gateway.CreateKeyAsync(account));
+        var keys = await gateway.Operator.Keys.ListKeysAsync(new ListKeysRequest { AccountId = account }, cancellationToken: Cancellation);
+        var id = Assert.Single(keys.Keys).KeyId;
+
+        await SetStatusAsync(KeyStatus.Disabled);
+        using (var refused = await client.PostAsync("chat/completions", GatewayFixture.Chat(), Cancellation))
+        {
+            Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+            Assert.Contains("key_disabled", await refused.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
+        }
+
+        using (var models = await client.GetAsync(new Uri("models", UriKind.Relative), Cancellation))
+        {
+            Assert.Equal(HttpStatusCode.Forbidden, models.StatusCode);
+        }
+
+        await SetStatusAsync(KeyStatus.Active);
+        using var served = await client.PostAsync("chat/completions", GatewayFixture.Chat(), Cancellation);
+        Assert.Equal(HttpStatusCode.OK, served.StatusCode);
+
+        async Task SetStatusAsync(KeyStatus status) => await gateway.Operator.Keys.SetKeyStatusAsync(
+            new SetKeyStatusRequest { RequestId = OperatorClient.NewRequestId(), AccountId = account, KeyId = id, Status = status }, cancellationToken: Cancellation);
     }
 
     [Fact]

@@ -16,27 +16,31 @@ public sealed class StartUpTests(PostgresServer server)
             ["Gateway:StopSeconds"] = "-1",
             ["Gateway:Urls"] = "nowhere",
             ["Telemetry:OtlpEndpoint"] = "nowhere",
+            ["Retention:CallsDays"] = "0",
         });
         Assert.Equal(1, exitCode);
         var lines = errors.Split('\n');
         string[] settings =
         [
-            "Gateway:Urls (Gateway__Urls)", "Gateway:Catalog (Gateway__Catalog)", "Gateway:SigningSecret (Gateway__SigningSecret)",
+            "Gateway:Urls (Gateway__Urls)", "Gateway:Catalog (Gateway__Catalog)", "Gateway:SigningSecrets:0 (Gateway__SigningSecrets__0)",
             "Gateway:OperatorToken (Gateway__OperatorToken)", "Gateway:StopSeconds (Gateway__StopSeconds)",
             "ConnectionStrings:Ledger (ConnectionStrings__Ledger)", "Telemetry:OtlpEndpoint (Telemetry__OtlpEndpoint)",
+            "Retention:CallsDays (Retention__CallsDays) is 0; it must be from 1 to 3650 days.",
         ];
         Assert.All(settings, setting => Assert.Single(lines, line => line.StartsWith(setting, StringComparison.Ordinal)));
         Assert.Equal(settings.Length, lines.Length);
     }
 
-    [Fact]
-    public async Task Start_WithASettingThatIsNoNumber_NamesIt()
+    [Theory]
+    [InlineData("Gateway:StopSeconds")]
+    [InlineData("Retention:CallsDays")]
+    public async Task Start_WithASettingThatIsNoNumber_NamesIt(string setting)
     {
         await using var gateway = await GatewayFixture.CreateAsync(server);
-        gateway.Settings["Gateway:StopSeconds"] = "soon";
+        gateway.Settings[setting] = "soon";
         var (exitCode, _, errors) = await gateway.CommandAsync();
         Assert.Equal(1, exitCode);
-        Assert.Contains("Gateway:StopSeconds", Assert.Single(errors.Split('\n')), StringComparison.Ordinal);
+        Assert.Contains(setting, Assert.Single(errors.Split('\n')), StringComparison.Ordinal);
     }
 
     [Fact]

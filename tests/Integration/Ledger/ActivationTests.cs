@@ -27,7 +27,7 @@ public sealed class ActivationTests(LedgerDatabase database) : IClassFixture<Led
             new AccountRow
             {
                 AccountId = "twice", Name = "First", Status = AccountStatus.Active, Limits = new RateLimits(1, 2, 3),
-                Epoch = 1, Version = 1, Seq = 0, Balance = 0, Reserved = 0, Quarantined = 0,
+                Epoch = 1, Version = 1, Seq = 0, Balance = 0, Reserved = 0, Quarantined = 0, Bonus = 0,
             },
             activated!.Account);
         Assert.Null(activated.EarlierProcess);
@@ -88,9 +88,9 @@ public sealed class ActivationTests(LedgerDatabase database) : IClassFixture<Led
         await using var transaction = await connection.BeginTransactionAsync(Token);
         await using var hold = new NpgsqlCommand($"SELECT FROM account WHERE id = '{account.Id}' FOR UPDATE", connection);
         await hold.ExecuteNonQueryAsync(Token);
-        var refused = await Assert.ThrowsAsync<PostgresException>(
+        var lost = await Assert.ThrowsAsync<LedgerLostException>(
             () => _ledger.ActivateAsync(account.Id, "late", "p", TestAccount.Start, Token));
-        Assert.Equal(PostgresErrorCodes.LockNotAvailable, refused.SqlState);
+        Assert.Equal(PostgresErrorCodes.LockNotAvailable, Assert.IsType<PostgresException>(lost.InnerException).SqlState);
     }
 
     [Fact]

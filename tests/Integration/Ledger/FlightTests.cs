@@ -35,6 +35,19 @@ public sealed class FlightTests(LedgerDatabase database) : IClassFixture<LedgerD
     }
 
     [Fact]
+    public async Task FindEntries_OfARow_LocksItSoThatItsCommitWaitsForTheStandby()
+    {
+        var account = await TestAccount.CreateAsync(_ledger, 1000);
+        await account.ApplyAsync(_ledger, account.Settle("told", 40));
+        var locked = $"SELECT xmax <> '0' FROM ledger WHERE account_id = '{account.Id}' AND ref = 'told'";
+        Assert.False(await database.ScalarAsync<bool>(locked));
+
+        await _ledger.FindEntriesAsync(account.Id, [new EntryRef(EntryKind.Charge, "told")], Token);
+
+        Assert.True(await database.ScalarAsync<bool>(locked));
+    }
+
+    [Fact]
     public async Task Commit_ReserveAndQuarantine_MoveWithoutARow()
     {
         var account = await TestAccount.CreateAsync(_ledger, 1000);
@@ -54,7 +67,8 @@ public sealed class FlightTests(LedgerDatabase database) : IClassFixture<LedgerD
         [
             (EntryKind.Topup, 100, 0, null), (EntryKind.Bonus, 10, 0, null), (EntryKind.Charge, -20, 5, ClosedBy.Lease),
             (EntryKind.Charge, 0, 0, ClosedBy.Settlement), (EntryKind.Refund, -30, 0, null), (EntryKind.Compensation, 20, 0, null),
-            (EntryKind.Adjustment, -1, 0, null), (EntryKind.Adjustment, 2, 0, null),
+            (EntryKind.Adjustment, -1, 0, null), (EntryKind.Adjustment, 2, 0, null), (EntryKind.Chargeback, -9, 0, null),
+            (EntryKind.Chargeback, -8, 7, null), (EntryKind.Chargeback, 0, 3, null),
         ];
         long balance = 0;
         var entries = rows.Select((r, i) =>
@@ -71,6 +85,8 @@ public sealed class FlightTests(LedgerDatabase database) : IClassFixture<LedgerD
     [InlineData(EntryKind.Refund, 1)]
     [InlineData(EntryKind.Compensation, -1)]
     [InlineData(EntryKind.Adjustment, 0)]
+    [InlineData(EntryKind.Chargeback, 1)]
+    [InlineData(EntryKind.Chargeback, 0)]
     public async Task Commit_WrongSign_IsRefused(EntryKind kind, long amount)
     {
         var account = await TestAccount.CreateAsync(_ledger);

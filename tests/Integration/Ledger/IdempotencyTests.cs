@@ -1,3 +1,4 @@
+using Npgsql;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Ledger;
 using OrleansGateway.Ledger.Postgres;
@@ -29,6 +30,19 @@ public sealed class IdempotencyTests(LedgerDatabase database) : IClassFixture<Le
         Assert.Equal(
             start with { State = IdempotencyState.Completed, Charge = 7 }, await _ledger.FindIdempotencyAsync(account.Id, "key", Token));
         Assert.Equal(1, await CountAsync(account));
+    }
+
+    [Fact]
+    public async Task Find_ARow_LocksItSoThatItsCommitWaitsForTheStandby()
+    {
+        const string Locked = "SELECT xmax <> '0' FROM idempotency WHERE hold_id = 'told'";
+        var account = await TestAccount.CreateAsync(_ledger);
+        await account.ApplyAsync(_ledger, account.Batch() with { IdempotencyStarts = [Row("key", "told")] });
+        Assert.False(await database.ScalarAsync<bool>(Locked));
+
+        await _ledger.FindIdempotencyAsync(account.Id, "key", Token);
+
+        Assert.True(await database.ScalarAsync<bool>(Locked));
     }
 
     [Fact]
@@ -79,6 +93,52 @@ public sealed class IdempotencyTests(LedgerDatabase database) : IClassFixture<Le
         Assert.Equal(3, await IdempotencyPurge.RunAsync(database.DataSource, now, TimeSpan.FromHours(30), Token));
         Assert.NotNull(await _ledger.FindIdempotencyAsync(account.Id, "done young", Token));
         Assert.NotNull(await _ledger.FindIdempotencyAsync(account.Id, "running old", Token));
+    }
+
+    [Fact]
+    public async Task Purge_FindsWhatIsOldByItsIndex()
+    {
+        await using var connection = await database.DataSource.OpenConnectionAsync(Token);
+        await using var transaction = await connection.BeginTransactionAsync(Token);
+        await using (var setting = new NpgsqlCommand("SET LOCAL enable_seqscan = off", connection))
+        {
+            await setting.ExecuteNonQueryAsync(Token);
+        }
+
+        await using var explain = new NpgsqlCommand($"EXPLAIN {Batches.Sql("idempotency", IdempotencyPurge.Which, 2_000)}", connection)
+        {
+            Parameters = { new() { Value = TestAccount.Start.UtcDateTime }, new() { Value = TestAccount.Start.UtcDateTime } },
+        };
+        var plan = new List<string>();
+        await using var reader = await explain.ExecuteReaderAsync(Token);
+        while (await reader.ReadAsync(Token))
+        {
+            plan.Add(reader.GetString(0).Trim());
+        }
+
+        Assert.Contains(plan, static line => line.Contains("Scan on idempotency_at", StringComparison.Ordinal));
+        Assert.Contains(plan, static line => line.StartsWith("Index Cond: (at <", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Purge_MoreThanOneBatch_RemovesAllButWhatIsInUse()
+    {
+        var account = await TestAccount.CreateAsync(_ledger);
+        var now = TestAccount.Start.AddDays(20);
+        await IdempotencyPurge.RunAsync(database.DataSource, now, TimeSpan.Zero, Token);
+        var starts = Enumerable.Range(0, 4_500).Select(i => Row($"k{i}", $"h{i}") with { State = IdempotencyState.Ended, At = now.AddDays(-2) });
+        await account.ApplyAsync(_ledger, account.Batch() with { IdempotencyStarts = [.. starts] });
+        await using var user = await database.DataSource.OpenConnectionAsync(Token);
+        await using var transaction = await user.BeginTransactionAsync(Token);
+        await using (var use = new NpgsqlCommand($"UPDATE idempotency SET charge = 1 WHERE account_id = '{account.Id}' AND key = 'k7'", user))
+        {
+            await use.ExecuteNonQueryAsync(Token);
+        }
+
+        Assert.Equal(4_499, await IdempotencyPurge.RunAsync(database.DataSource, now, TimeSpan.FromHours(30), Token));
+
+        await transaction.CommitAsync(Token);
+        Assert.Equal(1, await IdempotencyPurge.RunAsync(database.DataSource, now, TimeSpan.FromHours(30), Token));
     }
 
     private static IdempotencyRow Row(string key, string hold) =>

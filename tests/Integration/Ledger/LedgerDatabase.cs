@@ -13,17 +13,22 @@ public sealed class LedgerDatabase(PostgresServer server) : IAsyncLifetime
     /// <summary>Sessions like the gateway's own.</summary>
     public NpgsqlDataSource DataSource { get; private set; } = null!;
 
+    /// <summary>Those that its money has for itself.</summary>
+    public NpgsqlDataSource Money { get; private set; } = null!;
+
     public PostgresLedger Ledger { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
     {
         ConnectionString = await server.CreateDatabaseAsync("ledger", MigrateAsync);
         DataSource = LedgerDataSource.Create(ConnectionString);
-        Ledger = new PostgresLedger(DataSource);
+        Money = LedgerDataSource.CreateForMoney(ConnectionString);
+        Ledger = new PostgresLedger(Money, DataSource, TimeProvider.System);
     }
 
     public async ValueTask DisposeAsync()
     {
+        await Money.DisposeAsync();
         await DataSource.DisposeAsync();
         await server.DropDatabaseAsync(ConnectionString);
     }

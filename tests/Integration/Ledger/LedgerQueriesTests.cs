@@ -5,11 +5,13 @@ using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Ledger;
 
-public sealed class LedgerQueriesTests(LedgerDatabase database) : IClassFixture<LedgerDatabase>
+public sealed class LedgerQueriesTests(LedgerDatabase database) : IClassFixture<LedgerDatabase>, IDisposable
 {
     private readonly LedgerQueries _queries = new(database.DataSource);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _queries.Dispose();
 
     [Fact]
     public async Task Accounts_FilteredAndPaged_ComeById()
@@ -46,10 +48,12 @@ public sealed class LedgerQueriesTests(LedgerDatabase database) : IClassFixture<
             Keys = [TestAccount.Key("used"), TestAccount.Key("new")],
             KeySpends = [new KeySpendWrite("used", spend, TestAccount.Start, "192.0.2.7")],
         });
-        var keys = await _queries.KeysAsync(account.Id, Token);
+        var keys = await _queries.KeysAsync(account.Id, null, 10, Token);
         Assert.Equal(
             [("new", KeySpend.None, null, null), ("used", spend, TestAccount.Start, "192.0.2.7")],
             keys.Select(key => (key.Settings.KeyId, key.Spend, key.UsedAt, key.UsedFrom)));
+        Assert.Equal(["new"], (await _queries.KeysAsync(account.Id, null, 1, Token)).Select(key => key.Settings.KeyId));
+        Assert.Equal(["used"], (await _queries.KeysAsync(account.Id, "new", 1, Token)).Select(key => key.Settings.KeyId));
     }
 
     [Fact]
@@ -65,6 +69,13 @@ public sealed class LedgerQueriesTests(LedgerDatabase database) : IClassFixture<
         Assert.Equal([3, 2], (await _queries.LedgerAsync(account.Id, null, null, first[^1].Seq, 2, Token)).Select(row => row.Seq));
         Assert.Equal([5], (await _queries.LedgerAsync(account.Id, TestAccount.Start.AddTicks(10), null, null, 9, Token)).Select(row => row.Seq));
         Assert.Equal([4, 3, 2, 1], (await _queries.LedgerAsync(account.Id, null, TestAccount.Start.AddHours(1), null, 9, Token)).Select(row => row.Seq));
+        var exported = new List<long>();
+        await foreach (var row in _queries.ExportLedgerAsync(account.Id, null, TestAccount.Start.AddHours(1), Token))
+        {
+            exported.Add(row.Seq);
+        }
+
+        Assert.Equal([1, 2, 3, 4], exported);
         Assert.Equal(
             new LedgerListing
             {
@@ -90,8 +101,8 @@ public sealed class LedgerQueriesTests(LedgerDatabase database) : IClassFixture<
         var all = new UsageFilter { AccountId = account.Id };
 
         var first = await _queries.UsageAsync(all, null, 3, Token);
-        var second = await _queries.UsageAsync(all, first[^1], 3, Token);
-        var third = await _queries.UsageAsync(all, second[^1], 3, Token);
+        var second = await _queries.UsageAsync(all, UsagePlace.Of(first[^1]), 3, Token);
+        var third = await _queries.UsageAsync(all, UsagePlace.Of(second[^1]), 3, Token);
         Assert.Equal(["u-6", "u-5", "u-4", "u-3", "u-2", "u-1"], first.Concat(second).Concat(third).Select(row => row.RequestId));
         Assert.Equal(
             (TestAccount.Start, 2, 3, 345, "completed", "gpt-test@1"),

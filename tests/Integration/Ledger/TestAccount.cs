@@ -21,6 +21,7 @@ internal sealed class TestAccount(string id)
     public long Balance { get; private set; }
     public long Reserved { get; private set; }
     public long Quarantined { get; private set; }
+    public long Bonus { get; private set; }
 
     /// <summary>Creates an account of a new id, activates it and gives it money.</summary>
     public static async Task<TestAccount> CreateAsync(ILedger ledger, long balance = 1000)
@@ -44,12 +45,12 @@ internal sealed class TestAccount(string id)
             Id, activation ?? $"activation{Epoch + 1}", process, Start, TestContext.Current.CancellationToken);
         var row = answer!.Account;
         (Epoch, Version, Seq) = (row.Epoch, row.Version, row.Seq);
-        (Balance, Reserved, Quarantined) = (row.Balance, row.Reserved, row.Quarantined);
+        (Balance, Reserved, Quarantined, Bonus) = (row.Balance, row.Reserved, row.Quarantined, row.Bonus);
         return answer;
     }
 
     /// <summary>A batch that changes nothing but the version.</summary>
-    public AccountBatch Batch(long balance = 0, long reserved = 0, long quarantined = 0) => new()
+    public AccountBatch Batch(long balance = 0, long reserved = 0, long quarantined = 0, long bonus = 0) => new()
     {
         AccountId = Id,
         Epoch = Epoch,
@@ -57,9 +58,11 @@ internal sealed class TestAccount(string id)
         BalanceAfter = Balance + balance,
         ReservedAfter = Reserved + reserved,
         QuarantinedAfter = Quarantined + quarantined,
+        BonusAfter = Bonus + bonus,
         BalanceDelta = balance,
         ReservedDelta = reserved,
         QuarantinedDelta = quarantined,
+        BonusDelta = bonus,
     };
 
     public AccountBatch Credit(string reference, long amount) => Batch(balance: amount) with
@@ -112,7 +115,7 @@ internal sealed class TestAccount(string id)
 
         Version++;
         Seq += batch.Entries.Length;
-        (Balance, Reserved, Quarantined) = (batch.BalanceAfter, batch.ReservedAfter, batch.QuarantinedAfter);
+        (Balance, Reserved, Quarantined, Bonus) = (batch.BalanceAfter, batch.ReservedAfter, batch.QuarantinedAfter, batch.BonusAfter);
     }
 
     /// <summary>Commits a batch alone and expects it to be applied.</summary>

@@ -11,6 +11,8 @@ namespace OrleansGateway.Tests.Integration.Ledger;
 /// <summary>Each test corrupts a database of its own.</summary>
 public sealed class VerifierTests(PostgresServer server) : IAsyncLifetime
 {
+    private const string OfCharges = "only charges have what closed them, and only they and chargebacks a shortfall";
+
     private readonly LedgerDatabase _database = new(server);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -63,8 +65,10 @@ public sealed class VerifierTests(PostgresServer server) : IAsyncLifetime
     [InlineData("seq has no gaps", "UPDATE ledger SET seq = 9 WHERE account_id = '{0}' AND seq = 4")]
     [InlineData("account.seq counts the ledger rows", "UPDATE account SET seq = seq + 1 WHERE id = '{0}'")]
     [InlineData("amount has its kind's sign", "UPDATE ledger SET kind = 'refund' WHERE account_id = '{0}' AND kind = 'topup'")]
-    [InlineData("only charges have a shortfall and what closed them", "UPDATE ledger SET closed_by = NULL WHERE account_id = '{0}' AND seq = 3")]
-    [InlineData("only charges have a shortfall and what closed them", "UPDATE ledger SET shortfall = 1 WHERE account_id = '{0}' AND seq = 1")]
+    [InlineData(OfCharges, "UPDATE ledger SET closed_by = NULL WHERE account_id = '{0}' AND seq = 3")]
+    [InlineData(OfCharges, "UPDATE ledger SET shortfall = 1 WHERE account_id = '{0}' AND seq = 1")]
+    [InlineData("bonus is a part of the balance that was given", "UPDATE account SET bonus = 1 WHERE id = '{0}'")]
+    [InlineData("bonus is a part of the balance that was given", "UPDATE account SET bonus = balance + 1 WHERE id = '{0}'")]
     [InlineData("kind and ref are unique", "UPDATE ledger SET ref = 'h-1' WHERE account_id = '{0}' AND ref = 'h-2'")]
     [InlineData("money is covered", "UPDATE account SET quarantined = balance WHERE id = '{0}'")]
     [InlineData("money is covered", "UPDATE account SET reserved = -1 WHERE id = '{0}'")]
@@ -78,6 +82,14 @@ public sealed class VerifierTests(PostgresServer server) : IAsyncLifetime
     [InlineData("a key has spent its charges", "UPDATE api_key SET spent_total = spent_total + 1 WHERE account_id = '{0}'")]
     [InlineData("a key has spent its charges", "DELETE FROM api_key WHERE account_id = '{0}'")]
     [InlineData("a key's windows are within its total", "UPDATE api_key SET spent_week = 31 WHERE account_id = '{0}'")]
+    [InlineData("daily totals are the charges", "UPDATE usage_day SET charge = charge + 1 WHERE account_id = '{0}'")]
+    [InlineData("daily totals are the charges", "UPDATE usage_day SET shortfall = 0 WHERE account_id = '{0}'")]
+    [InlineData("daily totals are the charges", "UPDATE usage_mark SET seq = seq - 1 WHERE account_id = '{0}'")]
+    [InlineData("daily totals are the charges", "DELETE FROM usage_day WHERE account_id = '{0}'")]
+    [InlineData("daily totals are the usage", "UPDATE usage_day SET reasoning = reasoning + 1 WHERE account_id = '{0}'")]
+    [InlineData("daily totals are the usage", "UPDATE usage_day SET model = 'other' WHERE account_id = '{0}'")]
+    [InlineData("hourly totals are the daily ones", "UPDATE usage_hour SET requests = requests - 1 WHERE account_id = '{0}'")]
+    [InlineData("hourly totals are the daily ones", "DELETE FROM usage_hour WHERE account_id = '{0}'")]
     [InlineData("an idempotency key stands as its hold does", "UPDATE idempotency SET state = 'running', charge = 0 WHERE account_id = '{0}' AND key = 'done'")]
     [InlineData("an idempotency key stands as its hold does", "UPDATE idempotency SET charge = 9 WHERE account_id = '{0}' AND key = 'done'")]
     [InlineData("an idempotency key stands as its hold does", "UPDATE idempotency SET state = 'completed' WHERE account_id = '{0}' AND key = 'running'")]
@@ -102,7 +114,8 @@ public sealed class VerifierTests(PostgresServer server) : IAsyncLifetime
     public async Task Run_UsagePurged_NeedsNoUsageOfThatTime()
     {
         var account = await SoundAsync();
-        await UsagePartitions.DropBeforeAsync(_database.DataSource, new DateOnly(2026, 3, 15), Token);
+        await UsagePartitions.EnsureAsync(_database.DataSource, TestAccount.Start, TimeProvider.System, Token);
+        await UsagePartitions.DetachBeforeAsync(_database.DataSource, new DateOnly(2026, 3, 15), TimeProvider.System, Token);
         var report = await VerifyAsync(TestAccount.Start);
         Assert.Empty(report.Problems);
         Assert.Equal(0, report.UsageRows);
@@ -147,6 +160,7 @@ public sealed class VerifierTests(PostgresServer server) : IAsyncLifetime
             KeySpends = [new KeySpendWrite("k1", spend, TestAccount.Start, "192.0.2.7")],
             IdempotencyEnds = [new("h-1", IdempotencyState.Completed, 10)],
         });
+        await UsageTotals.AddAsync(_database.DataSource, [], Token);
         return account;
     }
 

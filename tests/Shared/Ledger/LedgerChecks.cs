@@ -83,7 +83,7 @@ internal static class LedgerChecks
     public static void Written(AccountBatch batch)
     {
         Require(
-            batch is { BalanceAfter: >= 0, ReservedAfter: >= 0, QuarantinedAfter: >= 0 }
+            batch is { BalanceAfter: >= 0, ReservedAfter: >= 0, QuarantinedAfter: >= 0, BonusAfter: >= 0 }
             && batch.ReservedAfter <= batch.BalanceAfter - batch.QuarantinedAfter,
             "account_money");
         foreach (var entry in batch.Entries)
@@ -114,7 +114,7 @@ internal static class LedgerChecks
         Require(charge >= 0 && (state != IdempotencyState.Running || charge == 0), "idempotency_charge");
 
     private static bool IsEmpty(AccountBatch batch) =>
-        batch is { BalanceDelta: 0, ReservedDelta: 0, QuarantinedDelta: 0, Status: null, Limits: null }
+        batch is { BalanceDelta: 0, ReservedDelta: 0, QuarantinedDelta: 0, BonusDelta: 0, Status: null, Limits: null }
         && batch.Entries.IsEmpty && batch.Usage.IsEmpty && batch.Keys.IsEmpty && batch.KeySpends.IsEmpty
         && batch.IdempotencyStarts.IsEmpty && batch.IdempotencyEnds.IsEmpty;
 
@@ -139,12 +139,14 @@ internal static class LedgerChecks
             EntryKind.Charge => entry.Amount <= 0,
             EntryKind.Topup or EntryKind.Bonus or EntryKind.Compensation => entry.Amount > 0,
             EntryKind.Refund => entry.Amount < 0,
+            EntryKind.Chargeback => entry.Amount <= 0 && entry.Amount < entry.Shortfall,
             EntryKind.Adjustment => entry.Amount != 0,
             _ => false,
         };
         Require(isSignRight, "ledger_amount");
         Require(
-            entry.Kind == EntryKind.Charge ? entry.ClosedBy is not null && entry.Shortfall >= 0 : entry is { ClosedBy: null, Shortfall: 0 },
+            entry.Kind == EntryKind.Charge ? entry.ClosedBy is not null && entry.Shortfall >= 0
+            : entry.ClosedBy is null && (entry.Kind == EntryKind.Chargeback ? entry.Shortfall >= 0 : entry.Shortfall == 0),
             "ledger_closed_by");
     }
 

@@ -29,9 +29,6 @@ public enum LedgerFault
     RunsLate,
 }
 
-/// <summary>The connection broke: nobody knows what happened.</summary>
-internal sealed class LedgerLostException() : Exception("The connection broke.");
-
 /// <summary>
 /// PostgreSQL behind the ledger's interface, in memory: every transaction is one step on the thread that calls, so a seed
 /// drives it. Statements of different callers take effect in the order in which they run; hooks delay and break them.
@@ -167,7 +164,7 @@ internal sealed class LedgerModel : ILedger
         await BeforeLook(call).WaitAsync(cancellationToken);
         if (IsAway)
         {
-            throw new LedgerLostException();
+            throw new LedgerLostException("the connection broke");
         }
 
         return [.. answers.Zip(call.Batches, (answer, batch) =>
@@ -184,19 +181,19 @@ internal sealed class LedgerModel : ILedger
         await Before(call).WaitAsync(cancellationToken);
         if (IsAway || fault == LedgerFault.LostBefore)
         {
-            throw new LedgerLostException();
+            throw new LedgerLostException("the connection broke");
         }
 
         if (fault == LedgerFault.RunsLate)
         {
             _late.Enqueue(() => RunUnheard(transaction));
-            throw new LedgerLostException();
+            throw new LedgerLostException("the connection broke");
         }
 
         var result = transaction();
         result = then is null ? result : await then(result);
         await After(call).WaitAsync(cancellationToken);
-        return IsAway || fault == LedgerFault.LostAfter ? throw new LedgerLostException() : result;
+        return IsAway || fault == LedgerFault.LostAfter ? throw new LedgerLostException("the connection broke") : result;
     }
 
     private static void RunUnheard<T>(Func<T> transaction)

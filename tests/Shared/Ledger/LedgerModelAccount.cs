@@ -20,6 +20,7 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
         Balance = 0,
         Reserved = 0,
         Quarantined = 0,
+        Bonus = 0,
     };
 
     public DateTimeOffset CreatedAt { get; } = ToStored(createdAt);
@@ -59,6 +60,7 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
                 Version = Row.Version + 1,
                 Quarantined = Row.Quarantined + Row.Reserved,
                 Reserved = Row.Free / 8,
+                Bonus = Math.Min(Row.Bonus, Row.Balance),
             };
             Process = processId;
             Activation = activationId;
@@ -77,7 +79,8 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
         LedgerChecks.Require(
             Row.Balance + batch.BalanceDelta == batch.BalanceAfter
             && Row.Reserved + batch.ReservedDelta == batch.ReservedAfter
-            && Row.Quarantined + batch.QuarantinedDelta == batch.QuarantinedAfter,
+            && Row.Quarantined + batch.QuarantinedDelta == batch.QuarantinedAfter
+            && Row.Bonus + batch.BonusDelta == batch.BonusAfter,
             "the row's money is not what the batch claims");
         LedgerChecks.Require(batch.Entries.IsEmpty || batch.Entries[0].Seq == Row.Seq + 1, "the row's seq is not what the batch claims");
         LedgerChecks.Written(batch);
@@ -111,6 +114,7 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
             Balance = batch.BalanceAfter,
             Reserved = batch.ReservedAfter,
             Quarantined = batch.QuarantinedAfter,
+            Bonus = batch.BonusAfter,
             Status = batch.Status ?? Row.Status,
             Limits = batch.Limits ?? Row.Limits,
         };
@@ -157,6 +161,7 @@ internal sealed class LedgerModelAccount(string accountId, string name, RateLimi
     public void Verify()
     {
         LedgerChecks.Require(Row is { Balance: >= 0, Reserved: >= 0, Quarantined: >= 0, Free: >= 0 }, "account_money");
+        LedgerChecks.Require(Row.Bonus >= 0 && Row.Bonus <= Row.Balance, "bonus");
         LedgerChecks.Require(Row.Seq == Entries.Count, "seq counts the ledger's rows");
         long balance = 0;
         for (var i = 0; i < Entries.Count; i++)

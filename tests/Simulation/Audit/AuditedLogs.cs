@@ -22,13 +22,18 @@ internal sealed class AuditedLogs(Auditor auditor) : ILoggerProvider
         {
             if (logLevel == LogLevel.Critical)
             {
-                auditor.Break("alarm", $"{formatter(state, exception)} {exception}");
+                auditor.Alarm($"{formatter(state, exception)} {exception}");
             }
             else if (eventId.Name == "LogLetGo")
             {
-                var said = ((IReadOnlyList<KeyValuePair<string, object?>>)state!).ToDictionary();
-                auditor.LetGo((string)said["HoldId"]!, (long)said["Epoch"]!);
+                auditor.LetGo((string)Said("HoldId")!, (long)Said("Epoch")!);
             }
+            else if (eventId.Name == "LogUnanswered")
+            {
+                auditor.Swallowed((string)Said("Reason")!, formatter(state, exception));
+            }
+
+            object? Said(string name) => ((IReadOnlyList<KeyValuePair<string, object?>>)state!).First(each => each.Key == name).Value;
         }
     }
 }

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Ledger;
 using OrleansGateway.Tests.Shared.Ledger;
+using OrleansGateway.Tests.Simulation.Machine;
 using OrleansGateway.Tests.Simulation.Workload;
 
 namespace OrleansGateway.Tests.Simulation.Audit;
@@ -10,6 +11,10 @@ internal sealed partial class Auditor
 {
     private readonly Dictionary<(string AccountId, long Epoch, long Version), int> _tries = [];
     private readonly Dictionary<(string AccountId, long Epoch), TimeSpan> _confirmedAt = [];
+    private readonly Dictionary<(string AccountId, long Epoch), SimulatedProcess> _activating = [];
+
+    /// <summary>A process's statement is raising an account's epoch.</summary>
+    public void Activating(string accountId, long epoch, SimulatedProcess process) => _activating[(accountId, epoch)] = process;
 
     /// <summary>A statement has run: all that it changed is there.</summary>
     public void AfterStatement(IEnumerable<LedgerModelAccount> accounts)
@@ -95,7 +100,7 @@ internal sealed partial class Auditor
 
         foreach (var (order, (accountId, amount)) in _orders)
         {
-            if (amount > 0 && _accounts[accountId].Rows.Entries.Count(e => e.Kind == order.Kind && e.Ref == order.Ref) != 1)
+            if ((amount > 0 || order.Kind == EntryKind.Chargeback) && _accounts[accountId].Rows.Entries.Count(e => e.Kind == order.Kind && e.Ref == order.Ref) != 1)
             {
                 Break("rule 4", $"{order} is not in the books once");
             }
@@ -132,19 +137,34 @@ internal sealed partial class Auditor
             }
 
             charges += entry.Kind == EntryKind.Charge ? 1 : 0;
+            if (entry.Kind == EntryKind.Refund && books.Sum < books.Bonus)
+            {
+                Break("rule 4", $"{entry} sends back what came as bonus: {books.Sum} are left of {books.Bonus}");
+            }
+
+            books.Bonus = entry.Kind switch
+            {
+                EntryKind.Bonus => books.Bonus + entry.Amount,
+                EntryKind.Charge => Int128.Max(0, books.Bonus + entry.Amount),
+                _ => Int128.Min(books.Bonus, books.Sum),
+            };
             Written(books, entry);
         }
 
         if (books.IsQuarantined && row.Quarantined == 0 && charges == 0)
         {
-            var isAny = books.Held.Values.Any(hold => hold.Epochs.Count > 1);
-            rare.Reached(isAny ? RareState.QuarantineEndedWithAdoptedHolds : RareState.QuarantineEndedWithoutAdoptedHolds);
+            QuarantineEnded(books);
         }
 
-        books.IsQuarantined = row.Quarantined > 0;
+        books.Quarantined = row.Quarantined;
         if (row.Balance != books.Sum)
         {
             Break("rule 2", $"{row.AccountId} has {row.Balance}, and its rows come to {books.Sum}");
+        }
+
+        if (row.Bonus != books.Bonus)
+        {
+            Break("rule 2", $"{row.AccountId} has a bonus of {row.Bonus}, and its rows leave {books.Bonus}");
         }
 
         if (row.Balance < 0)
@@ -163,26 +183,76 @@ internal sealed partial class Auditor
         }
 
         books.Reserved = row.Reserved;
+        KeysWritten(books);
         Backed(books);
+        Watch(books);
+    }
+
+    private void Watch(AccountBooks books)
+    {
         books.Watch();
+        WatchLimits(books);
     }
 
     private void Activated(AccountBooks books)
     {
-        books.Epoch = books.Rows.Row.Epoch;
-        books.ActivatedAt = clock.Now;
-        _confirmedAt[(books.Rows.Row.AccountId, books.Epoch)] = clock.Now;
-        books.Reserved = books.Rows.Row.Reserved;
-        books.Held.Clear();
-        foreach (var hold in books.Open.Values)
+        var row = books.Rows.Row;
+
+        // A gateway that does not know yet that another has the lock by now frees at once what that one has set aside.
+        var owner = _activating[(row.AccountId, row.Epoch)];
+        books.IsUsurped = _lockHolder is not null && _lockHolder.Process != owner && !owner.IsDead;
+        rare.Reached(RareState.ActivatedWithoutTheLock, books.IsUsurped);
+        foreach (var (holdId, hold) in books.Open)
         {
-            if (IsLate(hold))
+            // What the last activation held and has not ended is set aside, whenever its edge was last heard.
+            if (books.IsUsurped || IsDisowned(hold) || (IsLate(hold) && !books.Held.ContainsKey(holdId)))
             {
                 hold.IsLate = true;
             }
             else
             {
-                hold.Deadline = Later(hold.Deadline, clock.Now + Quarantine);
+                hold.IsLate = false;
+                hold.RestUntil = clock.Now + Quarantine;
+                hold.Deadline = Later(hold.Deadline, hold.RestUntil);
+            }
+
+            hold.Backed = 0;
+        }
+
+        // What came too late in the last epoch may have left too little for all: whoever presents first has it.
+        var wasIntruded = books.IntrudedEpoch == books.Epoch;
+        var promised = books.Open.Values.Where(static hold => !hold.IsLate).Aggregate(Int128.Zero, static (sum, hold) => sum + hold.Confirmed);
+        var isTooLittle = wasIntruded && promised > (Int128)row.Reserved + row.Quarantined;
+        books.Epoch = row.Epoch;
+        books.ActivatedAt = clock.Now;
+        books.Owner = owner;
+        _confirmedAt[(row.AccountId, books.Epoch)] = clock.Now;
+        books.Reserved = row.Reserved;
+        books.Held.Clear();
+        KeysRead(books);
+        foreach (var hold in books.Open.Values)
+        {
+            hold.IsDeprived &= isTooLittle;
+        }
+
+        // And what came too late for it may wait for this one.
+        if (isTooLittle || (row.Quarantined > 0 && books.Pending.Exists(pending => IsIntruding(books, pending))))
+        {
+            Intruded(books);
+        }
+    }
+
+    /// <summary>The quarantine is over: what of it was not presented is anybody's.</summary>
+    private void QuarantineEnded(AccountBooks books)
+    {
+        var isAny = books.Held.Values.Any(hold => hold.Epochs.Count > 1);
+        rare.Reached(isAny ? RareState.QuarantineEndedWithAdoptedHolds : RareState.QuarantineEndedWithoutAdoptedHolds);
+        foreach (var (holdId, hold) in books.Open)
+        {
+            // One whose message is here may be adopted already: its answer will tell.
+            if (!books.Held.ContainsKey(holdId) && !IsHere(hold))
+            {
+                Judge(hold, isKept: false, "it may yet be presented, and the quarantine has ended");
             }
         }
     }
@@ -201,7 +271,7 @@ internal sealed partial class Auditor
                 break;
             default:
                 if (!_orders.TryGetValue(new EntryRef(entry.Kind, entry.Ref), out var order)
-                    || order != (books.Rows.Row.AccountId, entry.Amount))
+                    || order != (books.Rows.Row.AccountId, entry.Amount - entry.Shortfall))
                 {
                     Break("rule 4", $"nobody ordered {entry}");
                 }
@@ -231,49 +301,24 @@ internal sealed partial class Auditor
                 rare.Reached(RareState.LeaseChargedAtProgress);
             }
 
-            if (IsInTime(hold) && !hold.IsEdgeDead)
-            {
-                Break("rule 8", $"{entry} ended a lease in time");
-            }
+            Judge(hold, isKept: false, $"{entry} ended a lease in time");
         }
 
         if (entry.Shortfall > 0)
         {
             rare.Reached(RareState.Shortfall);
-            var isWithin = entry.Shortfall - entry.Amount <= hold.TicketTotal;
-            if (isWithin && IsInTime(hold) && !IsAnyLate(books))
+            // What the edge did not hear of, or was told to be less, is no bound.
+            var bound = Math.Min(hold.Confirmed, hold.Named);
+            if (entry.Shortfall - entry.Amount <= bound)
             {
-                Break("rule 8", $"{entry} has a shortfall within its bound of {hold.TicketTotal}");
+                Judge(hold, isKept: false, $"{entry} has a shortfall within its bound of {bound}");
             }
         }
 
+        Spent(books, hold, entry);
         hold.Charge = entry;
         hold.ChargedAt = clock.Now;
         books.Open.Remove(entry.Ref);
         books.Held.Remove(entry.Ref);
     }
-
-    /// <summary>Whatever an activation has confirmed and could not yet give up is set aside.</summary>
-    private void Backed(AccountBooks books)
-    {
-        if (IsAnyLate(books))
-        {
-            return;
-        }
-
-        Int128 promised = 0;
-        foreach (var hold in books.Open.Values)
-        {
-            promised += IsLate(hold) || hold.IsEdgeDead ? 0 : hold.Confirmed;
-        }
-
-        var row = books.Rows.Row;
-        if (promised > row.Reserved + row.Quarantined)
-        {
-            Break("rule 5", $"{row.AccountId} has promised {promised} and set aside {row.Reserved} and {row.Quarantined}: "
-                + string.Join(' ', books.Open.Values.Select(static h => $"{h.Request.Id}={h.Confirmed}")));
-        }
-    }
-
-    private bool IsAnyLate(AccountBooks books) => HadTwoGateways || clock.Now < books.LateUntil;
 }

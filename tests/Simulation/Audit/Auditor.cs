@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using System.Numerics;
+using Orleans.Runtime;
+using OrleansGateway.Grains.Accounts;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Ledger;
@@ -11,16 +13,24 @@ namespace OrleansGateway.Tests.Simulation.Audit;
 
 /// <summary>
 /// Keeps books of its own from what clients, messages and rows show, shares nothing with the account's code, and holds the protocol's
-/// rules against them at every event. This file: messages and clients. Beside it: rows.
+/// rules against them at every event. This file: messages and clients. Beside it: rows, promises and keys.
 /// </summary>
-internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareStates rare)
+internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareStates rare, Verdicts verdicts, bool hearsAlarms)
 {
+    /// <summary>What keeps an answer away where something has died, stopped, stepped down or is late.</summary>
+    private static readonly HashSet<string> Expected = new(StringComparer.Ordinal)
+    {
+        nameof(TimeoutException),
+        nameof(OperationCanceledException),
+        nameof(TaskCanceledException),
+        nameof(SiloUnavailableException),
+        nameof(AccountUnavailableException),
+        nameof(LedgerLostException),
+    };
+
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan Quarantine = TimeSpan.FromSeconds(25);
     private static readonly TimeSpan RenewalAndMargin = TimeSpan.FromSeconds(10);
-
-    /// <summary>Between what an activation does and its being seen here.</summary>
-    private static readonly TimeSpan Slack = TimeSpan.FromSeconds(0.5);
 
     private readonly Dictionary<string, AccountBooks> _accounts = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HoldBooks> _holds = new(StringComparer.Ordinal);
@@ -29,14 +39,33 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
     /// <summary>The first rule that was broken, and how.</summary>
     public (string Rule, string What)? Broken { get; private set; }
 
-    /// <summary>Two gateways have run on one database: what one had promised the other may have freed at once.</summary>
-    public bool HadTwoGateways { get; set; }
-
     public void Break(string rule, string what)
     {
         trace.Add("AUDITOR", $"{rule}: {what}");
         Broken ??= (rule, what);
     }
+
+    /// <summary>The product itself says that it is broken.</summary>
+    public void Alarm(string what)
+    {
+        trace.Add("AUDITOR", $"alarm: {what}");
+        if (hearsAlarms)
+        {
+            Broken ??= ("alarm", what);
+        }
+    }
+
+    /// <summary>A message failed, and its sender repeats it: only what a fault can have caused is nothing to be told of.</summary>
+    public void Swallowed(string exception, string what)
+    {
+        if (!Expected.Contains(exception))
+        {
+            Alarm($"swallowed {exception}: {what}");
+        }
+    }
+
+    /// <inheritdoc cref="Swallowed(string, string)"/>
+    public void Swallowed(Exception exception) => Swallowed(exception.GetType().Name, $"{exception}");
 
     public void Begun(ClientRequest request, SimulatedEdge edge) => _holds.Add(request.Id, new HoldBooks(request, edge));
 
@@ -47,7 +76,8 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
     public void OrderEnded(MoveRequest order, MoveAnswer answer)
     {
         trace.Add("operator", $"{order} {answer}");
-        if (order.AmountNanos > 0 && answer.Outcome != MoveOutcome.Moved)
+        var mayBeRefused = order is { AmountNanos: < 0, Kind: not EntryKind.Chargeback } && answer.Outcome == MoveOutcome.InsufficientFunds;
+        if (!mayBeRefused && answer.Outcome != MoveOutcome.Moved)
         {
             Break("rule 4", $"{order} was answered {answer}");
         }
@@ -91,7 +121,11 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         void Name(Ticket ticket)
         {
             var hold = _holds[ticket.HoldId];
-            hold.TicketTotal = Math.Max(hold.TicketTotal, ticket.TotalNanos);
+            hold.Named = ticket.TotalNanos;
+            if (hold.Named > hold.ConfirmedMost)
+            {
+                Break("rule 5", $"an edge counts on {hold.Named} for {ticket.HoldId}, of which nobody has confirmed more than {hold.ConfirmedMost}");
+            }
         }
     }
 
@@ -103,19 +137,31 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         if (books is not null && pending.Totals.Length > 0)
         {
             books.Pending.Add(pending);
-            books.Watch();
+            Watch(books);
         }
 
-        if (message is SettleRequest settle && IsLate(_holds[settle.Ticket.HoldId]))
+        if (message is AdmitRequest admit)
         {
-            books!.LateUntil = clock.Now + TimeSpan.FromMinutes(1);
+            _holds[admit.HoldId].AskedAt ??= clock.Now;
+        }
+
+        if (books is not null)
+        {
+            Arrived(books, pending);
         }
 
         return pending;
     }
 
     /// <summary>It is answered, has failed, or nobody will know.</summary>
-    public static void Ended(PendingMessage pending) => pending.Books?.Pending.Remove(pending);
+    public void Ended(PendingMessage pending)
+    {
+        pending.Books?.Pending.Remove(pending);
+        foreach (var holdId in pending.Holds)
+        {
+            _holds[holdId].Here.Remove(pending);
+        }
+    }
 
     /// <param name="answer">Null where an admission has to be asked for alone, and of an account that is not there.</param>
     public void Answered(PendingMessage pending, object? answer)
@@ -152,14 +198,17 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
 
                 break;
             case (SettleRequest request, SettleAnswer settlement):
-                Settled(request, settlement);
+                Settled(pending, books, request, settlement);
                 break;
             case (MoveRequest request, MoveAnswer move):
                 Moved(pending, books, request, move);
                 break;
+            case (SetKeyRequest request, ChangeAnswer { Outcome: ChangeOutcome.Done } change) when change.Epoch == books.Epoch:
+                KeyOf(books, request.Settings.KeyId).Settle(clock.Now);
+                break;
         }
 
-        books.Watch();
+        Watch(books);
     }
 
     /// <summary>A client has seen the end of its request.</summary>
@@ -186,25 +235,6 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         NotPaidBack(_holds[request.Id]);
     }
 
-    /// <summary>An activation has said that it lets a hold go that was never renewed.</summary>
-    public void LetGo(string holdId, long epoch)
-    {
-        rare.Reached(RareState.NeverRenewedHoldLetGo);
-        var hold = _holds[holdId];
-        hold.IsLetGo = true;
-        var books = _accounts[hold.Request.AccountId];
-        if (hold.Charge is null && IsInTime(hold))
-        {
-            Break("rule 8", $"{holdId} was let go in time");
-        }
-
-        if (epoch == books.Epoch)
-        {
-            books.Open.Remove(holdId);
-            books.Held.Remove(holdId);
-        }
-    }
-
     /// <summary>What a usage costs, by arithmetic of its own.</summary>
     private static BigInteger CostOf(ClientRequest request, Usage usage)
     {
@@ -223,6 +253,13 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
     {
         if (answer.IsAdmitted)
         {
+            var hold = _holds[request.HoldId];
+            if (!pending.IsRepeat && answer.Epoch == books.Epoch && hold.CountedEpoch != books.Epoch)
+            {
+                (hold.CountedEpoch, hold.EstimatedTokens) = (books.Epoch, request.EstimatedTokens);
+                WithinLimits(pending, books, request, answer);
+            }
+
             Contact(books, request.HoldId, answer.Epoch, answer.TotalNanos, answer.TotalNanos, pending.At);
         }
         else if (request.IdempotencyKey is not null && answer.Epoch == books.Epoch && answer.Outcome == AdmitOutcome.Unavailable)
@@ -273,9 +310,18 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         {
             IsClosed(ticket.HoldId);
         }
-        else if (epoch == books.Epoch && _holds[ticket.HoldId] is { Deadline: not null } hold && !IsLate(hold))
+        else
         {
-            // It came in time; that the ledger was away is not its fault.
+            AskedAgain(books, pending, ticket.HoldId, epoch);
+        }
+    }
+
+    /// <summary>An activation could not say. What came in time has as long as it takes to come again.</summary>
+    private void AskedAgain(AccountBooks books, PendingMessage pending, string holdId, long epoch)
+    {
+        var hold = _holds[holdId];
+        if (epoch == books.Epoch && hold.Deadline is not null && !IsLate(hold))
+        {
             hold.Deadline = Later(hold.Deadline, pending.At + RenewalAndMargin);
         }
     }
@@ -298,7 +344,7 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         }
     }
 
-    private void Settled(SettleRequest request, SettleAnswer answer)
+    private void Settled(PendingMessage pending, AccountBooks books, SettleRequest request, SettleAnswer answer)
     {
         var hold = _holds[request.Ticket.HoldId];
         if (answer.Outcome == SettleOutcome.Committed && hold.Charge is not { ClosedBy: ClosedBy.Settlement })
@@ -309,7 +355,11 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         {
             IsClosed(request.Ticket.HoldId);
         }
-        else if (answer.Outcome == SettleOutcome.Committed && hold.IsLetGo)
+        else if (answer.Outcome == SettleOutcome.Retry)
+        {
+            AskedAgain(books, pending, request.Ticket.HoldId, answer.Epoch);
+        }
+        else if (hold.IsLetGo)
         {
             rare.Reached(RareState.LateSettlementOfHoldLetGo);
         }
@@ -317,9 +367,18 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
 
     private void Moved(PendingMessage pending, AccountBooks books, MoveRequest request, MoveAnswer answer)
     {
-        if (answer.Outcome == MoveOutcome.Moved && books.Rows.Find(new EntryRef(request.Kind, request.Ref))?.Amount != request.AmountNanos)
+        if (answer.Outcome == MoveOutcome.Moved)
         {
-            Break("rule 4", $"{request} was said to be done, and is not");
+            var entry = books.Rows.Find(new EntryRef(request.Kind, request.Ref));
+            if (entry is null || entry.Amount - entry.Shortfall != request.AmountNanos || entry.Shortfall != answer.ShortfallNanos)
+            {
+                Break("rule 4", $"{request} was said to be done, its row is {entry}");
+            }
+            else if (entry.Shortfall > 0)
+            {
+                rare.Reached(RareState.ChargebackShortfall);
+                NotRefusedInVain(pending, 1 - entry.Amount, answer.IsRepeat);
+            }
         }
         else if (answer.Outcome == MoveOutcome.InsufficientFunds)
         {
@@ -335,94 +394,11 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         }
     }
 
-    private void NotRefusedInVain(PendingMessage pending, long nanos)
+    private void NotRefusedInVain(PendingMessage pending, long nanos, bool isRepeat = false)
     {
-        if (pending.LeastSpare >= nanos)
+        if (!isRepeat && pending.LeastSpare >= nanos)
         {
             Break("rule 6", $"{nanos} nanos were refused while {pending.LeastSpare} were there: {pending.Message}");
         }
     }
-
-    /// <summary>An edge is told that its hold is closed, and cuts the response.</summary>
-    private void IsClosed(string holdId)
-    {
-        var hold = _holds[holdId];
-        if (hold is { Charge: null, IsSettling: false } && IsInTime(hold))
-        {
-            Break("rule 8", $"{holdId} was said to be closed, and has no row");
-        }
-
-        if (hold.Charge is { ClosedBy: ClosedBy.Lease } && !hold.IsEdgeDead)
-        {
-            rare.Reached(RareState.ClosedByLeaseToldToLivingEdge);
-        }
-    }
-
-    /// <summary>An activation has answered for a hold: its lease starts afresh.</summary>
-    /// <param name="asked">The total that the message named: one that knew less changes nothing.</param>
-    /// <param name="at">When the message came: its lease has started then or later.</param>
-    private void Contact(AccountBooks books, string holdId, long epoch, long asked, long total, TimeSpan at)
-    {
-        var hold = _holds[holdId];
-        hold.Epochs.Add(epoch);
-        if (epoch < books.Epoch && at - _confirmedAt[(hold.Request.AccountId, epoch)] > Lease + Slack)
-        {
-            Break("rule 5", $"{holdId} was answered by epoch {epoch} long after that lost its authority to {books.Epoch}");
-        }
-
-        if (hold.Charge is not null)
-        {
-            // A late message has revived it in an activation that does not know: set aside until that lets it go.
-            if (epoch == books.Epoch)
-            {
-                hold.Confirmed = total;
-                books.Held.TryAdd(holdId, hold);
-            }
-
-            return;
-        }
-
-        if (IsLate(hold))
-        {
-            hold.IsLate = true;
-            books.LateUntil = clock.Now + TimeSpan.FromMinutes(1);
-        }
-
-        books.Open.TryAdd(holdId, hold);
-        var isPresent = epoch == books.Epoch;
-        if (isPresent)
-        {
-            books.Held.TryAdd(holdId, hold);
-        }
-
-        if (asked < hold.Confirmed && total < hold.Confirmed)
-        {
-            return;
-        }
-
-        if (isPresent && total < hold.Confirmed && IsInTime(hold) && !IsAnyLate(books))
-        {
-            Break("rule 8", $"{holdId} came in time, and of the {hold.Confirmed} that it was promised only {total} are held");
-        }
-
-        hold.Confirmed = isPresent ? total : Math.Max(total, hold.Confirmed);
-        if (isPresent)
-        {
-            hold.Deadline = Later(hold.Deadline, at + Lease);
-        }
-        else
-        {
-            // Backed by what the present activation has in quarantine.
-            hold.Deadline ??= books.ActivatedAt + Quarantine;
-        }
-
-        Backed(books);
-    }
-
-    private static TimeSpan Later(TimeSpan? one, TimeSpan other) => one > other ? one.Value : other;
-
-    /// <summary>Whether some activation has answered for it, and all that came after came in time.</summary>
-    private bool IsInTime(HoldBooks hold) => hold.Deadline is not null && !IsLate(hold) && !HadTwoGateways;
-
-    private bool IsLate(HoldBooks hold) => hold.IsLate || (hold.Deadline is { } deadline && clock.Now > deadline - Slack);
 }

@@ -26,7 +26,19 @@ internal sealed class PendingMessage(SimulatedSilo silo, AccountBooks? books, ob
         _ => [],
     };
 
+    /// <summary>The holds that it keeps alive while it is handled.</summary>
+    public IEnumerable<string> Holds => message is RenewRequest or ExtendRequest or SettleRequest ? Totals.Select(static t => t.HoldId) : [];
+
     public bool WantsMoney { get; } = message is AdmitRequest or ExtendRequest or MoveRequest { AmountNanos: < 0 };
+
+    /// <summary>Whether it is an admission of what is held already.</summary>
+    public bool IsRepeat { get; } = message is AdmitRequest again && books?.Held.ContainsKey(again.HoldId) == true;
+
+    /// <summary>What its key had spent and held at least, nanos: in all, and in the day, week and month.</summary>
+    public long[] UsedLeast { get; } = [long.MaxValue, long.MaxValue, long.MaxValue, long.MaxValue];
+
+    /// <summary>Holds that ran at least, of its key and of the account.</summary>
+    public (int OfKey, int All) RunningLeast { get; set; } = (int.MaxValue, int.MaxValue);
 
     /// <summary>The least that it could have been given at any moment since it came, nanos.</summary>
     public long LeastSpare { get; set; } = long.MaxValue;

@@ -11,11 +11,14 @@ internal enum RareState
     LostCommitHadRun,
     FencedTwin,
     TwinWithoutAuthority,
+    LockTakenFromLivingGateway,
+    ActivatedWithoutTheLock,
     LeaseChargedAtProgress,
     NeverRenewedHoldLetGo,
     LateSettlementOfHoldLetGo,
     ClosedByLeaseToldToLivingEdge,
     Shortfall,
+    ChargebackShortfall,
     ReserveExtendedForLastNano,
     RefusedForMoney,
     RefusedForQuarantine,
@@ -36,7 +39,7 @@ internal sealed class RareStates
 
     public long this[RareState state] => _counts[(int)state];
 
-    public void Reached(RareState state) => _counts[(int)state]++;
+    public void Reached(RareState state, bool isReached = true) => _counts[(int)state] += isReached ? 1 : 0;
 
     public void Add(RareStates other)
     {

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using OrleansGateway.Edge;
 using OrleansGateway.Tests.Simulation.Audit;
 using OrleansGateway.Tests.Simulation.Faults;
 using OrleansGateway.Tests.Simulation.Machine;
@@ -7,8 +8,8 @@ using OrleansGateway.Tests.Simulation.Workload;
 namespace OrleansGateway.Tests.Simulation.Cluster;
 
 /// <summary>
-/// All processes of one installation, and what befalls them. Either a cluster (silos, edges, a directory), or the embedded engine's
-/// gateways (silo and edge in one process, one of them at a time).
+/// All processes of one installation, and what befalls them. Either a cluster (silos, edges, a directory), or gateways
+/// (silo and edge in one process, one of them at a time).
 /// </summary>
 internal sealed class Installation : IDisposable
 {
@@ -29,7 +30,7 @@ internal sealed class Installation : IDisposable
     private readonly SimulatedDirectory _directory;
     private readonly SimulatedProcess _operator;
     private readonly List<SimulatedGateway> _gateways = [];
-    private readonly GatewayLockModel _lock;
+    private readonly DatabaseLockModel _lock;
     private readonly Random _random;
     private int _next;
 
@@ -45,7 +46,7 @@ internal sealed class Installation : IDisposable
         Database = new SimulatedDatabase(machine, plan.Random(3), faults, auditor, trace);
         _directory = new SimulatedDirectory(machine, plan.Random(4)) { Serves = Serves };
         _network = new SimulatedNetwork(machine, _directory, plan.Random(5), faults, auditor, trace);
-        _lock = new GatewayLockModel(auditor);
+        _lock = new DatabaseLockModel(auditor);
         _operator = new SimulatedProcess(machine, "operator");
         for (var i = 0; i < (IsCluster ? Silos : Gateways); i++)
         {
@@ -70,7 +71,7 @@ internal sealed class Installation : IDisposable
         : _gateways.Where(static gateway => gateway is { IsHeld: true, IsLeaving: false }).Select(static gateway => gateway.Edge);
 
     /// <summary>The way of an operator's messages.</summary>
-    public Orleans.IGrainFactory Operator => _network.For(_operator, null);
+    public IGrains Operator => _network.For(_operator, null);
 
     public SimulatedProcess OperatorProcess => _operator;
 
@@ -85,11 +86,12 @@ internal sealed class Installation : IDisposable
         If(FaultKind.SiloStopped, () => EndOne(isClean: true));
         If(FaultKind.SiloPaused, () => Pause([.. LivingSilos.Select(static silo => silo.Process)]));
         If(FaultKind.EdgePaused, () => Pause([.. LivingEdges.Select(static edge => edge.Process)]));
+        If(FaultKind.MachineSuspended, () => Suspend(customers));
         If(FaultKind.ClockJump, () => _machine.Clock.Advance(_faults.Length(1, 40)));
-        If(FaultKind.TimeOfDayJump, () => _machine.Clock.UtcAhead += _faults.Length(60, 3 * 3600));
+        If(FaultKind.TimeOfDayJump, () => _machine.Clock.UtcAhead += _faults.JumpOfTimeOfDay());
         if (IsCluster)
         {
-            If(FaultKind.SecondActivation, () => MoveAccount(customers[_faults.Next(customers.Count)].Id));
+            If(FaultKind.SecondActivation, () => MoveAccount(customers[_faults.Next(customers.Count)].Id, () => _faults.Length(0.5, 40)));
             If(FaultKind.EdgeKilled, KillEdge);
         }
         else
@@ -131,15 +133,15 @@ internal sealed class Installation : IDisposable
         {
             var process = new SimulatedProcess(_machine, $"silo{number}");
             _directory.Silos.Add(new SimulatedSilo(
-                process, process.Name, EverySilo.MayRun, _machine.Clock, Database.Connect(process), _random.Next(), _loggers));
+                process, process.Name, EverySilo.MayRun, Database.Connect(process), _random.Next(), _loggers));
         }
         else
         {
             var process = new SimulatedProcess(_machine, $"gateway{number}");
             var gateway = new SimulatedGateway(process, _lock, Database, _machine.Clock);
             gateway.Silo = new SimulatedSilo(
-                process, process.Name, gateway, _machine.Clock, Database.Connect(process), _random.Next(), _loggers);
-            gateway.Edge = new SimulatedEdge(process, _network.For(process, gateway.Silo), null, 1, _machine.Clock, _prices, _auditor, _loggers);
+                process, process.Name, gateway, Database.Connect(process), _random.Next(), _loggers);
+            gateway.Edge = new SimulatedEdge(process, _network.For(process, gateway.Silo), 1, _prices, _auditor, _loggers);
             _gateways.Add(gateway);
             _directory.Silos.Add(gateway.Silo);
             AllEdges.Add(gateway.Edge);
@@ -230,7 +232,7 @@ internal sealed class Installation : IDisposable
         var process = new SimulatedProcess(_machine, $"edge{number}");
         var callsMax = number % 2 == 0 ? 1 : 8;
         AllEdges.Add(new SimulatedEdge(
-            process, _network.For(process, null), _directory, callsMax, _machine.Clock, _prices, _auditor, _loggers));
+            process, _network.For(process, null), callsMax, _prices, _auditor, _loggers));
     }
 
     private void KillEdge()
@@ -247,6 +249,29 @@ internal sealed class Installation : IDisposable
         }
     }
 
-    private void MoveAccount(string accountId) =>
-        _directory.Move(accountId, AllEdges.Select(static edge => edge.Process).Append(_operator), () => _faults.Length(0.5, 40));
+    /// <summary>A machine with a silo or an edge on it stands still. A silo is taken for dead; when it wakes some still ask it.</summary>
+    private void Suspend(IReadOnlyList<Customer> customers)
+    {
+        List<SimulatedProcess> processes = [.. LivingSilos.Select(static silo => silo.Process), .. LivingEdges.Select(static edge => edge.Process)];
+        if (Any(processes) is not { } process)
+        {
+            return;
+        }
+
+        var length = _faults.Length(1, 50);
+        process.Suspend();
+        Later(process.Continue, length);
+        if (_gateways.Find(gateway => gateway.Process == process) is { } gateway)
+        {
+            _lock.Release(gateway);
+        }
+
+        foreach (var customer in customers.Where(customer => _directory.PlaceOf(customer.Id)?.Process == process))
+        {
+            MoveAccount(customer.Id, () => length + _faults.Length(0.5, 20));
+        }
+    }
+
+    private void MoveAccount(string accountId, Func<TimeSpan> howLong) =>
+        _directory.Move(accountId, AllEdges.Select(static edge => edge.Process).Append(_operator), howLong);
 }

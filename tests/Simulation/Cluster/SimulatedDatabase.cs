@@ -157,7 +157,7 @@ internal sealed class SimulatedDatabase
 
     private void Lose<T>(Statement statement, TaskCompletionSource<T> answer, string how)
     {
-        if (answer.TrySetException(new LedgerLostException()))
+        if (answer.TrySetException(new LedgerLostException("the connection broke")))
         {
             _trace.Add("database", $"{statement.Text} {how}");
         }
@@ -212,7 +212,16 @@ internal sealed class SimulatedDatabase
             database.CallAsync(
                 client,
                 new Statement($"activate {accountId}", accountId),
-                () => database._model.ActivateAsync(accountId, activationId, processId, at, CancellationToken.None),
+                async () =>
+                {
+                    var activated = await database._model.ActivateAsync(accountId, activationId, processId, at, CancellationToken.None);
+                    if (activated is not null)
+                    {
+                        database._auditor.Activating(accountId, activated.Account.Epoch, client);
+                    }
+
+                    return activated;
+                },
                 cancellationToken);
 
         public Task<ImmutableArray<BatchAnswer>> CommitAsync(ImmutableArray<AccountBatch> batches, CancellationToken cancellationToken) =>

@@ -1,10 +1,9 @@
-using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Tests.Simulation.Machine;
 
 namespace OrleansGateway.Tests.Simulation.Cluster;
 
 /// <summary>Says where an account's activation is. While it changes its mind, some still ask the silo that it named before.</summary>
-internal sealed class SimulatedDirectory(SimulatedMachine machine, Random random) : ISiloLink
+internal sealed class SimulatedDirectory(SimulatedMachine machine, Random random)
 {
     private readonly Dictionary<string, SimulatedSilo> _places = new(StringComparer.Ordinal);
     private readonly Dictionary<(SimulatedProcess Who, string AccountId), (SimulatedSilo Where, TimeSpan Until)> _outdated = [];
@@ -15,6 +14,9 @@ internal sealed class SimulatedDirectory(SimulatedMachine machine, Random random
     public required Func<SimulatedSilo, bool> Serves { get; init; }
 
     public bool IsUp => Silos.Exists(Serves.Invoke);
+
+    /// <summary>Where an account was last; null if it never was anywhere.</summary>
+    public SimulatedSilo? PlaceOf(string accountId) => _places.GetValueOrDefault(accountId);
 
     /// <summary>Null while no silo is there.</summary>
     public SimulatedSilo? Find(SimulatedProcess who, string accountId)

@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Logging;
-using Orleans;
+using OrleansGateway.Edge;
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Accounts;
@@ -15,21 +15,20 @@ internal sealed class SimulatedEdge
 {
     private const int FirstSliceTokens = 16;
 
-    private readonly SimulatedClock _clock;
+    private readonly TimeProvider _clock;
     private readonly Prices _prices;
     private readonly Auditor _auditor;
     private readonly List<ClientRequest> _requests = [];
 
-    /// <param name="silos">Null where the accounts run in its own process.</param>
     /// <param name="callsMax">How many calls of a kind to one account are on their way.</param>
     public SimulatedEdge(
-        SimulatedProcess process, IGrainFactory grains, ISiloLink? silos, int callsMax, SimulatedClock clock, Prices prices, Auditor auditor, ILoggerFactory loggers)
+        SimulatedProcess process, IGrains grains, int callsMax, Prices prices, Auditor auditor, ILoggerFactory loggers)
     {
         Process = process;
-        _clock = clock;
+        _clock = process.Clock;
         _prices = prices;
         _auditor = auditor;
-        Client = new AccountClient(grains, clock, new AccountingOptions { CallsMax = callsMax }, loggers, silos);
+        Client = new AccountClient(grains, _clock, new AccountingOptions { CallsMax = callsMax }, loggers);
         _ = process.Start(() => Client.RunAsync(CancellationToken.None));
     }
 
@@ -69,6 +68,7 @@ internal sealed class SimulatedEdge
         var most = PriceArithmetic.UpperBound(price, request.InputTokens, request.MaxTokens, 1, UsageKinds.Input | UsageKinds.Output);
         var slice = new Usage { Input = request.InputTokens, Output = Math.Min(request.MaxTokens, FirstSliceTokens), Calls = 1 };
         var least = request.Streams ? Math.Min(most, PriceArithmetic.Charge(price, slice)) : most;
+        request.MostNanos = most;
         var account = Client.Find(request.AccountId);
         var admission = await Client.AdmitAsync(
             account,

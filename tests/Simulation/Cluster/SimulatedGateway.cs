@@ -5,7 +5,7 @@ using OrleansGateway.Tests.Simulation.Machine;
 namespace OrleansGateway.Tests.Simulation.Cluster;
 
 /// <summary>The lock that a cluster's silos share: each may run accounts.</summary>
-internal sealed class EverySilo : IGatewayLock
+internal sealed class EverySilo : IDatabaseLock
 {
     public static EverySilo MayRun { get; } = new();
 
@@ -14,13 +14,14 @@ internal sealed class EverySilo : IGatewayLock
     public bool IsExclusive => false;
 
     public bool MayAdmit => true;
+
+    public int TimesTaken => 1;
 }
 
 /// <summary>The advisory lock in the database.</summary>
-internal sealed class GatewayLockModel(Auditor auditor)
+internal sealed class DatabaseLockModel(Auditor auditor)
 {
     private SimulatedGateway? _holder;
-    private SimulatedGateway? _last;
 
     /// <summary>The session that holds it ends. Who has lost it learns that later, and asks again; so does who waits.</summary>
     public void Lose() => _holder = null;
@@ -31,8 +32,9 @@ internal sealed class GatewayLockModel(Auditor auditor)
     {
         if (_holder is null)
         {
-            auditor.HadTwoGateways |= _last is not null && _last != gateway && !_last.Process.IsDead;
-            _holder = _last = gateway;
+            _holder = gateway;
+            gateway.TimesTaken++;
+            auditor.TookLock(gateway.Edge);
         }
 
         return _holder == gateway;
@@ -40,8 +42,8 @@ internal sealed class GatewayLockModel(Auditor auditor)
 }
 
 /// <summary>Silo and edge in one process, which runs accounts while it has the lock.</summary>
-internal sealed class SimulatedGateway(SimulatedProcess process, GatewayLockModel gatewayLock, SimulatedDatabase database, SimulatedClock clock)
-    : IGatewayLock
+internal sealed class SimulatedGateway(SimulatedProcess process, DatabaseLockModel databaseLock, SimulatedDatabase database, SimulatedClock clock)
+    : IDatabaseLock
 {
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
 
@@ -59,6 +61,8 @@ internal sealed class SimulatedGateway(SimulatedProcess process, GatewayLockMode
     public bool IsExclusive => true;
 
     public bool MayAdmit => _wasHeld && _takenAt is null;
+
+    public int TimesTaken { get; set; }
 
     /// <summary>Whether it admits nothing more.</summary>
     public bool IsLeaving { get; private set; }
@@ -103,7 +107,7 @@ internal sealed class SimulatedGateway(SimulatedProcess process, GatewayLockMode
     private void Unlock()
     {
         IsHeld = false;
-        gatewayLock.Release(this);
+        databaseLock.Release(this);
     }
 
     private void Look()
@@ -114,7 +118,7 @@ internal sealed class SimulatedGateway(SimulatedProcess process, GatewayLockMode
             return;
         }
 
-        IsHeld = gatewayLock.TryTake(this);
+        IsHeld = databaseLock.TryTake(this);
         _wasHeld |= IsHeld;
         _takenAt = IsHeld || !_wasHeld ? null : _takenAt ?? clock.Now;
     }

@@ -1,7 +1,8 @@
 using System.Collections.Immutable;
-using Orleans;
 using Orleans.Runtime;
+using OrleansGateway.Edge;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Tests.Simulation.Audit;
 using OrleansGateway.Tests.Simulation.Faults;
 using OrleansGateway.Tests.Simulation.Machine;
@@ -17,7 +18,7 @@ internal sealed class SimulatedNetwork(
     /// <summary>The way from an edge to all accounts.</summary>
     /// <param name="from">Its process.</param>
     /// <param name="own">The silo of the same process, which alone is asked then, and without a wire between; null in a cluster.</param>
-    public IGrainFactory For(SimulatedProcess from, SimulatedSilo? own) => new Factory(this, from, own);
+    public IGrains For(SimulatedProcess from, SimulatedSilo? own) => new EdgeGrains(this, directory, from, own);
 
     /// <summary>Carries what one call holds, a message or several, which arrive together or not at all.</summary>
     private Task<ImmutableArray<TAnswer>> SendAsync<TMessage, TAnswer>(
@@ -101,11 +102,16 @@ internal sealed class SimulatedNetwork(
 
             return answers;
         }
+        catch (Exception exception)
+        {
+            auditor.Swallowed(exception);
+            throw;
+        }
         finally
         {
             foreach (var one in pending)
             {
-                Auditor.Ended(one);
+                auditor.Ended(one);
             }
         }
     }
@@ -118,10 +124,15 @@ internal sealed class SimulatedNetwork(
         return Task.Delay(time, machine.Clock);
     }
 
-    private sealed class Factory(SimulatedNetwork network, SimulatedProcess from, SimulatedSilo? own) : IGrainFactory
+    private sealed class EdgeGrains(SimulatedNetwork network, SimulatedDirectory directory, SimulatedProcess from, SimulatedSilo? own) : IGrains
     {
-        public TGrainInterface GetGrain<TGrainInterface>(string primaryKey, string? grainClassNamePrefix = null)
-            where TGrainInterface : IGrainWithStringKey => (TGrainInterface)(object)new RemoteAccount(network, from, own, primaryKey);
+        public bool IsUp => !AreRemote || directory.IsUp;
+
+        public bool AreRemote => own is null;
+
+        public ICatalogGrain Catalog => throw new NotSupportedException();
+
+        public IAccountGrain Account(string accountId) => new RemoteAccount(network, from, own, accountId);
     }
 
     /// <summary>What an edge has of an account: a name to send messages to.</summary>

@@ -1,47 +1,37 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Orleans;
-using Orleans.Embedded;
 using OrleansGateway.Grains.Accounts;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Ledger;
+using OrleansGateway.Tests.Engine;
 using OrleansGateway.Tests.Simulation.Machine;
 
 namespace OrleansGateway.Tests.Simulation.Cluster;
 
-/// <summary>The part of a process that runs accounts: the real engine, grain and journal.</summary>
+/// <summary>The part of a process that runs accounts: the real grain and journal.</summary>
 internal sealed class SimulatedSilo : IDisposable
 {
-    private readonly ServiceProvider _services;
-    private readonly IGrainFactory _grains;
+    private static readonly TimeSpan CollectionAge = TimeSpan.FromSeconds(90);
+
+    private readonly TestEngine _engine;
     private readonly Journal _journal;
 
     /// <param name="processId">The same for all silos of a cluster: what one leaves in quarantine has living edges.</param>
     public SimulatedSilo(
-        SimulatedProcess process, string processId, IGatewayLock gatewayLock, SimulatedClock clock, ILedger ledger, int seed, ILoggerFactory loggers)
+        SimulatedProcess process, string processId, IDatabaseLock databaseLock, ILedger ledger, int seed, ILoggerFactory loggers)
     {
         Process = process;
-        _journal = new Journal(ledger, clock, process, new JournalOptions(), loggers.CreateLogger<Journal>());
+        _journal = new Journal(ledger, process.Clock, process, new JournalOptions(), loggers.CreateLogger<Journal>());
         var services = new ServiceCollection();
         services.AddSingleton(loggers);
-        services.AddSingleton<TimeProvider>(clock);
+        services.AddSingleton<TimeProvider>(process.Clock);
         services.AddSingleton(ledger);
         services.AddSingleton(_journal);
-        services.AddSingleton(gatewayLock);
+        services.AddSingleton(databaseLock);
         services.AddSingleton(new AccountOptions { ProcessId = processId });
         services.AddSingleton<RandomSource>(new SeededRandomSource(seed));
-        services.AddEmbeddedGrains(options =>
-        {
-            options.GrainClasses.Add(typeof(AccountGrain));
-            options.Scheduler = process;
-            options.TurnsPerWorkItem = 1;
-            options.CollectionAge = TimeSpan.FromSeconds(90);
-            options.CollectionQuantum = TimeSpan.FromSeconds(20);
-        });
-        _services = services.BuildServiceProvider();
-        _grains = _services.GetRequiredService<IGrainFactory>();
+        _engine = new TestEngine(services, process, [typeof(AccountGrain)], CollectionAge);
     }
 
     public SimulatedProcess Process { get; }
@@ -53,7 +43,7 @@ internal sealed class SimulatedSilo : IDisposable
     /// <summary>Ends its activations and is gone; messages to it fail meanwhile.</summary>
     public bool IsStopping { get; private set; }
 
-    public IAccountGrain Grain(string accountId) => _grains.GetGrain<IAccountGrain>(accountId);
+    public IAccountGrain Grain(string accountId) => _engine.GetGrain<IAccountGrain>(accountId);
 
     /// <summary>Stops cleanly, as its host would, in the middle of whatever runs; then the process ends.</summary>
     public void Stop(Action? ended = null)
@@ -61,11 +51,7 @@ internal sealed class SimulatedSilo : IDisposable
         IsStopping = true;
         _ = Process.Start(async () =>
         {
-            foreach (var service in _services.GetServices<IHostedService>())
-            {
-                await service.StopAsync(CancellationToken.None);
-            }
-
+            await _engine.StopAsync();
             _journal.Stop();
             Die();
             ended?.Invoke();
@@ -77,7 +63,7 @@ internal sealed class SimulatedSilo : IDisposable
         if (!Process.IsDead)
         {
             Process.Die();
-            _services.Dispose();
+            _engine.Dispose();
             _journal.Dispose();
         }
     }

@@ -52,6 +52,13 @@ internal sealed class FaultDice
         return TimeSpan.FromSeconds(fromSeconds + ((toSeconds - fromSeconds) * part * part));
     }
 
+    /// <summary>Mostly minutes or hours, at times weeks; one in three goes back.</summary>
+    public TimeSpan JumpOfTimeOfDay()
+    {
+        var length = _random.Next(5) == 0 ? TimeSpan.FromDays(_random.Next(1, 40)) : Length(60, 3 * 3600);
+        return _random.Next(3) == 0 ? -length : length;
+    }
+
     public int Next(int below) => _random.Next(below);
 
     /// <summary>For messages and statements a rate per message, for the others per opportunity of half a second.</summary>

@@ -27,8 +27,11 @@ internal enum FaultKind
     EdgeKilled,
     EdgePaused,
     SiloPaused,
+    /// <summary>A process stands still, and so does its clock, but for the time of day.</summary>
+    MachineSuspended,
     ClockJump,
+    /// <summary>Forward or back, mostly by hours, at times by weeks.</summary>
     TimeOfDayJump,
-    /// <summary>The session that holds the gateway lock ends while its gateway lives.</summary>
+    /// <summary>The session that holds the database lock ends while its gateway lives.</summary>
     LockLost,
 }

@@ -1,11 +1,9 @@
 namespace OrleansGateway.Tests.Simulation.Machine;
 
 /// <summary>The one thread that all simulated processes share, and their clock. A seed chooses which ready task of which process runs next.</summary>
-internal sealed class SimulatedMachine(int seed, SimulatedClock clock, Trace trace)
+/// <param name="slowSteps">One in so many steps the clock goes on although tasks are ready: a slow machine.</param>
+internal sealed class SimulatedMachine(int seed, SimulatedClock clock, Trace trace, int slowSteps = 64)
 {
-    /// <summary>One in so many steps the clock goes on although tasks are ready: a slow machine.</summary>
-    private const int SlowSteps = 64;
-
     private readonly Random _random = new(seed);
     private readonly PriorityQueue<Action, long> _later = new();
     private readonly List<(SimulatedProcess Process, Task Task)> _ready = [];
@@ -42,7 +40,7 @@ internal sealed class SimulatedMachine(int seed, SimulatedClock clock, Trace tra
             what();
         }
 
-        if (_ready.Count == 0 || _random.Next(SlowSteps) == 0)
+        if (_ready.Count == 0 || _random.Next(slowSteps) == 0)
         {
             clock.Advance(clock.NextDue ?? throw new InvalidOperationException("Nothing will ever happen again."));
             return;

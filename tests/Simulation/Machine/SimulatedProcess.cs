@@ -7,6 +7,8 @@ internal sealed class SimulatedProcess(SimulatedMachine machine, string name) : 
 
     public string Name => name;
 
+    public ProcessClock Clock { get; } = new(machine.Clock);
+
     public bool IsDead { get; private set; }
 
     public bool IsPaused { get; private set; }
@@ -21,9 +23,17 @@ internal sealed class SimulatedProcess(SimulatedMachine machine, string name) : 
 
     public void Pause() => IsPaused = true;
 
+    /// <summary>Its machine is suspended: its clock stands, too.</summary>
+    public void Suspend()
+    {
+        Pause();
+        Clock.Stand();
+    }
+
     public void Continue()
     {
         IsPaused = false;
+        Clock.GoOn();
         while (_paused.TryDequeue(out var task))
         {
             QueueTask(task);

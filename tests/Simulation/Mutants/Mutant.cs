@@ -8,11 +8,11 @@ namespace OrleansGateway.Tests.Simulation.Mutants;
 /// <param name="Rules">What may catch it, by the names of the command line.</param>
 internal sealed record Mutant(string Name, string File, string Text, string Replacement, params string[] Rules)
 {
-    public const string Alarm = "alarm";
-    public const string Stuck = "stuck";
-
     /// <summary>Within so many seeds each must be caught, and so many pass without one.</summary>
     public const int Seeds = 100;
+
+    /// <summary>The first seed that is run: one shortly before that which catches it, to save time.</summary>
+    public int From { get; init; } = 1;
 
     public string Project => File[..File.IndexOf('/', StringComparison.Ordinal)];
 

@@ -34,7 +34,7 @@ public sealed class MessageMutantTests
         Mutant[] mutants = [.. MoneyMutants.All, .. MessageMutants.All];
         var projects = mutants.Select(static m => m.Project).Distinct().Select(ProductProject.Named);
         using var simulation = new MutatedSimulation(projects.ToDictionary(static p => p.AssemblyFile, static p => p.Compile()));
-        var caught = await simulation.RunAsync(Mutant.Seeds, MutantRuns.Patience, TestContext.Current.CancellationToken);
+        var caught = await simulation.RunAsync(1, Mutant.Seeds, MutantRuns.Patience, TestContext.Current.CancellationToken);
         Assert.Null(caught.Seed);
     }
 }

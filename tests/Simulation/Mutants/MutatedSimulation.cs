@@ -39,14 +39,14 @@ internal sealed partial class MutatedSimulation : IDisposable
 
     /// <summary>Runs seeds up to the first one that fails.</summary>
     /// <exception cref="InvalidOperationException">It ended as nothing that the command line knows, or not within <paramref name="patience"/>.</exception>
-    public async Task<Caught> RunAsync(int seeds, TimeSpan patience, CancellationToken cancellationToken)
+    public async Task<Caught> RunAsync(int from, int seeds, TimeSpan patience, CancellationToken cancellationToken)
     {
         var invariant = CultureInfo.InvariantCulture;
         var start = new ProcessStartInfo(
             "dotnet",
             [
                 Path.Combine(_folder, Program + ".dll"),
-                "--seeds", seeds.ToString(invariant), "--threads", "1", "--first",
+                "--seeds", seeds.ToString(invariant), "--from", from.ToString(invariant), "--threads", "1", "--first", "--auditor-alone",
             ])
         {
             RedirectStandardOutput = true,
@@ -68,7 +68,7 @@ internal sealed partial class MutatedSimulation : IDisposable
         var failed = FailedLine().Match(await output);
         return (process.ExitCode, failed.Success) switch
         {
-            (0, false) => new Caught(null, null, ""),
+            (0 or 2, false) => new Caught(null, null, ""),
             (1, true) => new Caught(int.Parse(failed.Groups[1].Value, invariant), failed.Groups[2].Value, failed.Groups[3].Value),
             _ => throw new InvalidOperationException($"It ended with {process.ExitCode}:\n{await output}{await errors}"),
         };
@@ -76,6 +76,6 @@ internal sealed partial class MutatedSimulation : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    [GeneratedRegex(@"^FAILED seed (\d+): (rule [1-8]|alarm|stuck|escaped): (.*)$", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^FAILED seed (\d+): (rule [1-8]|limits|unserved|stuck|escaped|alarm): (.*)$", RegexOptions.Multiline)]
     private static partial Regex FailedLine();
 }

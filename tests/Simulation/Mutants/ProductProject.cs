@@ -45,12 +45,12 @@ internal sealed class ProductProject
 
     public string AssemblyFile => _arguments.CompilationName + ".dll";
 
-    /// <summary>Compiles it, with the mutant if there is one.</summary>
+    /// <summary>Compiles it, with mutants if there are any.</summary>
     /// <exception cref="InvalidOperationException">It does not compile, or the mutant does not match.</exception>
-    public byte[] Compile(Mutant? mutant = null)
+    public byte[] Compile(params IReadOnlyList<Mutant> mutants)
     {
         var compilation = _compilation;
-        if (mutant is not null)
+        foreach (var mutant in mutants)
         {
             var path = Path.Combine(_folder, mutant.PathInProject);
             var original = compilation.SyntaxTrees.Single(t => t.FilePath == path);
@@ -62,7 +62,7 @@ internal sealed class ProductProject
         return result.Success
             ? assembly.ToArray()
             : throw new InvalidOperationException(
-                $"'{mutant?.Name}' does not compile: {string.Join('\n', result.Diagnostics.Where(static d => d.Severity == DiagnosticSeverity.Error))}");
+                $"{string.Join(", ", mutants.Select(static m => $"'{m.Name}'"))} does not compile: {string.Join('\n', result.Diagnostics.Where(static d => d.Severity == DiagnosticSeverity.Error))}");
     }
 
     private SyntaxTree Parse(string path, string text) =>

@@ -62,6 +62,9 @@ internal sealed class ClientRequest : IHoldOwner
     /// <summary>The price that was in force when it was admitted.</summary>
     public Price? Price { get; set; }
 
+    /// <summary>Its full bound, nanos.</summary>
+    public long MostNanos { get; set; }
+
     /// <summary>What its provider has charged for so far.</summary>
     public Usage Provided { get; set; }
 

@@ -45,11 +45,13 @@ internal sealed class Customer(int number, Random random)
             Hash = HashOf(keyId),
             Name = "Key",
             Caps = isLimited && random.Next(2) == 0
-                ? new SpendCaps(random.Next(100, 3000), random.Next(50, 1000), null, null)
+                ? new SpendCaps(Cap(100, 3000), Cap(50, 1000), Cap(50, 2000), Cap(50, 3000))
                 : SpendCaps.None,
             Limits = isLimited ? new RateLimits(random.Next(5, 60), random.Next(1000, 20_000), random.Next(1, 6)) : RateLimits.None,
         };
     }
+
+    private long? Cap(int from, int to) => random.Next(2) == 0 ? random.Next(from, to) : null;
 
     public long NextPayment() => Kind == CustomerKind.Rich ? random.Next(1, 100_000) : random.Next(1, 1500);
 }

@@ -9,6 +9,12 @@ namespace OrleansGateway.Tests.Simulation.Workload;
 /// <summary>All that is asked of the installation: requests, payments, refunds, changes of accounts, keys and prices.</summary>
 internal sealed class Customers
 {
+    /// <summary>Enough for every request that is left, nanos.</summary>
+    private const long MoneyForAll = 1_000_000;
+
+    /// <summary>The longest that a limit of tokens takes to recover from requests that used far more than they had said.</summary>
+    private static readonly TimeSpan RatesRecover = TimeSpan.FromMinutes(30);
+
     private readonly SimulatedMachine _machine;
     private readonly SeedPlan _plan;
     private readonly Installation _installation;
@@ -84,6 +90,62 @@ internal sealed class Customers
         }
     });
 
+    /// <summary>Now that no fault is left every customer is served by every edge, but for what its keys' own limits refuse.</summary>
+    public Task AssertServedAsync() => _process.Start(async () =>
+    {
+        foreach (var customer in _customers)
+        {
+            await UntilAsync(() => Grain(customer).SetStatusAsync(new SetStatusRequest(0, AccountStatus.Active, null)), ChangeOutcome.Done);
+            await OrderAsync(customer, EntryKind.Topup, MoneyForAll);
+            foreach (var (number, edge) in _installation.LivingEdges.ToList().Index())
+            {
+                await AssertServedAsync(customer, customer.KeyIds[number % customer.KeyIds.Length], edge);
+            }
+        }
+
+        if (!_installation.LivingEdges.Any())
+        {
+            _auditor.Break("unserved", "no edge takes requests");
+        }
+    });
+
+    private async Task AssertServedAsync(Customer customer, string keyId, SimulatedEdge edge)
+    {
+        var until = _machine.Clock.Now + RatesRecover;
+        while (true)
+        {
+            var request = NewRequest(customer, keyId, ProviderEnd.Complete, chunkCount: 3, leaves: false);
+            edge.Begin(request);
+            while (!request.IsOver)
+            {
+                await Task.Delay(TimeSpan.FromSeconds(0.1), _machine.Clock);
+            }
+
+            var isRateLimited = request.Refusal is AdmitOutcome.RequestRateLimited or AdmitOutcome.TokenRateLimited;
+            if (isRateLimited && _machine.Clock.Now < until)
+            {
+                await Task.Delay(TimeSpan.FromSeconds(10), _machine.Clock);
+                continue;
+            }
+
+            var isAtCap = request.Refusal == AdmitOutcome.SpendCapReached || request is { Fate: Fate.Completed, IsWhole: false };
+            if (isAtCap ? !_auditor.IsAtCap(customer.Id, keyId, request.MostNanos) : request.Fate != Fate.Completed)
+            {
+                _auditor.Break("unserved", $"{request.Id} by {edge.Process.Name}: {request.Fate} {request.Refusal}");
+            }
+
+            return;
+        }
+    }
+
+    private async Task UntilAsync(Func<Task<ChangeAnswer>> change, ChangeOutcome outcome)
+    {
+        while (await TryAsync(change) is not { } answer || answer.Outcome != outcome)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1), _machine.Clock);
+        }
+    }
+
     /// <summary>Every account, as its activation has it, is at rest.</summary>
     public Task AssertRestAsync() => _process.Start(async () =>
     {
@@ -104,7 +166,7 @@ internal sealed class Customers
 
     private bool IsShortOfFaults => _faults.Count < Math.Min(_plan.Faults, SeedPlan.FaultsWanted);
 
-    private IAccountGrain Grain(Customer customer) => _installation.Operator.GetGrain<IAccountGrain>(customer.Id);
+    private IAccountGrain Grain(Customer customer) => _installation.Operator.Account(customer.Id);
 
     private RateLimits Limits(Customer customer) =>
         customer.Kind == CustomerKind.Limited ? new RateLimits(_random.Next(20, 100), null, _random.Next(2, 10)) : RateLimits.None;
@@ -118,12 +180,6 @@ internal sealed class Customers
         }
 
         var customer = Choose();
-        var chunks = new int[_random.Next(1, 30)];
-        for (var i = 0; i < chunks.Length; i++)
-        {
-            chunks[i] = _random.Next(1, 30);
-        }
-
         var end = _random.Next(12) switch
         {
             0 => ProviderEnd.FailsAtOnce,
@@ -131,12 +187,26 @@ internal sealed class Customers
             2 => ProviderEnd.Exceeds,
             _ => ProviderEnd.Complete,
         };
+        var request = NewRequest(
+            customer, customer.KeyIds[_random.Next(customer.KeyIds.Length)], end, _random.Next(1, 30), leaves: _random.Next(10) == 0);
+        edges[_random.Next(edges.Count)].Begin(request);
+    }
+
+    /// <summary>Decides beforehand what it will be.</summary>
+    private ClientRequest NewRequest(Customer customer, string keyId, ProviderEnd end, int chunkCount, bool leaves)
+    {
+        var chunks = new int[chunkCount];
+        for (var i = 0; i < chunks.Length; i++)
+        {
+            chunks[i] = _random.Next(1, 30);
+        }
+
         var tokens = chunks.Sum();
         var request = new ClientRequest
         {
             Id = $"r{_requests.Count}",
             AccountId = customer.Id,
-            KeyId = customer.KeyIds[_random.Next(customer.KeyIds.Length)],
+            KeyId = keyId,
             MayBeCapped = customer.Kind == CustomerKind.Limited,
             Streams = _random.Next(3) > 0,
             ProviderEnd = end,
@@ -144,12 +214,12 @@ internal sealed class Customers
             MaxTokens = end == ProviderEnd.Exceeds ? _random.Next(1, tokens + 1) : tokens + _random.Next(0, 200),
             Chunks = chunks,
             ChunkTime = TimeSpan.FromMilliseconds(_random.Next(4) == 0 ? _random.Next(500, 4000) : _random.Next(1, 500)),
-            LeavesAfter = _random.Next(10) == 0 ? _random.Next(0, chunks.Length) : int.MaxValue,
+            LeavesAfter = leaves ? _random.Next(0, chunks.Length) : int.MaxValue,
             Drains = _random.Next(2) == 0,
-            IdempotencyKey = _random.Next(10) == 0 ? $"k{_random.Next(12)}" : null,
+            IdempotencyKey = !_faults.IsOver && _random.Next(10) == 0 ? $"k{_random.Next(12)}" : null,
         };
         _requests.Add(request);
-        edges[_random.Next(edges.Count)].Begin(request);
+        return request;
     }
 
     private Customer Choose()
@@ -169,7 +239,13 @@ internal sealed class Customers
                 _ = OrderAsync(customer, EntryKind.Refund, -customer.NextPayment());
                 break;
             case 7:
-                _ = OrderAsync(customer, EntryKind.Adjustment, _random.Next(2) == 0 ? customer.NextPayment() : -customer.NextPayment());
+                var amount = customer.NextPayment();
+                _ = _random.Next(3) switch
+                {
+                    0 => OrderAsync(customer, EntryKind.Adjustment, amount),
+                    1 => OrderAsync(customer, EntryKind.Adjustment, -amount),
+                    _ => OrderAsync(customer, EntryKind.Chargeback, -amount),
+                };
                 break;
             case 8:
                 _ = SuspendAsync(customer);
@@ -221,9 +297,10 @@ internal sealed class Customers
         {
             return await ask().WaitAsync(TimeSpan.FromSeconds(5), _machine.Clock);
         }
-        catch (Exception)
+        catch (Exception exception)
         {
-            // Whatever it was, it is asked again.
+            // It is asked again.
+            _auditor.Swallowed(exception);
             return null;
         }
     }

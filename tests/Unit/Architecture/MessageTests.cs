@@ -12,8 +12,8 @@ using Xunit;
 namespace OrleansGateway.Tests.Unit.Architecture;
 
 /// <summary>
-/// What differs silently between the engines: the embedded one hands references over where Orleans serializes, so every type
-/// that a grain interface names, whole, has to be immutable and to carry Orleans' attributes. What grains store is JSON.
+/// The test engine hands references over where Orleans serializes, so every type that a grain interface names, whole, has to be immutable
+/// and to carry Orleans' attributes. What grains store is JSON.
 /// </summary>
 public sealed class MessageTests
 {
@@ -26,7 +26,7 @@ public sealed class MessageTests
     public static TheoryData<Type> States =>
     [
         .. from grain in typeof(AccountGrain).Assembly.GetTypes()
-           where grain.IsAssignableTo(typeof(Grain))
+           where grain.IsAssignableTo(typeof(IGrainBase))
            from parameter in grain.GetConstructors().Single().GetParameters()
            let type = parameter.ParameterType
            where type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IPersistentState<>)
@@ -92,7 +92,7 @@ public sealed class MessageTests
     [Fact]
     public void Aliases_OfMessagesAndInterfaces_AreUnique()
     {
-        var aliases = Contracts.GetTypes().Select(type => type.GetCustomAttribute<AliasAttribute>()?.Alias).OfType<string>().ToList();
+        var aliases = Contracts.GetTypes().Select(type => type.GetCustomAttribute<AliasAttribute>(inherit: false)?.Alias).OfType<string>().ToList();
         Assert.NotEmpty(aliases);
         Assert.Equal(aliases.Distinct(StringComparer.Ordinal), aliases);
     }

@@ -9,19 +9,18 @@ public sealed class ProjectReferenceTests
     /// <summary>What each project of src may reference. One that is not named here may not exist.</summary>
     private static readonly Dictionary<string, string[]> Allowed = new()
     {
-        ["Orleans.Embedded"] = [],
         ["Protocols"] = [],
-        ["Grains.Contracts"] = ["Orleans.Embedded"],
+        ["Grains.Contracts"] = [],
         ["Ledger"] = ["Grains.Contracts"],
         ["Grains"] = ["Grains.Contracts", "Ledger"],
         ["Hosting"] = ["Grains.Contracts"],
         ["Edge"] = ["Protocols", "Grains.Contracts", "Hosting"],
-        ["Silo"] = ["Orleans.Embedded", "Protocols", "Grains.Contracts", "Ledger", "Grains", "Hosting", "Edge"],
+        ["Operations"] = ["Grains.Contracts", "Ledger"],
+        ["Operator.Contracts"] = [],
+        ["Silo"] = ["Protocols", "Grains.Contracts", "Ledger", "Grains", "Hosting", "Edge", "Operations", "Operator.Contracts"],
     };
 
-    private static readonly string Root = FindRoot();
-
-    public static TheoryData<string> Projects => [.. Directory.GetFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories)];
+    public static TheoryData<string> Projects => [.. Directory.GetFiles(SourceTree.Shipped, "*.csproj", SearchOption.AllDirectories)];
 
     [Theory]
     [MemberData(nameof(Projects))]
@@ -49,15 +48,4 @@ public sealed class ProjectReferenceTests
 
     private static IEnumerable<string> Items(string path, string kind) =>
         XDocument.Load(path).Descendants(kind).Select(item => (string)item.Attribute("Include")!);
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "OrleansGateway.sln")))
-        {
-            folder = folder.Parent ?? throw new InvalidOperationException("The solution is not above the test's folder.");
-        }
-
-        return folder.FullName;
-    }
 }

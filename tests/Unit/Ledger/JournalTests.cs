@@ -1,4 +1,4 @@
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Ledger;
 using OrleansGateway.Tests.Shared;
@@ -12,6 +12,7 @@ public sealed class JournalTests : IDisposable
     private readonly SeededScheduler _scheduler = new(1);
     private readonly FakeTimeProvider _clock = new();
     private readonly LedgerModel _ledger = new();
+    private readonly Lines _log = new();
     private Journal _journal;
 
     public JournalTests() => _journal = New(new JournalOptions());
@@ -212,6 +213,118 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
+    public void Failed_OurOwnFault_AloneAndWithAnAlarm()
+    {
+        _journal = New(new JournalOptions { FlightsMax = 1 });
+        Activate(4);
+        var gate = Gate();
+        Submit(Topup(0, 1));
+        var before = Submit(Topup(1, 1));
+        var broken = Submit(Topup(2, 1));
+        var after = Submit(Topup(3, 1));
+        _ledger.Fault = call => call.Batches.Any(static b => b.AccountId == Id(2)) ? throw new KeyNotFoundException("a kind") : LedgerFault.None;
+        gate.SetResult();
+        Run();
+
+        Assert.Equal(
+            (BatchOutcome.Applied, BatchOutcome.Failed, BatchOutcome.Applied), (Of(before).Outcome, Of(broken).Outcome, Of(after).Outcome));
+        Assert.Equal([1, 3, 1, 1, 1], Flights);
+        Assert.Equal($"Ledger: account {Id(2)}: its batch failed alone; its activation steps down", Assert.Single(_log.Critical));
+    }
+
+    [Fact]
+    public void Failed_OurOwnFaultOverTheAnswer_TheOthersAreAppliedOnce()
+    {
+        _journal = New(new JournalOptions { FlightsMax = 1 });
+        Activate(3);
+        var gate = Gate();
+        Submit(Topup(0, 1));
+        var one = Submit(Topup(1, 1));
+        var two = Submit(Topup(2, 1));
+        _ledger.After = call => call.Batches.Length > 1 ? Task.FromException(new KeyNotFoundException("a kind")) : Task.CompletedTask;
+        gate.SetResult();
+        Run();
+
+        Assert.Equal((BatchOutcome.Applied, BatchOutcome.Applied), (Of(one).Outcome, Of(two).Outcome));
+        Assert.Equal((1, 1), (_ledger[Id(1)].Row.Balance, _ledger[Id(2)].Row.Balance));
+    }
+
+    [Fact]
+    public void Failed_OurOwnFaultOverTheLook_Alone()
+    {
+        Activate(1);
+        var batch = Topup(0, 1);
+        _ledger[Id(0)].Activate("newer", "p");
+        _ledger.Fault = static call => call.Method == LedgerMethod.FindEntries ? throw new KeyNotFoundException("a kind") : LedgerFault.None;
+        var result = Submit(batch);
+        Run();
+
+        Assert.Equal(BatchOutcome.Failed, Of(result).Outcome);
+        Assert.Single(_log.Critical);
+    }
+
+    [Fact]
+    public void Locked_DoesNotHoldItsFlightMatesNorTheNext()
+    {
+        _journal = New(new JournalOptions { FlightsMax = 1 });
+        Activate(5);
+        var gate = Gate();
+        Submit(Topup(0, 1));
+        var mate = Submit(Topup(1, 1));
+        var locked = Submit(Topup(2, 1));
+        var isLocked = true;
+        _ledger.Fault = call => isLocked && call.Batches.Any(static b => b.AccountId == Id(2))
+            ? throw new AccountsLockedException([Id(2)])
+            : LedgerFault.None;
+        gate.SetResult();
+        Pass(1);
+        var next = Submit(Topup(3, 1));
+        Run();
+        Assert.False(locked.IsCompleted);
+        Assert.Equal((BatchOutcome.Applied, BatchOutcome.Applied), (Of(mate).Outcome, Of(next).Outcome));
+
+        isLocked = false;
+        Pass(1);
+
+        Assert.Equal(BatchOutcome.Applied, Of(locked).Outcome);
+        Assert.Equal(1, _ledger[Id(2)].Row.Balance);
+    }
+
+    [Fact]
+    public void Locked_SeveralAccounts_OneFlightOfTheirs()
+    {
+        Activate(4);
+        var waits = new TaskCompletionSource();
+        var tries = 0;
+        _ledger.Before = call => call.Batches.Any(static b => b.AccountId == Id(3)) ? Task.CompletedTask
+            : tries++ < 3 ? Task.FromException(new AccountsLockedException([call.AccountId]))
+            : waits.Task;
+        Submit(Topup(0, 1));
+        Submit(Topup(1, 1));
+        Submit(Topup(2, 1));
+        Pass(1);
+
+        Assert.Equal(BatchOutcome.Applied, Of(SubmitAndRun(Topup(3, 1))).Outcome);
+        Assert.Equal([1, 1, 1, 1, 1], Flights);
+        waits.SetResult();
+        Pass(1);
+        Assert.Equal([1, 1, 1, 1, 1, 2], Flights);
+    }
+
+    [Fact]
+    public void Stop_RowLocked_Abandons()
+    {
+        Activate(1);
+        _ledger.Fault = static _ => throw new AccountsLockedException([Id(0)]);
+        var result = Submit(Topup(0, 1));
+        Run();
+        _journal.Stop();
+        Run();
+
+        Assert.Equal(BatchOutcome.Abandoned, Of(result).Outcome);
+    }
+
+    [Fact]
     public void Failed_RowIsNotWhatItBelieves()
     {
         Activate(1);
@@ -270,7 +383,7 @@ public sealed class JournalTests : IDisposable
         return result.GetAwaiter().GetResult();
     }
 
-    private Journal New(JournalOptions options) => new(_ledger, _clock, _scheduler, options, NullLogger<Journal>.Instance);
+    private Journal New(JournalOptions options) => new(_ledger, _clock, _scheduler, options, _log);
 
     private void Activate(int accounts)
     {
@@ -294,15 +407,24 @@ public sealed class JournalTests : IDisposable
             BalanceAfter = row.Balance + entries,
             ReservedAfter = 0,
             QuarantinedAfter = 0,
+            BonusAfter = 0,
             BalanceDelta = entries,
             ReservedDelta = 0,
             QuarantinedDelta = 0,
+            BonusDelta = 0,
             Entries = [.. Enumerable.Range(0, entries).Select(i =>
                 new LedgerEntry(row.Seq + i + 1, EntryKind.Topup, 1, 0, row.Balance + i + 1, $"r{i}", null, default))],
         };
     }
 
     private Task<BatchResult> Submit(AccountBatch batch) => _journal.SubmitAsync(batch);
+
+    private Task<BatchResult> SubmitAndRun(AccountBatch batch)
+    {
+        var result = Submit(batch);
+        Run();
+        return result;
+    }
 
     private TaskCompletionSource Gate()
     {
@@ -337,5 +459,19 @@ public sealed class JournalTests : IDisposable
             Run();
             left -= step;
         }
+    }
+
+    private sealed class Lines : ILogger<Journal>
+    {
+        public List<string> Critical { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel == LogLevel.Critical;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Critical.Add(formatter(state, exception));
     }
 }

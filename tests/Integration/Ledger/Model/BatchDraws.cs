@@ -42,6 +42,7 @@ internal sealed class BatchDraws(Random random)
         }
 
         batch = WithReserve(batch);
+        batch = batch.Give(-Part(batch.BonusAfter));
         if (Chance(25))
         {
             ImmutableArray<KeySettings> keys = [Key(OneOf(KeyIds))];
@@ -132,6 +133,12 @@ internal sealed class BatchDraws(Random random)
                 return free < 1 ? batch : batch.Enter(row, kind, -1 - Part(free - 1), NewId("order"), at: Time());
             case EntryKind.Refund:
                 return batch;
+            case EntryKind.Chargeback:
+                var taken = Part(batch.BalanceAfter - batch.ReservedAfter - batch.QuarantinedAfter);
+                return batch.Enter(row, kind, -taken, NewId("order"), taken == 0 ? random.Next(1, 50) : random.Next(50), at: Time());
+            case EntryKind.Bonus:
+                var bonus = random.Next(1, 1000);
+                return batch.Enter(row, kind, bonus, NewId("order"), at: Time()).Give(bonus);
             case EntryKind.Compensation when account.Entries.Find(e => e.Kind == EntryKind.Charge) is { } charge
                 && account.Find(new EntryRef(kind, charge.Ref)) is null && batch.Entries.All(e => e.Ref != charge.Ref):
                 return batch.Enter(row, kind, random.Next(1, 100), charge.Ref, at: Time());
@@ -209,9 +216,11 @@ internal static class BatchBuilding
         BalanceAfter = row.Balance,
         ReservedAfter = row.Reserved,
         QuarantinedAfter = row.Quarantined,
+        BonusAfter = row.Bonus,
         BalanceDelta = 0,
         ReservedDelta = 0,
         QuarantinedDelta = 0,
+        BonusDelta = 0,
     };
 
     public static AccountBatch Enter(
@@ -224,6 +233,12 @@ internal static class BatchBuilding
                 row.Seq + batch.Entries.Length + 1, kind, amount, shortfall, batch.BalanceAfter + amount, reference, closedBy,
                 at ?? BatchDraws.Start)),
         };
+
+    public static AccountBatch Give(this AccountBatch batch, long bonus) => batch with
+    {
+        BonusAfter = batch.BonusAfter + bonus,
+        BonusDelta = batch.BonusDelta + bonus,
+    };
 
     public static AccountBatch Move(this AccountBatch batch, long reserved = 0, long quarantined = 0) => batch with
     {

@@ -86,6 +86,12 @@ internal static class Flaws
         Of("a compensation of zero", Refused, (b, c) => b.Enter(c.Row, EntryKind.Compensation, 0, "sign")),
         Of("a charge above zero", Refused, (b, c) => b.Enter(c.Row, EntryKind.Charge, 1, "sign", 0, ClosedBy.Settlement)),
         Of("a refund above zero", Refused, (b, c) => b.Enter(c.Row, EntryKind.Refund, 1, "sign")),
+        Of("a chargeback above zero", Refused, (b, c) => b.Enter(c.Row, EntryKind.Chargeback, 1, "sign", 2)),
+        Of("a chargeback of nothing", Refused, (b, c) => b.Enter(c.Row, EntryKind.Chargeback, 0, "sign")),
+        Of("a chargeback that nothing covers", Applied, (b, c) => b.Enter(c.Row, EntryKind.Chargeback, 0, c.Draws.NewId("back"), 5)),
+        Of("a chargeback that something closed", Refused, (b, c) => b.Enter(c.Row, EntryKind.Chargeback, 0, "closed", 5, ClosedBy.Lease)),
+        Of("a chargeback's shortfall below zero", Refused, (b, c) =>
+            b.BalanceAfter < 9 ? null : b.Enter(c.Row, EntryKind.Chargeback, -9, "short", -1)),
         Of("an adjustment of zero", Refused, (b, c) => b.Enter(c.Row, EntryKind.Adjustment, 0, "sign")),
         Of("a charge of zero", Applied, (b, c) => b.Enter(c.Row, EntryKind.Charge, 0, c.Draws.NewId("zero"), 0, ClosedBy.Lease)),
         Of("a charge that nothing closed", Refused, (b, c) => b.Enter(c.Row, EntryKind.Charge, 0, "open")),
@@ -119,6 +125,8 @@ internal static class Flaws
             b.ReservedAfter == 0 ? null : b with { ReservedAfter = b.ReservedAfter - 1 }),
         Of("a quarantine that the row has not", Refused, (b, _) =>
             b.QuarantinedAfter == 0 ? null : b with { QuarantinedAfter = b.QuarantinedAfter - 1 }),
+        Of("a bonus that the row has not", Refused, (b, _) => b with { BonusAfter = b.BonusAfter + 1 }),
+        Of("a bonus below zero", Refused, (b, _) => b.Give(-b.BonusAfter - 1)),
         Of("a read-only batch that changes something", Refused, (b, c) =>
             b.Enter(c.Row, EntryKind.Topup, 5, c.Draws.NewId("order")) with { IsReadOnly = true }),
         Of("a read-only batch of money that the row has not", Refused, (_, c) => c.Row.Unchanged() with
@@ -195,7 +203,7 @@ internal static class Flaws
 
     private static AccountBatch? Repeat(AccountBatch batch, FlawContext context, LedgerEntry entry)
     {
-        var isDebit = entry.Kind == EntryKind.Refund || (entry.Kind == EntryKind.Adjustment && entry.Amount < 0);
+        var isDebit = entry.Kind is EntryKind.Refund or EntryKind.Chargeback || (entry.Kind == EntryKind.Adjustment && entry.Amount < 0);
         return isDebit && batch.BalanceAfter - batch.ReservedAfter - batch.QuarantinedAfter < 1
             ? null
             : batch.Enter(

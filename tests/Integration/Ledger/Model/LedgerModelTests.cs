@@ -11,7 +11,7 @@ namespace OrleansGateway.Tests.Integration.Ledger.Model;
 /// </summary>
 public sealed class LedgerModelTests(PostgresServer server) : IAsyncLifetime
 {
-    private const int SeedsDefault = 50;
+    private const int SeedsDefault = 120;
 
     /// <summary>Within so many seeds a defect is noticed.</summary>
     private const int SeedsUntilNoticed = 40;

@@ -44,7 +44,7 @@ internal static class ModelRows
         [
             ("id", row.AccountId), ("name", row.Name), ("status", Word(row.Status)), .. Limits(row.Limits),
             ("epoch", row.Epoch), ("version", row.Version), ("seq", row.Seq), ("balance", row.Balance), ("reserved", row.Reserved),
-            ("quarantined", row.Quarantined), ("created_at", account.CreatedAt), ("activated_at", account.ActivatedAt),
+            ("quarantined", row.Quarantined), ("bonus", row.Bonus), ("created_at", account.CreatedAt), ("activated_at", account.ActivatedAt),
             ("activation", account.Activation), ("process", account.Process), ("earlier_process", account.EarlierProcess),
         ];
     }

@@ -1,5 +1,6 @@
 using Npgsql;
 using OrleansGateway.Ledger.Postgres;
+using OrleansGateway.Tests.Shared;
 
 namespace OrleansGateway.Tests.Integration.Ledger.Model;
 
@@ -22,8 +23,8 @@ internal sealed class TwoSessions : IAsyncDisposable
         _first = Session(connectionString, FirstName);
         _second = Session(connectionString, SecondName);
         _control = Session(connectionString, "control");
-        First = new PostgresLedger(_first);
-        Second = new PostgresLedger(_second);
+        First = new PostgresLedger(_first, _control, new FakeTimeProvider());
+        Second = new PostgresLedger(_second, _control, new FakeTimeProvider());
     }
 
     public PostgresLedger First { get; }
@@ -90,6 +91,9 @@ internal sealed class TwoSessions : IAsyncDisposable
     public Task OpenGateAsync(string session) =>
         _closed.Remove(session) ? ControlAsync($"SELECT pg_advisory_unlock(hashtext('{session}'))") : Task.CompletedTask;
 
+    /// <summary>Whether a session's commits are held.</summary>
+    public bool IsClosed(string session) => _closed.Contains(session);
+
     /// <summary>Has the server roll back what the first session does; the session goes on.</summary>
     public Task CancelFirstAsync() => SignalFirstAsync("pg_cancel_backend");
 
@@ -112,6 +116,27 @@ internal sealed class TwoSessions : IAsyncDisposable
             if ((long)(await command.ExecuteScalarAsync())! > 0)
             {
                 return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether a session's flight has committed, and waits in its look at the rows that it left out, rather than answered.</summary>
+    public async Task<bool> LooksAsync(string session, Task operation)
+    {
+        await using var command = _control.CreateCommand(
+            $"""
+            SELECT count(*) FILTER (WHERE query LIKE '%WITH ORDINALITY AS t(id, n) JOIN account%'), count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name = '{session}' AND wait_event_type = 'Lock' AND wait_event <> 'advisory'
+            """);
+        while (!operation.IsCompleted)
+        {
+            await using var reader = await command.ExecuteReaderAsync();
+            await reader.ReadAsync();
+            if (reader.GetInt64(1) > 0)
+            {
+                return reader.GetInt64(0) > 0;
             }
         }
 

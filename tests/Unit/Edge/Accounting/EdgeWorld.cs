@@ -1,9 +1,10 @@
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging.Abstractions;
-using Orleans;
+using OrleansGateway.Edge;
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Tests.Shared;
 using Xunit;
@@ -11,15 +12,15 @@ using Xunit;
 namespace OrleansGateway.Tests.Unit.Edge.Accounting;
 
 /// <summary>The edge's accounting on the test's thread and clock, against accounts that answer by script.</summary>
-internal sealed class EdgeWorld : IGrainFactory, IHoldOwner
+internal sealed class EdgeWorld : IGrains, IHoldOwner
 {
     private readonly SeededScheduler _scheduler = new(1);
 
     /// <param name="areRemote">Whether the accounts run in other processes.</param>
     public EdgeWorld(AccountingOptions? options = null, bool areRemote = false)
     {
-        Client = new AccountClient(
-            this, Clock, options ?? new AccountingOptions(), NullLoggerFactory.Instance, areRemote ? new ReachableSilos() : null);
+        AreRemote = areRemote;
+        Client = new AccountClient(this, Clock, options ?? new AccountingOptions(), NullLoggerFactory.Instance);
         Start(() => Client.RunAsync(CancellationToken.None));
     }
 
@@ -36,8 +37,13 @@ internal sealed class EdgeWorld : IGrainFactory, IHoldOwner
 
     public ScriptedAccount this[string id] => Accounts.TryGetValue(id, out var account) ? account : Accounts[id] = new ScriptedAccount(Clock);
 
-    public TGrainInterface GetGrain<TGrainInterface>(string primaryKey, string? grainClassNamePrefix = null)
-        where TGrainInterface : IGrainWithStringKey => (TGrainInterface)(object)this[primaryKey];
+    public bool IsUp => true;
+
+    public bool AreRemote { get; }
+
+    ICatalogGrain IGrains.Catalog => throw new NotSupportedException();
+
+    IAccountGrain IGrains.Account(string accountId) => this[accountId];
 
     public void HoldLost() => Lost++;
 
@@ -134,11 +140,6 @@ internal sealed class EdgeWorld : IGrainFactory, IHoldOwner
         await work();
         return true;
     });
-
-    private sealed class ReachableSilos : ISiloLink
-    {
-        public bool IsUp => true;
-    }
 }
 
 /// <summary>Answers as the test says; by default everything is granted. A null answer never comes.</summary>

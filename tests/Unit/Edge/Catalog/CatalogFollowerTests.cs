@@ -1,7 +1,8 @@
 using System.Text;
 using Microsoft.Extensions.Logging;
-using Orleans;
+using OrleansGateway.Edge;
 using OrleansGateway.Edge.Catalog;
+using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Tests.Shared;
 using OrleansGateway.Tests.Unit.Catalog;
@@ -141,7 +142,7 @@ public sealed class CatalogFollowerTests : IAsyncDisposable
     }
 
     /// <summary>Answers as the grain does, at once.</summary>
-    private sealed class FakeCatalog : IGrainFactory, ICatalogGrain
+    private sealed class FakeCatalog : IGrains, ICatalogGrain
     {
         private PublishedCatalog? _published;
 
@@ -152,12 +153,13 @@ public sealed class CatalogFollowerTests : IAsyncDisposable
         public void Publish(string text) => _published = new PublishedCatalog(
             (_published?.Version ?? 0) + 1, new CatalogDocument([.. Encoding.UTF8.GetBytes(text)], "catalog.json"), default);
 
-        public TGrainInterface GetGrain<TGrainInterface>(string primaryKey, string? grainClassNamePrefix = null)
-            where TGrainInterface : IGrainWithStringKey
-        {
-            Assert.Equal(ICatalogGrain.Key, primaryKey);
-            return (TGrainInterface)(IGrain)this;
-        }
+        public bool IsUp => true;
+
+        public bool AreRemote => false;
+
+        public ICatalogGrain Catalog => this;
+
+        public IAccountGrain Account(string accountId) => throw new NotSupportedException();
 
         public Task<PublishedCatalog?> GetAsync(long knownVersion)
         {

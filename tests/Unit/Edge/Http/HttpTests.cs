@@ -56,14 +56,17 @@ public sealed class HttpTests
     [Fact]
     public void Validate_BadSettings_AreAllNamedAtOnce()
     {
-        var options = new EdgeOptions { MaxBodyBytes = 1, MaxAttempts = 0 };
+        var options = new EdgeOptions { MaxBodyBytes = 1, MaxAttempts = 0, AdmittedBodyBytes = 7, MaxConnectionsPerAddress = 0 };
         options.TrustedProxies.Add("everyone");
 
         var failures = new EdgeOptionsValidator().Validate(null, options).Failures!.ToList();
 
-        Assert.Equal(3, failures.Count);
+        Assert.Equal(5, failures.Count);
         Assert.Contains(failures, failure => failure.StartsWith("Edge:MaxBodyBytes (Edge__MaxBodyBytes) is 1;", StringComparison.Ordinal));
         Assert.Contains(failures, failure => failure.StartsWith("Edge:MaxAttempts (Edge__MaxAttempts) is 0;", StringComparison.Ordinal));
+        Assert.Contains(failures, failure => failure.StartsWith("Edge:AdmittedBodyBytes (Edge__AdmittedBodyBytes) is 7;", StringComparison.Ordinal));
+        Assert.Contains(
+            failures, failure => failure.StartsWith("Edge:MaxConnectionsPerAddress (Edge__MaxConnectionsPerAddress) is 0;", StringComparison.Ordinal));
         Assert.Contains(failures, failure => failure.Contains("'everyone'", StringComparison.Ordinal));
         Assert.True(new EdgeOptionsValidator().Validate(null, new EdgeOptions()).Succeeded);
     }

@@ -235,6 +235,10 @@ internal sealed class AccountWorld : IDisposable
         };
     }
 
+    /// <summary>Has every try of a method meet a bug of ours.</summary>
+    public void Break(LedgerMethod method) => Ledger.Before =
+        call => call.Method == method ? Task.FromException(new KeyNotFoundException("a bug")) : Task.CompletedTask;
+
     /// <summary>Tries to commit so far.</summary>
     public int Commits => Ledger.Calls.Count(static c => c.Method == LedgerMethod.Commit);
 
@@ -307,6 +311,6 @@ internal sealed class Gate
     public void Break()
     {
         _ledger.Before = _ledger.After = static _ => Task.CompletedTask;
-        _open.TrySetException(new LedgerLostException());
+        _open.TrySetException(new LedgerLostException("the connection broke"));
     }
 }

@@ -46,6 +46,65 @@ public sealed class AdministrationTests
     }
 
     [Fact]
+    public void Move_Refund_TakesNothingOfTheBonus()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Move(EntryKind.Bonus, "b", 500);
+
+        var refused = world.Move(EntryKind.Refund, "r", -1001);
+
+        Assert.Equal((MoveOutcome.InsufficientFunds, 1000L), (refused.Outcome, refused.AvailableNanos));
+        Assert.Equal(MoveOutcome.Moved, world.Move(EntryKind.Refund, "r", -1000).Outcome);
+        Assert.Equal((500L, 500L), (world.Row.Balance, world.Row.Bonus));
+    }
+
+    [Fact]
+    public void Settle_WithABonus_ChargesThatFirst()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Move(EntryKind.Bonus, "b", 500);
+        world.Admit("h", 700);
+        world.Settle("h", 700, 300);
+        Assert.Equal((1200L, 200L), (world.Row.Balance, world.Row.Bonus));
+
+        world.Admit("i", 700);
+        world.Settle("i", 700, 700);
+
+        Assert.Equal((500L, 0L), (world.Row.Balance, world.Row.Bonus));
+    }
+
+    [Fact]
+    public void Move_OtherDebits_TakeOfTheBonusLast()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Move(EntryKind.Bonus, "b", 500);
+        world.Move(EntryKind.Adjustment, "a", -900);
+        Assert.Equal((600L, 500L), (world.Row.Balance, world.Row.Bonus));
+
+        world.Move(EntryKind.Adjustment, "a2", -300);
+
+        Assert.Equal((300L, 300L), (world.Row.Balance, world.Row.Bonus));
+    }
+
+    [Fact]
+    public void Move_Chargeback_TakesWhatIsAvailableAndTheRestIsShortfall()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Admit("h", 300);
+
+        var answer = world.Move(EntryKind.Chargeback, "c", -900);
+
+        Assert.Equal((MoveOutcome.Moved, 300L, 200L, false), (answer.Outcome, answer.BalanceNanos, answer.ShortfallNanos, answer.IsRepeat));
+        Assert.Equal((-700L, 200L), (world.Rows.Entries[^1].Amount, world.Rows.Entries[^1].Shortfall));
+        Assert.Equal(300, world.Settle("h", 300, 300).ChargedNanos);
+
+        var repeat = world.Move(EntryKind.Chargeback, "c", -900);
+        Assert.Equal((MoveOutcome.Moved, 200L, true), (repeat.Outcome, repeat.ShortfallNanos, repeat.IsRepeat));
+        Assert.Equal(MoveOutcome.RefConflict, world.Move(EntryKind.Chargeback, "c", -700).Outcome);
+        Assert.Equal((MoveOutcome.Moved, 5L), (world.Move(EntryKind.Chargeback, "d", -5).Outcome, world.Rows.Entries[^1].Shortfall));
+    }
+
+    [Fact]
     public void Move_Repeated_MovesOnce()
     {
         using var world = AccountWorld.With(1000);
@@ -104,6 +163,9 @@ public sealed class AdministrationTests
     [InlineData(EntryKind.Compensation, "r", -1)]
     [InlineData(EntryKind.Refund, "r", 1)]
     [InlineData(EntryKind.Refund, "r", long.MinValue)]
+    [InlineData(EntryKind.Chargeback, "r", 1)]
+    [InlineData(EntryKind.Chargeback, "r", 0)]
+    [InlineData(EntryKind.Chargeback, "r", long.MinValue)]
     [InlineData(EntryKind.Adjustment, "r", 0)]
     [InlineData(EntryKind.Adjustment, "r", long.MinValue)]
     [InlineData(EntryKind.Charge, "r", -1)]

@@ -26,7 +26,7 @@ public sealed class AdmissionTests
     }
 
     [Fact]
-    public void Admit_ManyAtOnceBehindOneFlight_AdmitsInTheOrderOfArrival()
+    public void Admit_ManyAtOnceBehindOneBatch_AdmitsInTheOrderOfArrival()
     {
         using var world = AccountWorld.With(5000);
         var gate = world.HoldBack(LedgerMethod.Commit);

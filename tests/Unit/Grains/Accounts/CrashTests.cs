@@ -1,4 +1,5 @@
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Ledger;
 using OrleansGateway.Tests.Shared.Ledger;
 using Xunit;
 
@@ -69,6 +70,19 @@ public sealed class CrashTests
     }
 
     [Fact]
+    public void Renew_LookingForItsHoldMeetsABug_IsAlarmedAndTheActivationStepsDown()
+    {
+        var (world, _, next) = Crashed();
+        using var _ = world;
+        var epoch = world.Run(() => next.Grain.ShowAsync())!.Epoch;
+        world.Break(LedgerMethod.FindEntries);
+
+        Assert.Equal(RenewOutcome.Retry, world.Run(() => next.Grain.RenewAsync(AccountWorld.Renewal("h", 150))).Holds[0].Outcome);
+        Assert.Contains(nameof(KeyNotFoundException), Assert.Single(world.Alarms.Messages), StringComparison.Ordinal);
+        Assert.Equal(epoch + 1, world.Run(() => next.Grain.ShowAsync())!.Epoch);
+    }
+
+    [Fact]
     public void Admit_MoneyIsInQuarantine_SaysWhenToRetry()
     {
         var (world, _, next) = Crashed();
@@ -119,6 +133,39 @@ public sealed class CrashTests
 
         Assert.Equal(0, world.Run(() => next.Grain.ShowAsync())!.AvailableNanos);
         Assert.Equal(600, world.Row.Quarantined);
+    }
+
+    [Fact]
+    public void Renew_ManyHoldsThatAreUnknown_AreLookedForInOneStatement()
+    {
+        using var world = AccountWorld.With(10_000);
+        for (var i = 0; i < 5000; i++)
+        {
+            world.Admit($"h{i}", 1);
+        }
+
+        world.Settle("h7", 1, 1);
+        var next = world.AddSilo("p2");
+        world.Ledger.Calls.Clear();
+        var answers = world.Run(() => Task.WhenAll(Enumerable.Range(0, 5).Select(part => next.Grain.RenewAsync(new RenewRequest(
+            0, [.. Enumerable.Range(part * 1000, 1000).Select(i => new RenewItem(AccountWorld.Ticket($"h{i}", 1), 0, default))])))));
+
+        Assert.Single(world.Ledger.Calls, static call => call.Method == LedgerMethod.FindEntries);
+        var closed = Assert.Single(answers.SelectMany(static answer => answer.Holds), static hold => hold.Outcome != RenewOutcome.Held);
+        Assert.Equal(("h7", RenewOutcome.Closed), (closed.HoldId, closed.Outcome));
+        Assert.Equal(4999, world.Run(() => next.Grain.ShowAsync())!.HeldNanos);
+    }
+
+    [Fact]
+    public void Renew_TheLookIsLost_AllAreAskedToRepeat()
+    {
+        var (world, _, next) = Crashed();
+        using var _ = world;
+        world.Strike(LedgerMethod.FindEntries, LedgerFault.LostBefore);
+        var renewal = new RenewRequest(0, [.. "hij".Select(static id => new RenewItem(AccountWorld.Ticket($"{id}", 10), 0, default))]);
+
+        Assert.All(world.Run(() => next.Grain.RenewAsync(renewal)).Holds, static hold => Assert.Equal(RenewOutcome.Retry, hold.Outcome));
+        Assert.All(world.Run(() => next.Grain.RenewAsync(renewal)).Holds, static hold => Assert.Equal(RenewOutcome.Held, hold.Outcome));
     }
 
     [Fact]
@@ -310,7 +357,7 @@ public sealed class CrashTests
     }
 
     [Fact]
-    public void HigherEpochSeen_WhileAFlightIsOut_ItsOperationsGetTheirTrueAnswer()
+    public void HigherEpochSeen_WhileABatchIsOut_ItsOperationsGetTheirTrueAnswer()
     {
         using var world = AccountWorld.With(1000);
         world.Admit("h", 100);
@@ -329,7 +376,7 @@ public sealed class CrashTests
     }
 
     [Fact]
-    public void HigherEpochSeen_WhileAFlightOfARefThatExistsIsOut_NobodyWaitsForEver()
+    public void HigherEpochSeen_WhileABatchOfARefThatExistsIsOut_NobodyWaitsForEver()
     {
         using var world = AccountWorld.With(1000);
         world.Admit("h", 100);
@@ -352,6 +399,19 @@ public sealed class CrashTests
         Assert.Equal((SettleOutcome.Committed, 10L), (again.Answer.Outcome, again.Answer.ChargedNanos));
         Assert.Equal(SettleOutcome.Retry, other.Answer.Outcome);
         Assert.Equal(SettleOutcome.Committed, world.Run(() => next.Grain.SettleAsync(AccountWorld.Settlement("i", 100, 10))).Outcome);
+    }
+
+    [Fact]
+    public void LockRegained_AfterAnotherHadIt_AdmitsNothingOnWhatWasKnownBefore()
+    {
+        using var world = AccountWorld.With(1000);
+        Assert.True(world.Admit("before", 1).IsAdmitted);
+
+        // Who had the lock has freed what this one had reserved, and is gone again.
+        world.Run(() => world.Ledger.ActivateAsync(AccountWorld.AccountId, "another", "p2", world.Clock.GetUtcNow(), CancellationToken.None));
+        world.Silo.TimesTaken++;
+
+        Assert.Equal(AdmitOutcome.Retry, world.Admit("after", 1).Outcome);
     }
 
     [Fact]

@@ -34,6 +34,18 @@ public sealed class IdempotencyTests
     }
 
     [Fact]
+    public void Admit_LookingUpTheKeyMeetsABug_IsAlarmedAndTheActivationStepsDown()
+    {
+        using var world = AccountWorld.With(1000);
+        var epoch = world.View.Epoch;
+        world.Break(LedgerMethod.FindIdempotency);
+
+        Assert.Equal(AdmitOutcome.Retry, Admit(world, "h").Outcome);
+        Assert.Contains(nameof(KeyNotFoundException), Assert.Single(world.Alarms.Messages), StringComparison.Ordinal);
+        Assert.Equal(epoch + 1, world.View.Epoch);
+    }
+
+    [Fact]
     public void Repeat_WhileItRuns_IsRunning()
     {
         using var world = AccountWorld.With(1000);

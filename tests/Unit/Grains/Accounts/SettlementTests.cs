@@ -56,6 +56,27 @@ public sealed class SettlementTests
     }
 
     [Fact]
+    public void Settle_LedgerAway_IsToldToRepeatInTimeAndSettledOnce()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Admit("h", 1000);
+        world.Ledger.IsAway = true;
+        for (var repeat = 0; repeat < 3; repeat++)
+        {
+            var waiting = world.StartSettle("h", 1000, 300);
+            Assert.False(waiting.IsOver);
+            world.Pass(1.9);
+            Assert.Equal(SettleOutcome.Retry, waiting.Answer.Outcome);
+        }
+
+        world.Ledger.IsAway = false;
+        world.Pass(1);
+
+        Assert.Equal((SettleOutcome.Committed, 300L), (world.Settle("h", 1000, 300).Outcome, world.Charge("h").Shortfall - world.Charge("h").Amount));
+        Assert.Equal(700, world.Row.Balance);
+    }
+
+    [Fact]
     public void SettleMany_AreAnsweredInTheirOrderAfterOneCommit()
     {
         using var world = AccountWorld.With(1000);

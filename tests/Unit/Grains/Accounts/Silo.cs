@@ -1,20 +1,20 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Orleans;
-using Orleans.Embedded;
 using OrleansGateway.Grains.Accounts;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Ledger;
+using OrleansGateway.Tests.Engine;
 
 namespace OrleansGateway.Tests.Unit.Grains.Accounts;
 
 /// <summary>One process: its engine, its journal, its view of the lock.</summary>
-internal sealed class Silo : IGatewayLock, IDisposable
+internal sealed class Silo : IDatabaseLock, IDisposable
 {
+    /// <summary>Orleans' own.</summary>
+    private static readonly TimeSpan CollectionAge = TimeSpan.FromMinutes(15);
+
     private readonly AccountWorld _world;
-    private readonly ServiceProvider _services;
     private readonly Journal _journal;
 
     public Silo(AccountWorld world, string process)
@@ -26,21 +26,14 @@ internal sealed class Silo : IGatewayLock, IDisposable
         services.AddSingleton<TimeProvider>(world.Clock);
         services.AddSingleton<ILedger>(world.Ledger);
         services.AddSingleton(_journal);
-        services.AddSingleton<IGatewayLock>(this);
+        services.AddSingleton<IDatabaseLock>(this);
         services.AddSingleton(world.Options(process));
         services.AddSingleton<RandomSource>(new SiloRandom(world.NextSilo++));
-        services.AddEmbeddedGrains(options =>
-        {
-            options.GrainClasses.Add(typeof(AccountGrain));
-            options.Scheduler = world.Scheduler;
-            options.TurnsPerWorkItem = 1;
-        });
-        _services = services.BuildServiceProvider(new ServiceProviderOptions { ValidateScopes = true });
-        Grains = _services.GetRequiredService<IGrainFactory>();
-        Grain = Grains.GetGrain<IAccountGrain>(AccountWorld.AccountId);
+        Engine = new TestEngine(services, world.Scheduler, [typeof(AccountGrain)], CollectionAge);
+        Grain = Engine.GetGrain<IAccountGrain>(AccountWorld.AccountId);
     }
 
-    public IGrainFactory Grains { get; }
+    public TestEngine Engine { get; }
 
     public IAccountGrain Grain { get; }
 
@@ -54,11 +47,13 @@ internal sealed class Silo : IGatewayLock, IDisposable
 
     public bool MayAdmit => IsHeld || IsDatabaseAway;
 
+    public int TimesTaken { get; set; } = 1;
+
     /// <summary>Gives up batches whose answers are lost.</summary>
     public void StopJournal() => _journal.Stop();
 
     /// <summary>Begins to stop the engine as its host would.</summary>
-    public Task StopAsync() => Task.WhenAll(_services.GetServices<IHostedService>().Select(s => s.StopAsync(CancellationToken.None)));
+    public Task StopAsync() => Engine.StopAsync();
 
     /// <summary>Stops cleanly.</summary>
     public void Stop() => _world.Run(async () =>
@@ -69,7 +64,7 @@ internal sealed class Silo : IGatewayLock, IDisposable
 
     public void Dispose()
     {
-        _services.Dispose();
+        Engine.Dispose();
         _journal.Dispose();
     }
 

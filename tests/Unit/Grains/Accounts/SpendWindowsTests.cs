@@ -30,6 +30,16 @@ public sealed class SpendWindowsTests
     }
 
     [Fact]
+    public void Add_TimeOfDayWasSetBack_StaysInItsWindows()
+    {
+        var spend = SpendWindows.Add(KeySpend.None, 5, At(2030, 2, 4));
+        var later = SpendWindows.Add(spend, 7, At(2030, 1, 31));
+
+        Assert.Equal(
+            new KeySpend(12, new DateOnly(2030, 2, 4), 12, new DateOnly(2030, 2, 4), 12, new DateOnly(2030, 2, 1), 12), later);
+    }
+
+    [Fact]
     public void Roll_OtherOffset_GoesByUtc()
     {
         var spend = SpendWindows.Add(KeySpend.None, 5, new DateTimeOffset(2030, 1, 3, 1, 0, 0, TimeSpan.FromHours(8)));

@@ -1,14 +1,12 @@
 using System.Collections.Concurrent;
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Orleans;
-using Orleans.Embedded;
 using Orleans.Storage;
 using OrleansGateway.Grains.Catalog;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Tests.Engine;
 using OrleansGateway.Tests.Shared;
 using OrleansGateway.Tests.Unit.Catalog;
 
@@ -17,7 +15,7 @@ namespace OrleansGateway.Tests.Unit.Grains.Catalog;
 /// <summary>One process with the catalog grain; processes with the same storage are twins, or come one after the other.</summary>
 internal sealed class CatalogSilo : IAsyncDisposable
 {
-    private readonly ServiceProvider _services;
+    private readonly TestEngine _engine;
     private readonly Recorder _log = new();
 
     public CatalogSilo(StoredStates storage, EnvironmentVariables? environment = null)
@@ -27,9 +25,8 @@ internal sealed class CatalogSilo : IAsyncDisposable
         services.AddSingleton<TimeProvider>(Clock);
         services.AddSingleton(environment ?? (_ => "value"));
         services.AddKeyedSingleton<IGrainStorage>(StateStorage.Name, storage);
-        services.AddEmbeddedGrains(options => options.GrainClasses.Add(typeof(CatalogGrain)));
-        _services = services.BuildServiceProvider();
-        Grain = _services.GetRequiredService<IGrainFactory>().GetGrain<ICatalogGrain>(ICatalogGrain.Key);
+        _engine = new TestEngine(services, TaskScheduler.Default, [typeof(CatalogGrain)]);
+        Grain = _engine.GetGrain<ICatalogGrain>(ICatalogGrain.Key);
     }
 
     /// <summary>Begins when the catalog of <see cref="CatalogText"/> is in force.</summary>
@@ -52,11 +49,8 @@ internal sealed class CatalogSilo : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var service in _services.GetServices<IHostedService>())
-        {
-            await service.StopAsync(CancellationToken.None);
-        }
-        await _services.DisposeAsync();
+        await _engine.StopAsync();
+        _engine.Dispose();
     }
 
     private sealed class Recorder : ILoggerProvider, ILogger

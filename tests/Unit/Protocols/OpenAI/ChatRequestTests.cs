@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -127,6 +128,26 @@ public sealed class ChatRequestTests
         var error = Refuse($$"""{ {{Messages}},{{members}}}""");
 
         Assert.Equal((param, "duplicate_parameter"), (error.Param, error.Code));
+    }
+
+    [Theory]
+    [InlineData(256, 10, true)]
+    [InlineData(257, 10, false)]
+    [InlineData(100_000, 10, false)]
+    [InlineData(1, 256, true)]
+    [InlineData(1, 257, false)]
+    public void TryRead_UnknownNames_AreFewAndShort(int count, int length, bool isRead)
+    {
+        var names = string.Join(',', Enumerable.Range(0, count).Select(i => $"\"{i.ToString("D6", CultureInfo.InvariantCulture).PadRight(length, 'x')}\":1"));
+        if (isRead)
+        {
+            Read($$"""{ {{names}},"model":"m",{{Messages}}}""");
+        }
+        else
+        {
+            Assert.Equal("unknown_parameter", Refuse($$"""{"model":"m",{{Messages}},{{names}}}""").Code);
+            Assert.Equal("unknown_parameter", Refuse($$"""{"model":"m",{{Messages}},"stream":true,"stream_options":{ {{names}} } }""").Code);
+        }
     }
 
     [Theory]

@@ -139,6 +139,17 @@ public sealed class UpstreamErrorTests
     }
 
     [Theory]
+    [InlineData("see http://gone.internal/v1?x=1, twice", "see [redacted] twice")]
+    [InlineData("see https://my-own-host-name/v1/models now", "see [redacted] now")]
+    [InlineData("ask ops@corp.example.com, twice", "ask [redacted], twice")]
+    [InlineData("organization id: 'acme-77' project \\t 1234", "organization id: '[redacted]' project   [redacted]")]
+    [InlineData("account account 12345678", "account account [redacted]")]
+    [InlineData("org-aaaaaa-user-bbbbbb org-cc4444", "[redacted]-user-bbbbbb [redacted]")]
+    [InlineData("a.b.example.com:443/v1/x and api.example.dev/sk-12345678/y", "[redacted] and [redacted]")]
+    public void Read_SeveralPrivateThings_LeaveTheirSurroundings(string message, string shown) =>
+        Assert.Equal(shown, Read(400, Error("x", message), "my-own-host-name").Public.Message);
+
+    [Theory]
     [InlineData("Invalid value for 'messages[3].content': expected a string, but got an object instead.")]
     [InlineData("This model's maximum context length is 128000 tokens. However, your messages resulted in 130012 tokens.")]
     [InlineData("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead, e.g. key-value pairs.")]
