@@ -40,11 +40,12 @@ public sealed class SiloFaultTests
         await run.Load.CompletedAsync(200);
 
         // Back as a twin within a lease of its last authority, and well after it: it ends by itself.
-        foreach (var (silo, seconds) in new[] { (run.Cluster.Silos[1], 0), (run.Cluster.Silos[2], 16) })
+        foreach (var (silo, seconds) in new[] { (run.Cluster.Silos[1], 0), (run.Cluster.Silos[2], 12) })
         {
             await run.FaultAsync("SIGSTOP", async () =>
             {
                 silo.Process.Signal(GatewayProcess.SigStop);
+                await run.Cluster.DeclaredDeadAsync(silo);
                 await Task.Delay(TimeSpan.FromSeconds(seconds), TestContext.Current.CancellationToken);
             });
             silo.Process.Signal(GatewayProcess.SigCont);

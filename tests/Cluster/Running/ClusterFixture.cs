@@ -1,7 +1,10 @@
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Npgsql;
+using Orleans.Runtime;
 using OrleansGateway.Ledger.Postgres;
 using OrleansGateway.SimulatedProvider;
+using OrleansGateway.Tests.Integration.Faults;
 using OrleansGateway.Tests.Integration.Gateway;
 using OrleansGateway.Tests.Integration.Postgres;
 using Xunit;
@@ -135,6 +138,19 @@ internal sealed class ClusterFixture : IAsyncDisposable
                 await node.StoppedAsync();
             }
         }
+    }
+
+    /// <summary>Waits until the other silos have declared this one's process dead.</summary>
+    public Task DeclaredDeadAsync(ClusterNode silo)
+    {
+        // The newest process at its address: S127.0.0.1:11111:123.
+        var address = $"S127.0.0.1:{silo.Settings["Cluster:SiloPort"]}:";
+        return Load.UntilAsync(async _ =>
+        {
+            var processes = (await Redis.MembersAsync()).Where(member => member.Key.StartsWith(address, StringComparison.Ordinal));
+            var newest = processes.MaxBy(process => long.Parse(process.Key[address.Length..], CultureInfo.InvariantCulture));
+            return JsonNode.Parse(newest.Value)!["Status"]!.GetValue<int>() == (int)SiloStatus.Dead;
+        }, $"{silo} to be declared dead");
     }
 
     public async Task<long> CountAsync(string sql)

@@ -3,8 +3,10 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
+using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Tests.Integration.Faults;
 using OrleansGateway.Tests.Integration.Gateway;
+using StackExchange.Redis;
 using Xunit;
 
 namespace OrleansGateway.Tests.Cluster.Running;
@@ -47,6 +49,16 @@ internal sealed class RedisServer : IAsyncDisposable
         _warden = Process.Start(
             new ProcessStartInfo("sh", ["-c", $"cat; kill -KILL {_process.Id}"]) { RedirectStandardInput = true, RedirectStandardError = true })!;
         await Load.UntilAsync(_ => AnswersAsync(), "Redis to answer");
+    }
+
+    /// <summary>What the silos have written about each other: by address and generation, as JSON.</summary>
+    public async Task<Dictionary<string, string>> MembersAsync()
+    {
+        var options = ConfigurationOptions.Parse(Configuration);
+        options.SslClientAuthenticationOptions = _ => Certificates.Client();
+        await using var redis = await ConnectionMultiplexer.ConnectAsync(options);
+        var members = await redis.GetDatabase().HashGetAllAsync($"{StateStorage.ServiceId}/members/{StateStorage.ServiceId}");
+        return members.ToDictionary(member => member.Name.ToString(), member => member.Value.ToString());
     }
 
     public async Task KillAsync()

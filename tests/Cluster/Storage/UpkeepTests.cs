@@ -1,6 +1,7 @@
 using Orleans;
 using Orleans.Runtime;
 using OrleansGateway.Silo.Upkeep;
+using OrleansGateway.Tests.Integration.Faults;
 using Xunit;
 
 namespace OrleansGateway.Tests.Cluster.Storage;
@@ -17,11 +18,7 @@ public sealed class UpkeepTests(StorageSilo silo) : IClassFixture<StorageSilo>
     {
         var grain = silo.Grains.GetGrain<IUpkeepGrain>(IUpkeepGrain.Key);
         await grain.StartAsync();
-        while (await silo.ScalarAsync<long>(Partitions) < 3)
-        {
-            await Task.Delay(10, Token);
-        }
-
+        await Load.UntilAsync(_ => AreThereAsync(), "the first run to make the partitions");
         Assert.NotNull(await silo.Reminders.ReadRow(grain.GetGrainId(), "hourly", Token));
         var last = await silo.ScalarAsync<string>("SELECT max(relname)::text FROM pg_class WHERE relkind = 'r' AND relname ~ '^usage_\\d{8}$'");
         await using (var drop = silo.DataSource.CreateCommand($"DROP TABLE {last}"))
@@ -30,10 +27,14 @@ public sealed class UpkeepTests(StorageSilo silo) : IClassFixture<StorageSilo>
         }
 
         // One that comes while the first run goes on is left out.
-        while (await silo.ScalarAsync<long>(Partitions) < 3)
-        {
-            await grain.AsReference<IRemindable>().ReceiveReminder("hourly", new TickStatus(), Token);
-            await Task.Delay(10, Token);
-        }
+        await Load.UntilAsync(
+            async _ =>
+            {
+                await grain.AsReference<IRemindable>().ReceiveReminder("hourly", new TickStatus(), Token);
+                return await AreThereAsync();
+            },
+            "the reminder's run to make the partition again");
     }
+
+    private async Task<bool> AreThereAsync() => await silo.ScalarAsync<long>(Partitions) >= 3;
 }

@@ -26,7 +26,7 @@ public sealed class LedgerModelTests(PostgresServer server) : IAsyncLifetime
 
     private static readonly string[] Interleavings =
     [
-        "held at its commit", "read beside one that is held", "answered beside one that is held",
+        "held at its commit", "read beside one that is held", "read waits for one that is held", "answered beside one that is held",
         "blocked resend, first committed", "blocked resend, first cancelled", "blocked resend, first its backend ended",
         "blocked other, first committed", "blocked other, first cancelled", "blocked other, first its backend ended",
         "nothing blocked, first committed", "nothing blocked, first cancelled", "nothing blocked, first its backend ended",

@@ -50,8 +50,8 @@ internal sealed class Sequence(int seed, TwoSessions postgres, LedgerModel model
     }
 
     /// <summary>
-    /// Holds a first operation at its commit and makes reads and a second one beside it. If the second one waits for the first, it
-    /// takes effect after that has ended one way or another, else before.
+    /// Holds a first operation at its commit and makes reads and a second one beside it. If one of them waits for the
+    /// first, it is the last, and takes effect after that has ended one way or another, else before.
     /// </summary>
     private async Task InterleaveAsync(Operation first, OperationDraws draws)
     {
@@ -71,45 +71,28 @@ internal sealed class Sequence(int seed, TwoSessions postgres, LedgerModel model
             for (var reads = _random.Next(3); reads > 0; reads--)
             {
                 tally.Add("read beside one that is held");
-                await AloneAsync(draws.Read(first), postgres.Second);
+                var read = draws.Read(first);
+                (secondAnswer, var waits) = await BesideAsync(read);
+                if (waits)
+                {
+                    tally.Add("read waits for one that is held");
+                    await EndAsync(first, firstAnswer, read, secondAnswer, isBlocked: true);
+                    return;
+                }
+
+                await CompareAsync(read, await secondAnswer);
+                await CompareRowsAsync();
             }
 
             var second = draws.Next(running: first);
-            secondAnswer = second.AnswerAsync(postgres.Second);
-            var isBlocked = await postgres.WaitsAsync(TwoSessions.SecondName, secondAnswer);
+            (secondAnswer, var isBlocked) = await BesideAsync(second);
             if (!isBlocked)
             {
                 tally.Add("answered beside one that is held");
                 await CompareAsync(second, await secondAnswer);
             }
 
-            // Of a flight that waits in its look, what was not left out is there already; it tells of the rest what the first one leaves.
-            var isLooking = isBlocked && await postgres.LooksAsync(TwoSessions.SecondName, secondAnswer);
-            if (!isLooking)
-            {
-                await CompareRowsAsync();
-            }
-
-            var end = Ends[_random.Next(Ends.Length)];
-            tally.Add($"{(isBlocked ? second == first ? "blocked resend" : "blocked other" : "nothing blocked")}, first {end}");
-            if (isBlocked && !isLooking)
-            {
-                // Else its commit could pass between the first one's commit and its look at the rows that it left out.
-                await postgres.CloseGateAsync(TwoSessions.SecondName);
-            }
-
-            await EndFirstAsync(first, firstAnswer, end, mayLook: isBlocked && !isLooking);
-            if (!isLooking && postgres.IsClosed(TwoSessions.SecondName) == isBlocked)
-            {
-                await CompareRowsAsync();
-            }
-
-            await postgres.OpenGateAsync(TwoSessions.SecondName);
-            if (isBlocked)
-            {
-                await CompareAsync(second, await secondAnswer);
-                await CompareRowsAsync();
-            }
+            await EndAsync(first, firstAnswer, second, secondAnswer, isBlocked);
         }
         finally
         {
@@ -117,6 +100,44 @@ internal sealed class Sequence(int seed, TwoSessions postgres, LedgerModel model
             await postgres.OpenGateAsync(TwoSessions.SecondName);
             await firstAnswer;
             await (secondAnswer ?? firstAnswer);
+        }
+
+        async Task<(Task<string> Answer, bool Waits)> BesideAsync(Operation beside)
+        {
+            var answer = beside.AnswerAsync(postgres.Second);
+            return (answer, await postgres.WaitsAsync(TwoSessions.SecondName, answer));
+        }
+    }
+
+    /// <summary>Ends the first one, and the second one if it waits for it.</summary>
+    private async Task EndAsync(Operation first, Task<string> firstAnswer, Operation second, Task<string> secondAnswer, bool isBlocked)
+    {
+        // Of a flight that waits in its look, what was not left out is there already; it tells of the rest what the first one leaves.
+        var isLooking = isBlocked && await postgres.LooksAsync(TwoSessions.SecondName, secondAnswer);
+        if (!isLooking)
+        {
+            await CompareRowsAsync();
+        }
+
+        var end = Ends[_random.Next(Ends.Length)];
+        tally.Add($"{(isBlocked ? second == first ? "blocked resend" : "blocked other" : "nothing blocked")}, first {end}");
+        if (isBlocked && !isLooking)
+        {
+            // Else its commit could pass between the first one's commit and its look at the rows that it left out.
+            await postgres.CloseGateAsync(TwoSessions.SecondName);
+        }
+
+        await EndFirstAsync(first, firstAnswer, end, mayLook: isBlocked && !isLooking);
+        if (!isLooking && postgres.IsClosed(TwoSessions.SecondName) == isBlocked)
+        {
+            await CompareRowsAsync();
+        }
+
+        await postgres.OpenGateAsync(TwoSessions.SecondName);
+        if (isBlocked)
+        {
+            await CompareAsync(second, await secondAnswer);
+            await CompareRowsAsync();
         }
     }
 
