@@ -1,17 +1,21 @@
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Bodies;
 using OrleansGateway.Edge.Catalog;
 using OrleansGateway.Edge.Channels;
-using OrleansGateway.Edge.Chat;
+using OrleansGateway.Edge.Dialects.OpenAI;
+using OrleansGateway.Edge.Dialects;
+using OrleansGateway.Edge.Fronts.OpenAI;
+using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Idempotency;
-using OrleansGateway.Edge.Models;
+using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Hosting;
@@ -55,8 +59,11 @@ public static class EdgeServices
         services.AddSingleton<ChannelFailures>();
         services.AddSingleton<Forwarder>();
         services.AddSingleton<RequestBodies>();
-        services.AddSingleton<ChatEndpoint>();
+        services.AddSingleton<Relay>();
         services.AddSingleton<ModelsEndpoint>();
+        services.AddSingleton<DialectSet>();
+        services.AddFront<OpenAIFront>();
+        services.AddDialect<OpenAIDialect>();
         services.AddHostedService<EdgeLifetime>();
 
         // The server's limit for what is unread (MaxRequestBufferSize) is not the one that the sockets go by, which is 1 MiB.
@@ -107,6 +114,14 @@ public static class EdgeServices
         services.AddHostedService(provider => provider.GetRequiredService<CatalogFollower>());
         return services;
     }
+
+    /// <summary>Adds a protocol that clients speak.</summary>
+    internal static void AddFront<TFront>(this IServiceCollection services)
+        where TFront : class, IFront => services.AddSingleton<IFront, TFront>();
+
+    /// <summary>Adds a protocol that providers speak.</summary>
+    internal static void AddDialect<TDialect>(this IServiceCollection services)
+        where TDialect : class, IDialect => services.AddSingleton<IDialect, TDialect>();
 
     private static EdgeOptions Options(IServiceProvider provider) => provider.GetRequiredService<IOptions<EdgeOptions>>().Value;
 }

@@ -6,8 +6,8 @@ namespace OrleansGateway.Edge.Accounting;
 internal sealed class Account
 {
     private readonly GrainCalls _calls;
-    private readonly Lane<AdmitRequest, AdmitAnswer?>? _admissions;
-    private readonly Lane<SettleRequest, SettleAnswer>? _settlements;
+    private readonly Batcher<AdmitRequest, AdmitAnswer?>? _admissions;
+    private readonly Batcher<SettleRequest, SettleAnswer>? _settlements;
     private long _epoch;
 
     /// <param name="isRemote">Whether this process has no accounts of its own, so that every message goes to another.</param>
@@ -33,8 +33,8 @@ internal sealed class Account
     public async Task<AdmitAnswer?> AdmitAsync(AdmitRequest request, bool isRepeat)
     {
         // With an idempotency key it always has to wait for the ledger.
-        var lane = isRepeat || request.IdempotencyKey is not null ? null : _admissions;
-        var (isAnswered, answer) = lane is null ? (true, null) : await lane.AskAsync(request);
+        var batcher = isRepeat || request.IdempotencyKey is not null ? null : _admissions;
+        var (isAnswered, answer) = batcher is null ? (true, null) : await batcher.AskAsync(request);
         if (isAnswered && answer is null)
         {
             answer = await _calls.AskAsync(this, Stamp(request), static (grain, request) => grain.AdmitAsync(request), "Admit", request.HoldId);

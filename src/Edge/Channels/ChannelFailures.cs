@@ -1,8 +1,8 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using OrleansGateway.Edge.Chat;
+using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
-using OrleansGateway.Protocols.OpenAI;
+using OrleansGateway.Protocols.Exchange;
 
 namespace OrleansGateway.Edge.Channels;
 
@@ -12,37 +12,39 @@ internal sealed partial class ChannelFailures(
 {
     private readonly EdgeOptions _options = options.Value;
 
-    public void Note(Channel channel, in Relayed end)
+    public void Note(Channel channel, in AttemptEnd end)
     {
-        if (end.End is RelayEnd.Completed or RelayEnd.Exhausted)
+        if (end.IsWhole)
         {
             health.Recovered(channel);
             return;
         }
 
-        if (end.End != RelayEnd.ProviderFailed)
+        if (end.Outcome != AttemptOutcome.Failed)
         {
             return;
         }
 
-        var failure = end.Failure.Failure;
-        metrics.ProviderFailed(channel.Name, end.IsTimeout ? "Timeout" : failure.ToString());
-        if (!end.Failure.IsRetryable)
+        var failure = end.Cause.Failure;
+        var name = end.IsTimeout ? "Timeout" : failure.ToString();
+        var retryAfterMs = end.Error.RetryAfterMs;
+        metrics.ProviderFailed(channel.Name, name);
+        if (!end.IsRetryable)
         {
             return;
         }
 
-        LogFailed(logger, channel.Name, end.IsTimeout ? "Timeout" : failure.ToString(), end.Failure.Public.Status);
+        LogFailed(logger, channel.Name, name, end.Error.Status);
         switch (failure)
         {
             case UpstreamFailure.Auth or UpstreamFailure.OutOfFunds:
-                health.LetRest(channel, Math.Max(_options.LongRestMs, end.RetryAfterMs), isFirm: true);
+                health.LetRest(channel, Math.Max(_options.LongRestMs, retryAfterMs), isFirm: true);
                 break;
             case UpstreamFailure.ModelMissing or UpstreamFailure.Forbidden:
                 // Its other models may well work.
                 break;
             default:
-                health.LetRest(channel, end.RetryAfterMs > 0 ? end.RetryAfterMs : _options.RestMs, isFirm: end.RetryAfterMs > 0);
+                health.LetRest(channel, retryAfterMs > 0 ? retryAfterMs : _options.RestMs, isFirm: retryAfterMs > 0);
                 break;
         }
     }

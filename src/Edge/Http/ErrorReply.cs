@@ -1,19 +1,14 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
-using OrleansGateway.Protocols.OpenAI;
+using OrleansGateway.Edge.Fronts;
+using OrleansGateway.Edge.Pipeline;
 
 namespace OrleansGateway.Edge.Http;
 
-/// <summary>What a refusal says beside its body.</summary>
-/// <param name="Error">The body.</param>
-/// <param name="RetryAfterMs">Until another try can succeed, ms; 0 says nothing about it.</param>
-/// <param name="ShouldRetry">Tells SDKs, which retry some statuses by themselves, whether to; null leaves it to them.</param>
-internal readonly record struct Refusal(OpenAIError Error, long RetryAfterMs = 0, bool? ShouldRetry = null);
-
-/// <summary>Writes refusals.</summary>
+/// <summary>Answers requests with errors.</summary>
 internal static class ErrorReply
 {
-    public static async Task WriteAsync(HttpContext context, Refusal refusal)
+    public static async Task WriteAsync(HttpContext context, IFront front, ApiError error)
     {
         var response = context.Response;
         if (response.HasStarted)
@@ -21,22 +16,22 @@ internal static class ErrorReply
             return;
         }
 
-        response.StatusCode = refusal.Error.Status;
+        response.StatusCode = front.ErrorOf(error).Status;
         response.ContentType = "application/json";
-        if (refusal.RetryAfterMs > 0)
+        if (error.RetryAfterMs > 0)
         {
             // Whole seconds, rounded up: a client that comes back sooner is refused again.
-            response.Headers.RetryAfter = ((refusal.RetryAfterMs + 999) / 1000).ToString(CultureInfo.InvariantCulture);
-            response.Headers["retry-after-ms"] = refusal.RetryAfterMs.ToString(CultureInfo.InvariantCulture);
+            response.Headers.RetryAfter = ((error.RetryAfterMs + 999) / 1000).ToString(CultureInfo.InvariantCulture);
+            response.Headers["retry-after-ms"] = error.RetryAfterMs.ToString(CultureInfo.InvariantCulture);
         }
 
-        if (refusal.ShouldRetry is { } shouldRetry)
+        if (error.ShouldRetry is { } shouldRetry)
         {
             response.Headers["x-should-retry"] = shouldRetry ? "true" : "false";
         }
 
         using var body = new PooledBytes(512);
-        OpenAIErrors.Write(body, refusal.Error);
+        front.WriteError(body, error);
         response.ContentLength = body.Length;
         await response.BodyWriter.WriteAsync(body.Memory);
     }

@@ -1,5 +1,5 @@
 using Microsoft.AspNetCore.Http;
-using OrleansGateway.Protocols.OpenAI;
+using OrleansGateway.Edge.Pipeline;
 
 namespace OrleansGateway.Edge.Http;
 
@@ -9,8 +9,8 @@ internal static class RequestHeaders
     /// <summary>The most of all names and values together, bytes.</summary>
     public const int MaxBytes = 16 * 1024;
 
-    public static readonly OpenAIError TooLong = new(
-        431, $"The request's headers are longer than {MaxBytes} bytes. Send shorter ones.", "invalid_request_error", null, "request_header_fields_too_large");
+    public static ApiError TooLong { get; } = new(
+        ErrorKind.HeadersTooLong, $"The request's headers are longer than {MaxBytes} bytes. Send shorter ones.");
 
     /// <summary>The length of all names and values together; the server keeps them as strings, two bytes a character.</summary>
     public static int LengthOf(IHeaderDictionary headers)

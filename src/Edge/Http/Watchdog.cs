@@ -5,7 +5,7 @@ namespace OrleansGateway.Edge.Http;
 /// <summary>What runs out of time, or has been silent for too long. Called from the watchdog's timer, never twice at once.</summary>
 internal interface IWatched
 {
-    /// <summary>The limit that was set last, or the total one, has passed. Called again at each tick until the watch ends.</summary>
+    /// <summary>The limit that was set last, or the total one, has passed. Called again at each tick until the request ends.</summary>
     void TimedOut(bool isTotal);
 
     /// <summary>The time that was set for a sign of life has come.</summary>
@@ -16,13 +16,13 @@ internal interface IWatched
 }
 
 /// <summary>The limits of one running request, in ms of the watchdog's coarse clock. Setting one costs a write to memory.</summary>
-internal sealed class Watch(Watchdog watchdog, IWatched watched, long totalAtMs)
+internal sealed class TimeLimits(Watchdog watchdog, IWatched watched, long totalAtMs)
 {
     private long _limitAtMs = long.MaxValue;
     private long _totalAtMs = totalAtMs;
     private long _keepAliveAtMs = long.MaxValue;
 
-    public LinkedListNode<Watch>? Node { get; set; }
+    public LinkedListNode<TimeLimits>? Node { get; set; }
 
     /// <summary>Sets the limit of what is waited for next, in place of the one before.</summary>
     public void Limit(long ms) => Volatile.Write(ref _limitAtMs, watchdog.NowMs + ms);
@@ -65,8 +65,8 @@ internal sealed partial class Watchdog : IDisposable
     public const int TickMs = 100;
 
     private readonly Lock _lock = new();
-    private readonly LinkedList<Watch> _watches = [];
-    private readonly List<Watch> _due = [];
+    private readonly LinkedList<TimeLimits> _all = [];
+    private readonly List<TimeLimits> _due = [];
     private readonly TimeProvider _time;
     private readonly ILogger<Watchdog> _logger;
     private readonly long _startedAt;
@@ -85,25 +85,25 @@ internal sealed partial class Watchdog : IDisposable
     /// <summary>A clock that is up to a tick late and costs nothing to read, ms.</summary>
     public long NowMs => Volatile.Read(ref _nowMs);
 
-    public Watch Start(IWatched watched, long totalMs)
+    public TimeLimits Start(IWatched watched, long totalMs)
     {
-        var watch = new Watch(this, watched, NowMs + totalMs);
+        var limits = new TimeLimits(this, watched, NowMs + totalMs);
         lock (_lock)
         {
-            watch.Node = _watches.AddLast(watch);
+            limits.Node = _all.AddLast(limits);
         }
 
-        return watch;
+        return limits;
     }
 
-    public void End(Watch watch)
+    public void End(TimeLimits limits)
     {
         lock (_lock)
         {
-            if (watch.Node is { } node)
+            if (limits.Node is { } node)
             {
-                _watches.Remove(node);
-                watch.Node = null;
+                _all.Remove(node);
+                limits.Node = null;
             }
         }
     }
@@ -111,15 +111,15 @@ internal sealed partial class Watchdog : IDisposable
     /// <summary>Tells everything that is watched that the gateway stops.</summary>
     public void StopAll()
     {
-        Watch[] watches;
+        TimeLimits[] all;
         lock (_lock)
         {
-            watches = [.. _watches];
+            all = [.. _all];
         }
 
-        foreach (var watch in watches)
+        foreach (var limits in all)
         {
-            watch.GatewayStopping();
+            limits.GatewayStopping();
         }
     }
 
@@ -149,7 +149,7 @@ internal sealed partial class Watchdog : IDisposable
         Volatile.Write(ref _nowMs, nowMs);
         lock (_lock)
         {
-            for (var node = _watches.First; node is not null; node = node.Next)
+            for (var node = _all.First; node is not null; node = node.Next)
             {
                 if (node.Value.IsDue(nowMs))
                 {
@@ -158,11 +158,11 @@ internal sealed partial class Watchdog : IDisposable
             }
         }
 
-        foreach (var watch in _due)
+        foreach (var limits in _due)
         {
             try
             {
-                watch.Tick(nowMs);
+                limits.Tick(nowMs);
             }
             catch (Exception bug)
             {

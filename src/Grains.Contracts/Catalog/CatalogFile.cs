@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace OrleansGateway.Grains.Contracts.Catalog;
 
 /// <summary>The value of an environment variable; null when it is not set.</summary>
@@ -14,11 +16,13 @@ public static class CatalogFile
     /// <param name="environment">What the variables that it names are set to.</param>
     /// <param name="now">Decides which prices are in force.</param>
     /// <param name="known">Prices of earlier versions, by id: those that have been in force stay unchanged. Null for none.</param>
+    /// <param name="kinds">The kinds of providers there are; those of <see cref="ProviderKinds.Shipped"/> by default.</param>
     public static CatalogResult Parse(
         ReadOnlyMemory<byte> utf8,
         EnvironmentVariables environment,
         DateTimeOffset now,
-        IReadOnlyDictionary<string, KnownPrice>? known = null)
+        IReadOnlyDictionary<string, KnownPrice>? known = null,
+        ImmutableArray<string>? kinds = null)
     {
         var problems = new CatalogProblems();
         if (utf8.Length > MaxBytes)
@@ -33,7 +37,7 @@ public static class CatalogFile
         }
         var root = new CatalogFields(node, problems);
         var variables = new CatalogEnvironment(problems, environment);
-        var providers = new ProviderReader(problems, variables).Read(root);
+        var providers = new ProviderReader(problems, variables, kinds ?? ProviderKinds.Shipped).Read(root);
         var read = new ModelReader(problems, new PriceReader(problems, known, now)).Read(root);
         var models = read.Select(entry => entry.Model).ToList();
         var channels = new ChannelReader(problems, variables, providers, [.. models]).Read(root);

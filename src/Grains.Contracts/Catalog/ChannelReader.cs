@@ -74,7 +74,7 @@ internal sealed class ChannelReader(
         {
             problems.Error(fields.Find("provider")!, $"There is no provider '{name}'.");
         }
-        return new Provider { Name = name, Dialect = Dialect.OpenAI, BaseUrl = null, DisplayName = name };
+        return new Provider { Name = name, Kind = ProviderKinds.OpenAI, BaseUrl = null, DisplayName = name };
     }
 
     /// <summary>A provider without a key says so with null, so that a forgotten field is not taken for one.</summary>

@@ -1,13 +1,24 @@
+using System.Collections.Immutable;
+
 namespace OrleansGateway.Grains.Contracts.Catalog;
 
-/// <summary>The wire format that a provider speaks.</summary>
-public enum Dialect { OpenAI, Anthropic, Gemini }
+/// <summary>What providers may speak, by the catalog's <c>kind</c>.</summary>
+public static class ProviderKinds
+{
+    /// <summary>OpenAI's Chat Completions, by OpenAI or by anybody who is compatible with it.</summary>
+    public const string OpenAI = "openai";
+
+    /// <summary>All that the relay has a dialect for.</summary>
+    public static ImmutableArray<string> Shipped { get; } = [OpenAI];
+}
 
 /// <summary>Who runs models. Only hosts that a provider names are ever called, and their redirects are not followed.</summary>
 public sealed record Provider
 {
     public required string Name { get; init; }
-    public required Dialect Dialect { get; init; }
+
+    /// <summary>What it speaks: one of the kinds that the catalog was read with.</summary>
+    public required string Kind { get; init; }
 
     /// <summary>
     /// Ends with a slash, so that <c>new Uri(BaseUrl, "chat/completions")</c> is right. Null: its environment variable is not

@@ -3,7 +3,7 @@ using System.Collections.Immutable;
 namespace OrleansGateway.Grains.Contracts.Catalog;
 
 /// <summary>Reads the providers behind the gateway.</summary>
-internal sealed class ProviderReader(CatalogProblems problems, CatalogEnvironment environment)
+internal sealed class ProviderReader(CatalogProblems problems, CatalogEnvironment environment, ImmutableArray<string> kinds)
 {
     public ImmutableArray<Provider> Read(CatalogFields root)
     {
@@ -26,7 +26,7 @@ internal sealed class ProviderReader(CatalogProblems problems, CatalogEnvironmen
         var provider = new Provider
         {
             Name = name,
-            Dialect = ReadDialect(fields),
+            Kind = ReadKind(fields),
             BaseUrl = ReadBaseUrl(fields),
             DisplayName = fields.OptionalText("display_name") ?? name,
             PolicyUrl = fields.Url("policy_url", mayHaveQuery: true),
@@ -40,21 +40,16 @@ internal sealed class ProviderReader(CatalogProblems problems, CatalogEnvironmen
         return provider;
     }
 
-    private Dialect ReadDialect(CatalogFields fields)
+    private string ReadKind(CatalogFields fields)
     {
-        if (fields.Find("kind") is not { } node)
-        {
-            fields.Missing("kind");
-            return Dialect.OpenAI;
-        }
-        var dialect = fields.ChoiceOf(
-            node, Dialect.OpenAI, ("openai", Dialect.OpenAI), ("anthropic", Dialect.Anthropic), ("gemini", Dialect.Gemini));
-        if (dialect != Dialect.OpenAI)
+        var kind = fields.Text("kind");
+        if (kind.Length > 0 && !kinds.Contains(kind))
         {
             problems.Error(
-                node, $"The kind '{node.Text}' is not supported yet. Use the provider's OpenAI-compatible address with kind openai.");
+                fields.Find("kind")!,
+                $"The kind '{kind}' is not one of {string.Join(", ", kinds)}. Most providers have an OpenAI-compatible address, for kind openai.");
         }
-        return dialect;
+        return kind;
     }
 
     private Uri? ReadBaseUrl(CatalogFields fields)

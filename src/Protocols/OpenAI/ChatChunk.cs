@@ -16,7 +16,7 @@ public enum ChatPayloadKind
     /// <summary>The stream's end marker.</summary>
     Done,
 
-    /// <summary>An error in the provider's words, which must not be passed on as it is: see <see cref="UpstreamError"/>.</summary>
+    /// <summary>An error in the provider's words, which must not be passed on as it is: see <see cref="UpstreamErrors"/>.</summary>
     Error,
 
     /// <summary>An object of another kind, such as the results of a prompt filter.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
@@ -61,12 +62,18 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
     /// <param name="providers">How many simulated providers, one channel each, by falling priority.</param>
     /// <param name="channel">Further fields of each channel by its index.</param>
     /// <param name="model">Further fields of the model.</param>
+    /// <param name="provider">Further fields of each provider by its index.</param>
+    /// <param name="services">Adds to the relay's own.</param>
+    /// <param name="kinds">The kinds of providers that the catalog may name, if not the shipped ones.</param>
     public static async Task<EdgeFixture> StartAsync(
         int providers = 1,
         Action<int, JsonObject>? channel = null,
         Action<JsonObject>? model = null,
         IEnumerable<KeyValuePair<string, string?>>? settings = null,
-        AccountingOptions? accounting = null)
+        AccountingOptions? accounting = null,
+        Action<int, JsonObject>? provider = null,
+        Action<IServiceCollection>? services = null,
+        ImmutableArray<string>? kinds = null)
     {
         var hosts = new List<SimulatedProviderHost>();
         for (var i = 0; i < providers; i++)
@@ -88,13 +95,14 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         builder.Services.Configure<GatewayOptions>(gateway => gateway.StopSeconds = 30);
         builder.Services.AddSingleton<ICatalogSource>(_ => fixture!);
         builder.Services.AddEdge(builder.Configuration);
+        services?.Invoke(builder.Services);
         if (accounting is not null)
         {
-            builder.Services.AddSingleton(services => new AccountClient(account, TimeProvider.System, accounting, services.GetRequiredService<ILoggerFactory>()));
+            builder.Services.AddSingleton(own => new AccountClient(account, TimeProvider.System, accounting, own.GetRequiredService<ILoggerFactory>()));
         }
 
         var app = builder.Build();
-        fixture = new EdgeFixture(app, hosts, account, key) { Current = Catalog(hosts, channel, model) };
+        fixture = new EdgeFixture(app, hosts, account, key) { Current = Catalog(hosts, channel, model, provider, kinds) };
 
         // Registered before the relay's own callback and therefore run after it.
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(fixture.Log);
@@ -152,7 +160,12 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         await _app.DisposeAsync();
     }
 
-    private static CatalogSnapshot Catalog(IReadOnlyList<SimulatedProviderHost> hosts, Action<int, JsonObject>? change, Action<JsonObject>? changeModel)
+    private static CatalogSnapshot Catalog(
+        IReadOnlyList<SimulatedProviderHost> hosts,
+        Action<int, JsonObject>? change,
+        Action<JsonObject>? changeModel,
+        Action<int, JsonObject>? changeProvider,
+        ImmutableArray<string>? kinds)
     {
         var model = new JsonObject
         {
@@ -171,9 +184,11 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         changeModel?.Invoke(model);
         var catalog = new JsonObject
         {
-            ["providers"] = new JsonArray([.. hosts.Select((host, index) => new JsonObject
+            ["providers"] = new JsonArray([.. hosts.Select((host, index) =>
             {
-                ["name"] = $"provider-{index}", ["kind"] = "openai", ["base_url"] = $"{host.BaseAddress}v1",
+                var provider = new JsonObject { ["name"] = $"provider-{index}", ["kind"] = "openai", ["base_url"] = $"{host.BaseAddress}v1" };
+                changeProvider?.Invoke(index, provider);
+                return provider;
             })]),
             ["models"] = new JsonArray(model),
             ["channels"] = new JsonArray([.. hosts.Select((_, index) =>
@@ -190,7 +205,7 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
                 return channel;
             })]),
         };
-        var result = CatalogFile.Parse(Encoding.UTF8.GetBytes(catalog.ToJsonString()), _ => ProviderKey, DateTimeOffset.UtcNow);
+        var result = CatalogFile.Parse(Encoding.UTF8.GetBytes(catalog.ToJsonString()), _ => ProviderKey, DateTimeOffset.UtcNow, kinds: kinds);
         return result.Snapshot ?? throw new InvalidOperationException(string.Join('\n', result.Errors));
     }
 }

@@ -262,7 +262,7 @@ internal static class MessageMutants
         // A hold counts with another's total, and a response is completed on another's commit.
         new(
             "answers of one call given to each other's messages",
-            "Edge/Accounting/Lane.cs",
+            "Edge/Accounting/Batcher.cs",
             "i < answered ? (true, answers[i])",
             "i < answered ? (true, answers[^(i + 1)])",
             "rule 3", "rule 5", "rule 8"),

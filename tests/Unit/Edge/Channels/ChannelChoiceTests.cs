@@ -9,7 +9,7 @@ namespace OrleansGateway.Tests.Unit.Edge.Channels;
 
 public sealed class ChannelChoiceTests
 {
-    private static readonly Provider Provider = new() { Name = "p", Dialect = Dialect.OpenAI, BaseUrl = new Uri("http://127.0.0.1/"), DisplayName = "p" };
+    private static readonly Provider Provider = new() { Name = "p", Kind = ProviderKinds.OpenAI, BaseUrl = new Uri("http://127.0.0.1/"), DisplayName = "p" };
 
     private readonly FakeTimeProvider _clock = new();
     private readonly ChannelHealth _health;

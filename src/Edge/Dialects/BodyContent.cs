@@ -1,0 +1,55 @@
+using System.Net;
+using OrleansGateway.Edge.Bodies;
+using OrleansGateway.Protocols.Exchange;
+
+namespace OrleansGateway.Edge.Dialects;
+
+/// <summary>
+/// The pieces of a body, written one after another without being joined. Over HTTP/2 a provider may answer, and the request may
+/// end, while they are on their way: their memory is kept until the writing is over, and disposing of the content ends it.
+/// </summary>
+internal sealed class BodyContent(UpstreamBody body, BodyMemory memory) : HttpContent
+{
+    private readonly CancellationTokenSource _over = new();
+
+    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    {
+        if (!memory.TryKeep())
+        {
+            throw new IOException("The request is over.");
+        }
+
+        try
+        {
+            using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _over.Token);
+            foreach (var segment in body.Segments)
+            {
+                await stream.WriteAsync(segment, ended.Token);
+            }
+        }
+        finally
+        {
+            memory.Release();
+        }
+    }
+
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        SerializeToStreamAsync(stream, context, CancellationToken.None);
+
+    protected override bool TryComputeLength(out long length)
+    {
+        length = body.Length;
+        return true;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            _over.Cancel();
+            _over.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+}

@@ -1,0 +1,77 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging;
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Grains.Contracts.Keys;
+
+namespace OrleansGateway.Edge.Fronts;
+
+/// <summary>
+/// Adds one front's routes. Every response of theirs has our request id, and an error in the front's form even for another method and for
+/// our own bugs.
+/// </summary>
+internal sealed partial class FrontRoutes(IEndpointRouteBuilder routes, IFront front, Relay relay, RandomSource random, ILogger logger)
+{
+    private static readonly string[] AnyMethod = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+
+    /// <summary>Relays what is posted to an endpoint.</summary>
+    public void Relay(IRelayedEndpoint endpoint) =>
+        Add(endpoint.Path, HttpMethods.Post, (context, requestId) => relay.RunAsync(context, requestId, endpoint));
+
+    public void Get(string path, Func<HttpContext, Task> handle) => Add(path, HttpMethods.Get, (context, _) => handle(context));
+
+    /// <summary>Answers what nobody has a route for.</summary>
+    public void MapRest()
+    {
+        routes.Map("/v1/{**path}", Framed(NoSuchUrlAsync));
+        routes.MapFallback("{**path}", Framed(NoSuchUrlAsync));
+    }
+
+    private void Add(string path, string method, Func<HttpContext, string, Task> handle)
+    {
+        routes.MapMethods(path, [method], Framed(handle));
+        routes.MapMethods(path, AnyMethod.Except([method]), Framed((context, _) =>
+        {
+            context.Response.Headers.Allow = method;
+            return RefuseAsync(
+                context,
+                new ApiError(ErrorKind.MethodNotSupported, $"Not allowed to {context.Request.Method} on {context.Request.Path}; use {method}."));
+        }));
+    }
+
+    private Task NoSuchUrlAsync(HttpContext context, string requestId) => RefuseAsync(
+        context, new ApiError(ErrorKind.UnknownUrl, $"Unknown request URL: {context.Request.Method} {context.Request.Path}."));
+
+    private Task RefuseAsync(HttpContext context, ApiError error) => ErrorReply.WriteAsync(context, front, error);
+
+    private RequestDelegate Framed(Func<HttpContext, string, Task> handle) => context => RunAsync(context, handle);
+
+    private async Task RunAsync(HttpContext context, Func<HttpContext, string, Task> handle)
+    {
+        var requestId = Ids.NewRequestId(random);
+        context.Response.Headers["x-request-id"] = requestId;
+        try
+        {
+            await (RequestHeaders.LengthOf(context.Request.Headers) > RequestHeaders.MaxBytes
+                ? RefuseAsync(context, RequestHeaders.TooLong)
+                : handle(context, requestId));
+        }
+        catch (Exception exception) when (exception is not ResponseCutException)
+        {
+            LogBug(logger, requestId, exception);
+            if (context.Response.HasStarted)
+            {
+                context.Abort();
+                return;
+            }
+
+            await RefuseAsync(
+                context, new ApiError(ErrorKind.Internal, $"The gateway failed on this request ({requestId}). Please try again."));
+        }
+    }
+
+    [LoggerMessage(1300, LogLevel.Error, "{RequestId} failed")]
+    private static partial void LogBug(ILogger logger, string requestId, Exception exception);
+}

@@ -1,0 +1,68 @@
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Sse;
+
+namespace OrleansGateway.Edge.Fronts;
+
+/// <summary>A request as its front has read it, and the ways to its answer.</summary>
+internal interface IExchange
+{
+    /// <summary>What bounds its cost.</summary>
+    RequestFacts Facts { get; }
+
+    /// <summary>Its body for a provider that speaks the same protocol: the client's bytes, but for what the channel needs otherwise.</summary>
+    UpstreamBody BodyFor(Route route, CostBound bound);
+
+    /// <summary>Begins to read a provider's stream.</summary>
+    IStreamCodec OpenStream(Call call);
+
+    /// <summary>Begins to read a provider's whole answer.</summary>
+    IWholeCodec OpenWhole(Call call);
+}
+
+/// <summary>
+/// Reads a provider's stream and writes the client's. Reading an event of text allocates nothing. What ends the answer is held back until
+/// <see cref="WriteEnd"/>: from the event that ends its last choice on.
+/// </summary>
+internal interface IStreamCodec : IDisposable
+{
+    /// <summary>What was counted so far.</summary>
+    Metered Metered { get; }
+
+    /// <summary>Output tokens so far, by the text that came.</summary>
+    long EstimatedOutputTokens { get; }
+
+    /// <summary>Whether nothing but usage can follow.</summary>
+    bool AllChoicesEnded { get; }
+
+    /// <summary>How the stream ended, once <see cref="Take"/> has said that it did.</summary>
+    AttemptEnd End { get; }
+
+    /// <summary>Takes the next event.</summary>
+    /// <param name="events">Gets what goes to the client at once; null when nobody is there to read it.</param>
+    /// <returns>False when the stream ends with this event.</returns>
+    bool Take(in SseEvent sseEvent, PooledBytes? events);
+
+    /// <summary>Writes what ends the client's stream: the request is paid for.</summary>
+    /// <param name="isExhausted">Whether the answer ends early, as at its length limit.</param>
+    /// <param name="chargedNanos">The charge.</param>
+    void WriteEnd(PooledBytes events, bool isExhausted, long chargedNanos);
+}
+
+/// <summary>Reads a provider's answer that was not streamed and writes the client's.</summary>
+internal interface IWholeCodec
+{
+    /// <summary>What was counted.</summary>
+    Metered Metered { get; }
+
+    /// <summary>Reads the answer.</summary>
+    AttemptEnd Read(ReadOnlySpan<byte> answer);
+
+    /// <summary>The answer as the client gets it.</summary>
+    /// <param name="answer">The provider's.</param>
+    /// <param name="chargedNanos">The charge.</param>
+    /// <param name="edited">Holds what differs from the provider's.</param>
+    ReadOnlyMemory<byte> Write(ReadOnlyMemory<byte> answer, long chargedNanos, PooledBytes edited);
+}

@@ -1,0 +1,44 @@
+using OrleansGateway.Edge.Dialects.OpenAI;
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Protocols.OpenAI;
+
+namespace OrleansGateway.Edge.Fronts.OpenAI;
+
+/// <summary>A Chat Completions answer of a provider that speaks the same: it passes through, changed only where it must be.</summary>
+internal sealed class ChatWholeCodec(Call call) : IWholeCodec
+{
+    private ChatResponse _response;
+
+    public Metered Metered => new(_response.Usage(call.Facts.EstimatedInputTokens), _response.HasOutput);
+
+    public AttemptEnd Read(ReadOnlySpan<byte> answer)
+    {
+        _response = ChatResponse.Read(answer);
+        return _response.Kind switch
+        {
+            ChatPayloadKind.Choices => AttemptEnd.Completed,
+            ChatPayloadKind.Error => AttemptEnd.Failed(OpenAIDialect.ReadErrorOf(call.Route!.Channel, 200, answer)),
+            _ => AttemptEnd.Unreadable,
+        };
+    }
+
+    public ReadOnlyMemory<byte> Write(ReadOnlyMemory<byte> answer, long chargedNanos, PooledBytes edited)
+    {
+        var edits = new ChatEdits { ModelJson = ChatExchange.PublicModel(call) };
+        using var usageJson = new PooledBytes(256);
+        if (call.Admitted.ShowCost && _response.Reported is not null)
+        {
+            ChatUsageJson.Write(usageJson, _response.UsageJson(answer.Span), chargedNanos);
+            edits = edits with { Usage = UsageEdit.Replace, UsageJson = usageJson.Memory };
+        }
+
+        if (edits.ModelJson.IsEmpty && edits.Usage == UsageEdit.Keep)
+        {
+            return answer;
+        }
+
+        _response.WriteTo(edited, answer.Span, edits);
+        return edited.Memory;
+    }
+}

@@ -1,0 +1,139 @@
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Pricing;
+using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Metering;
+
+namespace OrleansGateway.Edge.Pipeline;
+
+/// <summary>What became of an attempt with a channel.</summary>
+internal enum AttemptOutcome
+{
+    /// <summary>The provider's answer is complete.</summary>
+    Completed,
+    /// <summary>No more can be held: to be ended as at the length limit.</summary>
+    Exhausted,
+    /// <summary>The provider failed, broke off or fell silent.</summary>
+    Failed,
+    /// <summary>The request was stopped; <see cref="RunningRequest.Stopped"/> says why.</summary>
+    Stopped,
+}
+
+/// <summary>What was counted of a provider's answer.</summary>
+/// <param name="HasOutput">Whether the provider brought any output.</param>
+internal readonly record struct Metered(TokenUsage Usage, bool HasOutput);
+
+/// <summary>How an attempt with a channel ended, and what that means for the charge, the usage row and the client.</summary>
+/// <param name="Error">What a client is told of <see cref="AttemptOutcome.Failed"/>.</param>
+/// <param name="Cause">What failed.</param>
+/// <param name="IsTimeout">Whether the provider took too long.</param>
+internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Error = default, UpstreamError Cause = default, bool IsTimeout = false)
+{
+    private const long RetryAfterMsMin = 1000;
+    private const long RetryAfterMsMax = 60_000;
+
+    public static AttemptEnd Completed => new(AttemptOutcome.Completed);
+
+    public static AttemptEnd Exhausted => new(AttemptOutcome.Exhausted);
+
+    public static AttemptEnd Stopped => new(AttemptOutcome.Stopped);
+
+    /// <summary>Whether another channel may be tried, before the first byte.</summary>
+    public bool IsRetryable => Outcome == AttemptOutcome.Failed && Cause.IsRetryable;
+
+    /// <summary>Whether the client gets an end as of a complete answer.</summary>
+    public bool IsWhole => Outcome is AttemptOutcome.Completed or AttemptOutcome.Exhausted;
+
+    /// <param name="retryAfterMs">How long the provider asked to be left alone, ms; 0 if it did not.</param>
+    public static AttemptEnd Failed(in UpstreamError cause, long retryAfterMs = 0) =>
+        new(AttemptOutcome.Failed, ProviderErrors.Of(cause) with { RetryAfterMs = retryAfterMs }, cause);
+
+    public static AttemptEnd NoChannel(long retryAfterMs) => Failed(
+        UpstreamFailure.Overloaded,
+        new ApiError(ErrorKind.NoChannel, "No provider of this model is available at the moment. Please try again later.")
+        {
+            RetryAfterMs = Math.Max(retryAfterMs, RetryAfterMsMin),
+        });
+
+    public static AttemptEnd TimedOut => Failed(
+        UpstreamFailure.ServerError,
+        new ApiError(ErrorKind.ProviderTooSlow, "The model's provider took too long to answer. Please try again.")) with
+    {
+        IsTimeout = true,
+    };
+
+    public static AttemptEnd BrokenOff => Failed(
+        UpstreamFailure.ServerError, new ApiError(ErrorKind.ProviderBrokeOff, "The model's provider broke off its answer. Please try again."));
+
+    public static AttemptEnd Unreadable => Failed(
+        UpstreamFailure.ServerError,
+        new ApiError(ErrorKind.ProviderUnreadable, "The model's provider sent an answer that cannot be read. Please try again."));
+
+    /// <summary>What it means that a provider's answer, or the rest of it, did not come.</summary>
+    public static AttemptEnd BrokenBy(Exception exception, RunningRequest running)
+    {
+        if (running.Stopped != StopReason.None)
+        {
+            return Stopped;
+        }
+
+        // The connect limit shows as a cancellation that nobody here asked for.
+        return running.AttemptTimedOut || exception is OperationCanceledException ? TimedOut : BrokenOff;
+    }
+
+    /// <summary>
+    /// What is charged for: all of a complete answer; of a stream that broke, what was counted, if the client had got any of it
+    /// or its provider was let to finish for it; otherwise nothing.
+    /// </summary>
+    public Usage ChargedUsage(Call call, in Metered metered)
+    {
+        var isPartial = call.Facts.Stream && metered.HasOutput
+            && (call.ClientGotOutput || (call.Running.IsClientGone && call.Route!.Channel.OnClientGone.IsDrain));
+        return IsWhole || isPartial ? metered.Usage.ToUsage() : default;
+    }
+
+    public RequestStatus StatusOf(RunningRequest running)
+    {
+        if (Outcome == AttemptOutcome.Exhausted)
+        {
+            return RequestStatus.FundsExhausted;
+        }
+
+        if (running.IsClientGone || running.Stopped is StopReason.ClientGone or StopReason.ClientStalled)
+        {
+            return RequestStatus.ClientGone;
+        }
+
+        return Outcome switch
+        {
+            AttemptOutcome.Completed => RequestStatus.Completed,
+            AttemptOutcome.Stopped => running.Stopped == StopReason.TotalTime ? RequestStatus.TimedOut : RequestStatus.Stopped,
+            _ when IsTimeout => RequestStatus.TimedOut,
+            _ => IsRetryable ? RequestStatus.ProviderError : RequestStatus.ProviderRefused,
+        };
+    }
+
+    /// <summary>What the client is told of an answer that is not whole.</summary>
+    /// <param name="restMs">How long a channel that failed rests, ms: a try before that can only meet another channel.</param>
+    public ApiError ErrorFor(RunningRequest running, long restMs)
+    {
+        if (Outcome != AttemptOutcome.Failed)
+        {
+            return StoppedFor(running.Stopped);
+        }
+
+        // A provider that is down may be back, or another may take its place, before the wait that it asks for: SDKs give up at two minutes.
+        return Error.Status == 503
+            ? Error with { RetryAfterMs = Math.Clamp(Error.RetryAfterMs > 0 ? Error.RetryAfterMs : restMs, RetryAfterMsMin, RetryAfterMsMax) }
+            : Error;
+    }
+
+    private static AttemptEnd Failed(UpstreamFailure failure, ApiError error) =>
+        new(AttemptOutcome.Failed, error, new UpstreamError(failure, error.Status));
+
+    private static ApiError StoppedFor(StopReason reason) => reason switch
+    {
+        StopReason.ClientGone or StopReason.ClientStalled => new(ErrorKind.ClientGone, "The client closed the connection."),
+        StopReason.TotalTime => new(ErrorKind.TotalTimeOver, "The request took longer than this gateway allows."),
+        _ => new(ErrorKind.Stopped, "The gateway had to stop the request. Please try again."),
+    };
+}

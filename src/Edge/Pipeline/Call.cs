@@ -1,0 +1,67 @@
+using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Fronts;
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Grains.Contracts.Keys;
+using OrleansGateway.Protocols.Exchange;
+
+namespace OrleansGateway.Edge.Pipeline;
+
+/// <summary>Who asks.</summary>
+internal readonly record struct Caller(ApiKey Key, string Address);
+
+/// <summary>What is asked of the account: a request that is read and bounded.</summary>
+/// <param name="IdempotencyKey">Null when the client sent none.</param>
+/// <param name="Endpoint">The path that it came to.</param>
+internal sealed record Order(
+    Caller Caller, string? IdempotencyKey, string Endpoint, IExchange Exchange, CatalogSnapshot Catalog, CostBound Bound)
+{
+    public RequestFacts Facts => Exchange.Facts;
+}
+
+/// <summary>One admitted request: its hold, and what came of it so far.</summary>
+internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admitted, HoldSession hold)
+{
+    public RunningRequest Running => running;
+
+    public Client Client => running.Client;
+
+    public Order Order => order;
+
+    public IExchange Exchange => order.Exchange;
+
+    public RequestFacts Facts => order.Facts;
+
+    public CostBound Bound => order.Bound;
+
+    public AdmitAnswer Admitted => admitted;
+
+    public HoldSession Hold => hold;
+
+    /// <summary>The route of the last attempt; null before the first.</summary>
+    public Route? Route { get; private set; }
+
+    /// <summary>From the arrival to the provider's first byte, ms; -1 until it comes.</summary>
+    public long FirstByteMs { get; private set; } = -1;
+
+    /// <summary>Whether the client has got any of the answer.</summary>
+    public bool ClientGotOutput { get; set; }
+
+    /// <summary>Begins an attempt.</summary>
+    /// <returns>What ends it from outside.</returns>
+    public CancellationToken BeginAttempt(Route route)
+    {
+        Route = route;
+        hold.ServedBy(route.Channel.Name);
+        return running.BeginAttempt(route.Channel);
+    }
+
+    /// <summary>Notes that the provider has begun to answer.</summary>
+    public void GotByte()
+    {
+        if (FirstByteMs < 0)
+        {
+            FirstByteMs = running.ElapsedMs;
+        }
+    }
+}

@@ -1,0 +1,162 @@
+using Microsoft.AspNetCore.Http;
+using OrleansGateway.Edge.Bodies;
+using OrleansGateway.Edge.Fronts;
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Grains.Contracts;
+using OrleansGateway.Grains.Contracts.Accounts;
+
+namespace OrleansGateway.Edge.Pipeline;
+
+/// <summary>
+/// The client's side of one request: its body, and the one place that writes its response. Of a stream whole events are sent; while none
+/// is, the watchdog may send a keep-alive, so one always falls between events.
+/// </summary>
+internal sealed class Client(HttpContext context, RunningRequest running, IFront front, EdgeOptions options)
+{
+    /// <summary>What is written at once: a client that reads gets the write limit anew for each part.</summary>
+    private const int WriteBytes = 64 * 1024;
+
+    private readonly HttpResponse _response = context.Response;
+    private int _isWriting;
+    private Task _keepAlive = Task.CompletedTask;
+
+    public HttpRequest Request => context.Request;
+
+    /// <summary>Says that the client is gone.</summary>
+    public CancellationToken Aborted => context.RequestAborted;
+
+    public BodyMemory Body { get; } = new();
+
+    /// <summary>Whether the status line of a stream went out: from here on there is no other channel and no other status.</summary>
+    public bool HasStarted { get; private set; }
+
+    /// <summary>Whether the stream ended with an error event, after which the connection is to end early.</summary>
+    public bool IsCut { get; private set; }
+
+    /// <summary>Tells the client how much of its limits is left.</summary>
+    public void ShowRates(in RateStanding rates) => RateHeaders.Write(_response.Headers, rates);
+
+    /// <summary>Answers with an error, in place of an answer or of the rest of a stream. Nothing goes to a client that is gone.</summary>
+    public async ValueTask RefuseAsync(ApiError error)
+    {
+        if (running.IsClientGone)
+        {
+            return;
+        }
+
+        if (!HasStarted)
+        {
+            await ErrorReply.WriteAsync(context, front, error);
+            return;
+        }
+
+        IsCut = true;
+        using var events = new PooledBytes(512);
+        front.WriteErrorEvent(events, error);
+        await SendEventsAsync(events.Memory);
+    }
+
+    /// <summary>Sends a whole answer; a client that leaves it unread is cut.</summary>
+    public async ValueTask SendWholeAsync(ReadOnlyMemory<byte> body, long chargedNanos)
+    {
+        _response.StatusCode = StatusCodes.Status200OK;
+        _response.ContentType = "application/json";
+        _response.ContentLength = body.Length;
+        _response.Headers["x-og-cost"] = Money.FormatUsd(chargedNanos);
+        while (!body.IsEmpty && !running.IsClientGone)
+        {
+            var part = body[..Math.Min(body.Length, WriteBytes)];
+            body = body[part.Length..];
+            running.WaitFor(Waiting.Client, options.WriteTimeoutMs);
+            await _response.BodyWriter.WriteAsync(part);
+        }
+
+        running.WaitForNothing();
+    }
+
+    /// <summary>Arms the keep-alive of a stream: the provider has answered with its status.</summary>
+    public void BeginEvents() => running.Limits.KeepAliveIn(options.KeepAliveMs);
+
+    /// <summary>Sends whole events, and the status line before the first. Nothing goes to a client that is gone.</summary>
+    public async ValueTask SendEventsAsync(ReadOnlyMemory<byte> events)
+    {
+        running.WaitFor(Waiting.Client, options.WriteTimeoutMs);
+        await EnterAsync();
+        try
+        {
+            if (!running.IsClientGone)
+            {
+                StartStream();
+                await _response.BodyWriter.WriteAsync(events);
+            }
+        }
+        finally
+        {
+            running.Limits.KeepAliveIn(options.KeepAliveMs);
+            running.WaitForNothing();
+            Volatile.Write(ref _isWriting, 0);
+        }
+    }
+
+    /// <summary>Ends the response for the watchdog, which may hold on to it for a moment longer than the server does.</summary>
+    public ValueTask CloseAsync()
+    {
+        running.WaitFor(Waiting.Client, options.WriteTimeoutMs);
+        return EnterAsync();
+    }
+
+    /// <summary>Sends a keep-alive unless events are being sent. From the watchdog's timer.</summary>
+    public void KeepAlive()
+    {
+        if (Interlocked.CompareExchange(ref _isWriting, 1, 0) == 0)
+        {
+            running.Limits.KeepAliveIn(options.KeepAliveMs);
+            _keepAlive = KeepAliveAsync();
+        }
+    }
+
+    private async Task KeepAliveAsync()
+    {
+        try
+        {
+            if (!running.IsClientGone)
+            {
+                StartStream();
+                await _response.BodyWriter.WriteAsync(front.KeepAlive);
+            }
+        }
+        catch (Exception exception) when (exception is IOException or OperationCanceledException or InvalidOperationException)
+        {
+            // The client went away; the relay learns of it by itself.
+        }
+        finally
+        {
+            Volatile.Write(ref _isWriting, 0);
+        }
+    }
+
+    private async ValueTask EnterAsync()
+    {
+        while (Interlocked.CompareExchange(ref _isWriting, 1, 0) != 0)
+        {
+            await _keepAlive;
+            await Task.Yield();
+        }
+    }
+
+    private void StartStream()
+    {
+        if (HasStarted)
+        {
+            return;
+        }
+
+        // No other channel is tried from here on: what a stream takes for as long as it runs is little.
+        Body.Dispose();
+        HasStarted = true;
+        _response.StatusCode = StatusCodes.Status200OK;
+        _response.ContentType = "text/event-stream; charset=utf-8";
+        _response.Headers.CacheControl = "no-cache";
+        _response.Headers["X-Accel-Buffering"] = "no";
+    }
+}

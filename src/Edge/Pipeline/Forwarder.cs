@@ -1,0 +1,70 @@
+using System.Net.Http.Headers;
+using OrleansGateway.Edge.Channels;
+using OrleansGateway.Edge.Dialects;
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Grains.Contracts.Catalog;
+
+namespace OrleansGateway.Edge.Pipeline;
+
+/// <summary>Step 5: sends the request to one channel and reads its status.</summary>
+internal sealed class Forwarder(DialectSet dialects, ChannelClients clients, TimeProvider time)
+{
+    private const int ErrorBytesMax = 64 * 1024;
+
+    /// <summary>
+    /// The provider's answer with a status of success, or how the attempt failed. Over HTTP/2 the answer's request may still be on its
+    /// way: whoever ends the one ends the other.
+    /// </summary>
+    public async ValueTask<(HttpResponseMessage? Answer, AttemptEnd Failure)> SendAsync(Call call, Route route, CancellationToken cancellationToken)
+    {
+        call.Running.WaitFor(Waiting.Provider, route.Channel.Times.FirstByteMs);
+        var dialect = dialects.Of(route.Channel);
+        var request = dialect.Frame(call.Exchange, route, call.Bound, call.Client.Body);
+        HttpResponseMessage? answer = null;
+        var isUsable = false;
+        try
+        {
+            answer = await clients.For(route.Channel).SendAsync(request, cancellationToken);
+            isUsable = answer.IsSuccessStatusCode;
+            return isUsable ? (answer, default) : (null, await ReadErrorAsync(dialect, answer, route.Channel, cancellationToken));
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException)
+        {
+            return (null, AttemptEnd.BrokenBy(exception, call.Running));
+        }
+        finally
+        {
+            if (!isUsable)
+            {
+                request.Dispose();
+                answer?.Dispose();
+            }
+        }
+    }
+
+    private async ValueTask<AttemptEnd> ReadErrorAsync(IDialect dialect, HttpResponseMessage answer, Channel channel, CancellationToken cancellationToken)
+    {
+        using var body = new PooledBytes();
+        await using var stream = await answer.Content.ReadAsStreamAsync(cancellationToken);
+        while (body.Length < ErrorBytesMax)
+        {
+            var read = await stream.ReadAsync(body.GetMemory(1024), cancellationToken);
+            if (read == 0)
+            {
+                break;
+            }
+
+            body.Advance(read);
+        }
+
+        // A redirect is not followed, so it is a provider that is set up wrongly.
+        var status = (int)answer.StatusCode is >= 300 and < 400 ? 502 : (int)answer.StatusCode;
+        return AttemptEnd.Failed(dialect.ReadError(status, body.Span, channel), RetryAfterMs(answer.Headers.RetryAfter));
+    }
+
+    private long RetryAfterMs(RetryConditionHeaderValue? header)
+    {
+        var wait = header?.Delta ?? header?.Date - time.GetUtcNow() ?? TimeSpan.Zero;
+        return (long)Math.Clamp(wait.TotalMilliseconds, 0, 86_400_000);
+    }
+}

@@ -1,0 +1,25 @@
+using Microsoft.AspNetCore.Http;
+using OrleansGateway.Grains.Contracts.Keys;
+
+namespace OrleansGateway.Edge.Pipeline;
+
+/// <summary>Step 1: takes the key from where clients put it and refuses a forged one without asking anybody.</summary>
+internal static class KeyReader
+{
+    public static bool TryRead(HttpRequest request, SigningSecrets secrets, out ApiKey key)
+    {
+        var headers = request.Headers;
+        ReadOnlySpan<char> text = headers.Authorization.ToString();
+        if (text.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
+        {
+            text = text["Bearer ".Length..];
+        }
+        else
+        {
+            text = headers["x-api-key"].ToString();
+            text = text.IsEmpty ? headers["x-goog-api-key"].ToString() : text;
+        }
+
+        return ApiKey.TryParse(text.Trim(), secrets, out key);
+    }
+}

@@ -1,0 +1,358 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Bodies;
+using OrleansGateway.Edge.Catalog;
+using OrleansGateway.Edge.Channels;
+using OrleansGateway.Edge.Fronts;
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Edge.Idempotency;
+using OrleansGateway.Grains.Contracts;
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Grains.Contracts.Keys;
+using OrleansGateway.Grains.Contracts.Pricing;
+
+namespace OrleansGateway.Edge.Pipeline;
+
+/// <summary>Relays a request, whatever its protocol, in the eight steps that the README names.</summary>
+internal sealed partial class Relay(
+    ICatalogSource catalog,
+    SigningSecrets secrets,
+    AccountClient accounts,
+    ChannelChoice choice,
+    ChannelFailures failures,
+    Forwarder forwarder,
+    RequestBodies bodies,
+    AnswerCache answers,
+    Watchdog watchdog,
+    ClientAddress clientAddress,
+    EdgeMetrics metrics,
+    TimeProvider time,
+    IOptions<EdgeOptions> edgeOptions,
+    ILogger<Relay> logger)
+{
+    private readonly EdgeOptions _options = edgeOptions.Value;
+    private readonly OutputAverages _averages = new();
+
+    public async Task RunAsync(HttpContext context, string requestId, IRelayedEndpoint endpoint)
+    {
+        metrics.Started();
+        using var running = new RunningRequest(context, requestId, endpoint.Front, _options, watchdog, time);
+        var result = new Result(StatusCodes.Status500InternalServerError, "Failed");
+        try
+        {
+            result = await RelayAsync(running, endpoint);
+        }
+        finally
+        {
+            await running.Client.CloseAsync();
+            metrics.Ended(result.Status, result.Outcome, result.Call?.FirstByteMs ?? -1, running.ElapsedMs);
+            Log(running, result);
+        }
+
+        if (running.Client.IsCut)
+        {
+            throw new ResponseCutException();
+        }
+    }
+
+    private async Task<Result> RelayAsync(RunningRequest running, IRelayedEndpoint endpoint)
+    {
+        // 1 Authenticate: the key's form and MAC. Whether it is in force, only the account's grain knows.
+        var request = running.Client.Request;
+        if (!KeyReader.TryRead(request, secrets, out var key))
+        {
+            return await RefuseAsync(running, Refusals.InvalidKey);
+        }
+
+        // 2 Bound the cost.
+        var caller = new Caller(key, clientAddress.Of(request.HttpContext));
+        var (order, invalid) = await ReadAsync(running, endpoint, caller);
+        if (order is null)
+        {
+            return (await RefuseAsync(running, invalid)) with { Caller = caller };
+        }
+
+        // 3 Admit: one call for key, limits and money.
+        var (call, refused) = await AdmitAsync(running, order);
+        if (call is null)
+        {
+            return refused with { Caller = caller, Order = order };
+        }
+
+        Result? result = null;
+        try
+        {
+            result = (await ServeAsync(call)) with { Caller = caller, Order = call.Order, Call = call };
+            return result.Value;
+        }
+        finally
+        {
+            if (result is null && !running.IsSettled)
+            {
+                // A bug must not leave a hold behind: nothing is charged for it.
+                await SettleAsync(call, default, AttemptEnd.Stopped);
+            }
+        }
+    }
+
+    /// <summary>Step 2: reads the request and what it can cost.</summary>
+    /// <returns>What is asked of the account, or what is wrong with the request.</returns>
+    private async ValueTask<(Order? Order, ApiError Error)> ReadAsync(RunningRequest running, IRelayedEndpoint endpoint, Caller caller)
+    {
+        if (catalog.Current is not { } current)
+        {
+            return (null, Refusals.NoCatalog);
+        }
+
+        var client = running.Client;
+        string? idempotencyKey = null;
+        if (client.Request.Headers["Idempotency-Key"] is { Count: > 0 } idempotency)
+        {
+            idempotencyKey = idempotency.ToString();
+            if (idempotencyKey.Length is 0 or > AccountProtocol.IdempotencyKeyLengthMax)
+            {
+                return (null, new ApiError(
+                    ErrorKind.IdempotencyKeyInvalid, $"Idempotency-Key must have 1 to {AccountProtocol.IdempotencyKeyLengthMax} characters."));
+            }
+        }
+
+        if (await bodies.ReadAsync(running, caller) is { } unread)
+        {
+            return (null, unread);
+        }
+
+        if (endpoint.Read(client.Body.Memory, out var error) is not { } exchange)
+        {
+            return (null, error);
+        }
+
+        var facts = exchange.Facts;
+        var model = current.FindModel(facts.Model);
+        var price = model is null ? null : current.PriceFor(model, time.GetUtcNow());
+        if (model is null || price is null)
+        {
+            return (null, Refusals.ModelNotFound(facts.Model));
+        }
+
+        return Refusals.BeyondModel(facts, model) is { } beyond
+            ? (null, beyond)
+            : (new Order(caller, idempotencyKey, endpoint.Path, exchange, current, CostBound.Of(facts, model, price, _options.FirstSliceTokens)), default);
+    }
+
+    /// <summary>Step 3: takes a hold.</summary>
+    /// <returns>The admitted request, or how it ended.</returns>
+    private async ValueTask<(Call? Call, Result Refused)> AdmitAsync(RunningRequest running, Order order)
+    {
+        if (await bodies.AdmitAsync(running, order) is { } full)
+        {
+            return (null, await RefuseAsync(running, full));
+        }
+
+        var account = accounts.Find(order.Caller.Key.AccountId);
+        var admission = await accounts.AdmitAsync(account, AdmitRequest(running, order, account), running);
+        if (admission.Answer.Outcome == AdmitOutcome.InsufficientFunds && _options.LowerCapToBalance
+            && order.Bound.LoweredTo(admission.Answer.AvailableNanos) is { } lowered)
+        {
+            order = order with { Bound = lowered };
+            admission = await accounts.AdmitAsync(account, AdmitRequest(running, order, account), running);
+        }
+
+        if (admission.Answer.Outcome == AdmitOutcome.Unavailable && accounts.IsStopping)
+        {
+            return (null, await RefuseAsync(running, Refusals.Stopping));
+        }
+
+        running.Client.ShowRates(admission.Answer.Rates);
+        if (admission.Hold is { } hold)
+        {
+            return (new Call(running, order, admission.Answer, hold), default);
+        }
+
+        return (null, admission.Answer.Outcome == AdmitOutcome.IdempotencyCompleted && answers.Find(admission.Answer.EarlierRequestId ?? "") is { } kept
+            ? await RepeatAsync(running, kept)
+            : await RefuseAsync(running, Refusals.Of(admission.Answer, order.Bound)));
+    }
+
+    private AdmitRequest AdmitRequest(RunningRequest running, Order order, Account account) => new()
+    {
+        Epoch = account.Epoch,
+        HoldId = running.RequestId,
+        KeyId = order.Caller.Key.KeyId,
+        KeyHash = order.Caller.Key.SecretHash,
+        Model = order.Bound.Model.Id,
+        PriceId = order.Bound.Price.Id,
+        MostNanos = order.Bound.MostNanos,
+        LeastNanos = order.Bound.LeastNanos,
+        EstimatedTokens = order.Facts.EstimatedInputTokens
+            + (order.Facts.Choices * Math.Min(order.Bound.OutputTokensMax, _averages.Of(order.Bound.Model.Id))),
+        ClientAddress = order.Caller.Address,
+        Endpoint = order.Endpoint,
+        IdempotencyKey = order.IdempotencyKey,
+        BodyHash = order.IdempotencyKey is null ? default : Sha256Hash.Of(running.Client.Body.Memory.Span),
+    };
+
+    /// <summary>Steps 4 to 8, once or, before the first byte, on several channels.</summary>
+    private async ValueTask<Result> ServeAsync(Call call)
+    {
+        var routes = call.Order.Catalog.RoutesTo(call.Bound.Model);
+        var (tried, last) = (0UL, default(AttemptEnd));
+        for (var number = 0; number < _options.MaxAttempts; number++)
+        {
+            // 4 Choose a channel.
+            if (choice.Next(routes, ref tried, out var retryAfterMs) is not { } route)
+            {
+                last = number == 0 ? AttemptEnd.NoChannel(retryAfterMs) : last;
+                break;
+            }
+
+            var token = call.BeginAttempt(route);
+
+            // 5 Forward.
+            (var answer, last) = await forwarder.SendAsync(call, route, token);
+            if (answer is not null)
+            {
+                using (answer)
+                using (answer.RequestMessage)
+                using (IAttempt attempt = call.Facts.Stream ? new StreamLoop(call, _options) : new WholeLoop(call, _options))
+                {
+                    // 6 Stream and meter.
+                    last = await attempt.RunAsync(answer, token);
+                    if (!MayMoveOn(call, last))
+                    {
+                        return await FinishAsync(call, route, attempt, last);
+                    }
+                }
+            }
+
+            failures.Note(route.Channel, last);
+            if (!MayMoveOn(call, last))
+            {
+                break;
+            }
+        }
+
+        // Nothing came of it: settled at zero, which alone closes its hold.
+        await SettleAsync(call, default, last);
+        return await RefuseAsync(call.Running, last.ErrorFor(call.Running, _options.RestMs));
+    }
+
+    /// <summary>Whether another channel may serve the request: its failure is the channel's, and the client has seen nothing yet.</summary>
+    private static bool MayMoveOn(Call call, in AttemptEnd last) =>
+        last.IsRetryable && call.Running.Stopped == StopReason.None && !call.Running.IsClientGone && !call.Client.HasStarted;
+
+    /// <summary>Steps 7 and 8 of a request that a provider has answered, in full or in part.</summary>
+    private async ValueTask<Result> FinishAsync(Call call, Route route, IAttempt attempt, AttemptEnd end)
+    {
+        // 7 Settle: the end of the response waits for it.
+        failures.Note(route.Channel, end);
+        var usage = end.ChargedUsage(call, attempt.Metered);
+        CheckUsage(call, route, usage, attempt.Metered.Usage.IsInconsistent);
+        var settled = await SettleAsync(call, usage, end);
+        if (end.Outcome == AttemptOutcome.Completed)
+        {
+            // What was cut off or stopped tells nothing of how much the model says.
+            _averages.Add(call.Bound.Model.Id, usage.TotalOutput / call.Facts.Choices);
+        }
+
+        // 8 The last byte.
+        var result = new Result(StatusCodes.Status200OK, end.StatusOf(call.Running).ToString()) { Usage = usage, ChargedNanos = settled.ChargedNanos };
+        if (call.Running.IsClientGone)
+        {
+            return result with { Status = StatusCodes.Status499ClientClosedRequest };
+        }
+
+        if (settled.IsCommitted && end.IsWhole)
+        {
+            await attempt.CompleteAsync(end.Outcome == AttemptOutcome.Exhausted, settled.ChargedNanos, answers);
+            return result;
+        }
+
+        var error = settled.IsCommitted ? end.ErrorFor(call.Running, _options.RestMs) : Refusals.NotSettled(call.ClientGotOutput);
+        await call.Client.RefuseAsync(error);
+        return result with { Status = error.Status, Outcome = settled.IsCommitted ? result.Outcome : error.Kind.ToString() };
+    }
+
+    /// <summary>Step 7.</summary>
+    private Task<Settled> SettleAsync(Call call, Usage usage, AttemptEnd end)
+    {
+        call.Running.Settling();
+        return accounts.SettleAsync(call.Hold, new RequestEnd(
+            CostOf(call, usage),
+            usage,
+            end.StatusOf(call.Running),
+            call.FirstByteMs,
+            call.Running.ElapsedMs,
+            call.ClientGotOutput));
+    }
+
+    private static long CostOf(Call call, Usage usage) => usage == default ? 0 : PriceArithmetic.Charge(call.Bound.Price, usage);
+
+    /// <summary>Tells the operator of usage that the price or the provider has wrong; it is settled as it is.</summary>
+    private void CheckUsage(Call call, Route route, Usage usage, bool isInconsistent)
+    {
+        var cost = CostOf(call, usage);
+        if (isInconsistent || cost > call.Bound.MostNanos)
+        {
+            LogSuspect(
+                logger, call.Running.RequestId, call.Bound.Model.Id, route.Channel.Name, cost, call.Bound.MostNanos,
+                isInconsistent ? "contradicts itself" : "is above the bound");
+        }
+    }
+
+    private static async ValueTask<Result> RefuseAsync(RunningRequest running, ApiError error)
+    {
+        await running.Client.RefuseAsync(error);
+        return new Result(error.Status, error.Kind.ToString());
+    }
+
+    private static async ValueTask<Result> RepeatAsync(RunningRequest running, KeptAnswer kept)
+    {
+        await running.Client.SendWholeAsync(kept.Body, kept.CostNanos);
+        return new Result(StatusCodes.Status200OK, "Repeated");
+    }
+
+    private void Log(RunningRequest running, in Result result)
+    {
+        if (logger.IsEnabled(LogLevel.Information))
+        {
+            LogRequest(
+                logger, running.RequestId, result.Caller.Key.AccountId, result.Caller.Key.KeyId, result.Order?.Bound.Model.Id,
+                result.Call?.Route?.Channel.Name, result.Status, result.Outcome, result.Usage.TotalInput, result.Usage.TotalOutput,
+                Money.FormatUsd(result.ChargedNanos), result.Call?.FirstByteMs ?? -1, running.ElapsedMs);
+        }
+    }
+
+    [LoggerMessage(
+        1101,
+        LogLevel.Warning,
+        "{RequestId} model={Model} channel={Channel}: the provider's usage {Reason}: it costs {Cost} nanos, the bound is {Bound} nanos")]
+    private static partial void LogSuspect(
+        ILogger logger, string requestId, string model, string channel, long cost, long bound, string reason);
+
+    [LoggerMessage(
+        1100,
+        LogLevel.Information,
+        "{RequestId} account={Account} key={Key} model={Model} channel={Channel} status={Status} outcome={Outcome} input={Input} "
+        + "output={Output} usd={Usd} ttfb_ms={FirstByteMs} ms={DurationMs}")]
+    private static partial void LogRequest(
+        ILogger logger, string requestId, string? account, string? key, string? model, string? channel, int status, string outcome,
+        long input, long output, string usd, long firstByteMs, long durationMs);
+
+    /// <summary>How a request ended, for the log and the metrics.</summary>
+    /// <param name="Outcome">Why it was refused, or its <see cref="RequestStatus"/>.</param>
+    private readonly record struct Result(int Status, string Outcome)
+    {
+        public Caller Caller { get; init; }
+
+        public Order? Order { get; init; }
+
+        public Call? Call { get; init; }
+
+        public Usage Usage { get; init; }
+
+        public long ChargedNanos { get; init; }
+    }
+}

@@ -1,0 +1,165 @@
+using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Fronts;
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Edge.Idempotency;
+using OrleansGateway.Grains.Contracts.Pricing;
+using OrleansGateway.Protocols.Sse;
+
+namespace OrleansGateway.Edge.Pipeline;
+
+/// <summary>Step 6 of a stream: passes events on as they come, and sees that what is held covers them.</summary>
+internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
+{
+    private const int ReadBytes = 8 * 1024;
+
+    private readonly RunningRequest _running = call.Running;
+    private readonly Client _client = call.Client;
+    private readonly IStreamCodec _codec = call.Exchange.OpenStream(call);
+    private readonly SseSplitter _splitter = new();
+    private readonly PooledBytes _events = new(4096);
+    private AttemptEnd _end;
+
+    public Metered Metered => _codec.Metered;
+
+    /// <summary>Reads the provider's stream to its end, or as far as it gets.</summary>
+    public async ValueTask<AttemptEnd> RunAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    {
+        if (answer.Content.Headers.ContentType?.MediaType != "text/event-stream")
+        {
+            return AttemptEnd.Unreadable;
+        }
+
+        _client.BeginEvents();
+        _running.WaitFor(Waiting.Provider, call.Route!.Channel.Times.IdleMs);
+        try
+        {
+            await using var stream = await answer.Content.ReadAsStreamAsync(cancellationToken);
+            while (true)
+            {
+                var read = await stream.ReadAsync(_splitter.GetMemory(ReadBytes), cancellationToken);
+                if (read == 0)
+                {
+                    _splitter.Complete();
+                }
+                else
+                {
+                    _splitter.Advance(read);
+                }
+
+                if (await PassOnAsync(read == 0))
+                {
+                    return _end;
+                }
+            }
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException)
+        {
+            // A provider that told no usage in time, or broke off after its last choice, has still answered in full.
+            var isComplete = _codec.AllChoicesEnded && _running.Stopped == StopReason.None;
+            return isComplete ? AttemptEnd.Completed : AttemptEnd.BrokenBy(exception, _running);
+        }
+    }
+
+    public ValueTask CompleteAsync(bool isExhausted, long chargedNanos, AnswerCache answers)
+    {
+        // The buffer that events are passed on with is empty here: what was held back goes out with what follows it.
+        _codec.WriteEnd(_events, isExhausted, chargedNanos);
+        return _client.SendEventsAsync(_events.Memory);
+    }
+
+    public void Dispose()
+    {
+        _codec.Dispose();
+        _splitter.Dispose();
+        _events.Dispose();
+    }
+
+    /// <summary>Passes on all events that are there, in one write.</summary>
+    /// <returns>Whether the stream has ended.</returns>
+    private async ValueTask<bool> PassOnAsync(bool isLast)
+    {
+        var ended = PassEvents(out var progressed);
+        if (_events.Length > 0)
+        {
+            call.ClientGotOutput |= _codec.Metered.HasOutput && !_running.IsClientGone;
+            await _client.SendEventsAsync(_events.Memory);
+            _events.Clear();
+        }
+
+        if (!ended && progressed)
+        {
+            // Comments are no progress: a provider that only keeps its connection alive is a provider that is silent.
+            _running.WaitFor(Waiting.Provider, _codec.AllChoicesEnded ? options.UsageTimeoutMs : call.Route!.Channel.Times.IdleMs);
+        }
+
+        if (!ended && isLast)
+        {
+            _end = _codec.AllChoicesEnded ? AttemptEnd.Completed : AttemptEnd.BrokenOff;
+            return true;
+        }
+
+        return ended || (progressed && !await CoverAsync());
+    }
+
+    private bool PassEvents(out bool progressed)
+    {
+        progressed = false;
+        while (true)
+        {
+            switch (_splitter.TryRead(out var sseEvent))
+            {
+                case SseRead.TooLarge:
+                    _end = AttemptEnd.Unreadable;
+                    return true;
+                case not SseRead.Event:
+                    return false;
+            }
+
+            if (!sseEvent.HasData)
+            {
+                continue;
+            }
+
+            progressed = true;
+            call.GotByte();
+            if (!_codec.Take(sseEvent, _running.IsClientGone ? null : _events))
+            {
+                _end = _codec.End;
+                return true;
+            }
+        }
+    }
+
+    /// <summary>Reports the cost and makes sure that what is held covers it.</summary>
+    private async ValueTask<bool> CoverAsync()
+    {
+        if (_running.IsClientGone && _codec.EstimatedOutputTokens > call.Route!.Channel.OnClientGone.MaxTokens)
+        {
+            _end = AttemptEnd.Stopped;
+            return false;
+        }
+
+        var usage = _codec.Metered.Usage.ToUsage();
+        var cost = PriceArithmetic.Charge(call.Bound.Price, usage);
+        while (true)
+        {
+            switch (call.Hold.Report(cost, usage))
+            {
+                case HoldState.Covered:
+                    return true;
+                case HoldState.Growing:
+                    await call.Hold.GrownAsync();
+                    continue;
+                case HoldState.Exhausted when _codec.AllChoicesEnded:
+                    // Nothing more is produced; the settlement takes what there is.
+                    return true;
+                case HoldState.Exhausted:
+                    _end = AttemptEnd.Exhausted;
+                    return false;
+                default:
+                    _end = AttemptEnd.Stopped;
+                    return false;
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+using System.Globalization;
+using System.Text;
+using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Json;
+
+namespace OrleansGateway.Protocols.OpenAI;
+
+/// <summary>What a relay changes in a request for one channel.</summary>
+public readonly record struct UpstreamChanges
+{
+    /// <summary>The provider's name for the model; null leaves the client's.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>The output limit to forward, in tokens a choice, in place of the client's or where it gave none; null leaves it.</summary>
+    public int? MaxOutputTokens { get; init; }
+
+    /// <summary>The field that the provider wants an output limit in; None leaves the client's choice (or <c>max_completion_tokens</c>).</summary>
+    public OutputLimitField OutputLimitField { get; init; }
+
+    /// <summary>The provider does not know <c>stream_options</c>: it is taken out rather than made to ask for usage.</summary>
+    public bool WithoutStreamOptions { get; init; }
+}
+
+public sealed partial class ChatRequest
+{
+    private static readonly ReadOnlyMemory<byte> StreamOptionsValue = "{\"include_usage\":true}"u8.ToArray();
+    private static readonly ReadOnlyMemory<byte> StreamOptionsFirst = "\"stream_options\":{\"include_usage\":true},"u8.ToArray();
+    private static readonly ReadOnlyMemory<byte> IncludeUsageFirst = "\"include_usage\":true,"u8.ToArray();
+
+    /// <summary>
+    /// The body for a provider: asking for usage when streaming, whatever the client asked, otherwise changed only as
+    /// said. Everything else, number text included, stays byte for byte.
+    /// </summary>
+    public UpstreamBody ForUpstream(in UpstreamChanges changes)
+    {
+        var splices = default(JsonSplices);
+        if (changes.Model is not null && changes.Model != Model)
+        {
+            splices.ReplaceValue(_modelMember, JsonBytes.Quote(changes.Model));
+        }
+
+        SpliceStreamOptions(ref splices, changes.WithoutStreamOptions);
+        SpliceOutputLimit(ref splices, changes);
+
+        var segments = new List<ReadOnlyMemory<byte>>((2 * splices.Count) + 1);
+        var position = 0;
+        for (var i = 0; i < splices.Count; i++)
+        {
+            segments.Add(Body[position..splices[i].Start]);
+            segments.Add(splices[i].Replacement);
+            position = splices[i].End;
+        }
+
+        segments.Add(Body[position..]);
+        return new([.. segments.Where(segment => !segment.IsEmpty)]);
+    }
+
+    private void SpliceStreamOptions(ref JsonSplices splices, bool without)
+    {
+        if (without)
+        {
+            if (_streamOptionsMember.IsPresent)
+            {
+                splices.Remove(Body.Span, _streamOptionsMember);
+            }
+        }
+        else if (!Stream || IncludeUsage)
+        {
+        }
+        else if (_includeUsageMember.IsPresent)
+        {
+            splices.ReplaceValue(_includeUsageMember, JsonBytes.True);
+        }
+        else if (_streamOptionsIsObject && !_streamOptionsIsEmpty)
+        {
+            splices.Replace(_streamOptionsMember.ValueStart + 1, _streamOptionsMember.ValueStart + 1, IncludeUsageFirst);
+        }
+        else if (_streamOptionsMember.IsPresent)
+        {
+            splices.ReplaceValue(_streamOptionsMember, StreamOptionsValue);
+        }
+        else
+        {
+            splices.Replace(_rootStart, _rootStart, StreamOptionsFirst);
+        }
+    }
+
+    private void SpliceOutputLimit(ref JsonSplices splices, in UpstreamChanges changes)
+    {
+        var limit = changes.MaxOutputTokens ?? MaxOutputTokens;
+        if (limit is null)
+        {
+            return;
+        }
+
+        var field = changes.OutputLimitField != OutputLimitField.None ? changes.OutputLimitField
+            : OutputLimitField != OutputLimitField.None ? OutputLimitField
+            : OutputLimitField.MaxCompletionTokens;
+        if (field == OutputLimitField && limit == MaxOutputTokens)
+        {
+            return;
+        }
+
+        var isOld = field == OutputLimitField.MaxTokens;
+        var (wanted, other) = isOld ? (_maxTokensMember, _maxCompletionTokensMember) : (_maxCompletionTokensMember, _maxTokensMember);
+        var name = isOld ? "max_tokens" : "max_completion_tokens";
+        var member = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"\"{name}\":{limit}"));
+        if (wanted.IsPresent)
+        {
+            splices.Replace(wanted.NameStart, wanted.ValueEnd, member);
+            if (other.IsPresent)
+            {
+                splices.ReplaceValue(other, JsonBytes.Null);
+            }
+        }
+        else if (other.IsPresent)
+        {
+            splices.Replace(other.NameStart, other.ValueEnd, member);
+        }
+        else
+        {
+            splices.Replace(_rootStart, _rootStart, (byte[])[.. member, (byte)',']);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json.Nodes;
+using OrleansGateway.Edge.Fronts;
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Metering;
+using OrleansGateway.Protocols.Sse;
+
+namespace OrleansGateway.Tests.Integration.Edge;
+
+/// <summary>A protocol that nobody else speaks: <c>{"model":…,"say":…,"stream":…}</c>, answered with the words in capitals.</summary>
+internal sealed class ShoutFront : IFront, IRelayedEndpoint
+{
+    public const string Endpoint = "/shout";
+
+    public IFront Front => this;
+
+    public string Path => Endpoint;
+
+    public ReadOnlyMemory<byte> KeepAlive { get; } = ": still here\n\n"u8.ToArray();
+
+    public void Map(FrontRoutes routes) => routes.Relay(this);
+
+    public FrontError ErrorOf(in ApiError error) => new(error.Status, "sorry", null);
+
+    public void WriteError(IBufferWriter<byte> writer, in ApiError error) =>
+        writer.Write(Encoding.UTF8.GetBytes(new JsonObject { ["sorry"] = error.Message }.ToJsonString()));
+
+    public void WriteErrorEvent(IBufferWriter<byte> writer, in ApiError error) =>
+        writer.Write(Encoding.UTF8.GetBytes($"event: sorry\ndata: {error.Message}\n\n"));
+
+    public IExchange? Read(ReadOnlyMemory<byte> body, out ApiError error)
+    {
+        var json = JsonNode.Parse(body.Span)!;
+        error = json["say"] is null ? new ApiError(ErrorKind.InvalidRequest, "Say something.", "say") : default;
+        return json["say"] is { } say ? new Exchange(new Request((string)json["model"]!, (string)say!, (bool?)json["stream"] ?? false)) : null;
+    }
+
+    private sealed class Request : RequestFacts
+    {
+        public Request(string model, string say, bool stream)
+        {
+            (Model, Say, Stream) = (model, say, stream);
+            (TextBytes, EstimatedInputTokens, MaxOutputTokens) = (say.Length, say.Length, say.Length);
+        }
+
+        public string Say { get; }
+
+        public override string ChoicesField => "choices";
+
+        public override string MaxOutputField => "say";
+    }
+
+    private sealed class Exchange(Request request) : IExchange
+    {
+        public RequestFacts Facts => request;
+
+        public UpstreamBody BodyFor(Route route, CostBound bound) => new(Encoding.UTF8.GetBytes(request.Say));
+
+        public IStreamCodec OpenStream(Call call) => new StreamCodec(request);
+
+        public IWholeCodec OpenWhole(Call call) => new WholeCodec(request);
+    }
+
+    private static Metered Counted(Request request, int output) =>
+        new(new TokenUsage { UncachedInput = request.Say.Length, Output = output }, output > 0);
+
+    private sealed class WholeCodec(Request request) : IWholeCodec
+    {
+        private int _output;
+
+        public Metered Metered => Counted(request, _output);
+
+        public AttemptEnd Read(ReadOnlySpan<byte> answer)
+        {
+            _output = answer.Length;
+            return AttemptEnd.Completed;
+        }
+
+        public ReadOnlyMemory<byte> Write(ReadOnlyMemory<byte> answer, long chargedNanos, PooledBytes edited) =>
+            Encoding.UTF8.GetBytes(new JsonObject { ["said"] = Encoding.UTF8.GetString(answer.Span) }.ToJsonString());
+    }
+
+    private sealed class StreamCodec(Request request) : IStreamCodec
+    {
+        private int _output;
+
+        public Metered Metered => Counted(request, _output);
+
+        public long EstimatedOutputTokens => _output;
+
+        public bool AllChoicesEnded => _output == request.Say.Length;
+
+        public AttemptEnd End => AttemptEnd.Completed;
+
+        public bool Take(in SseEvent sseEvent, PooledBytes? events)
+        {
+            _output++;
+            if (events is not null && !AllChoicesEnded)
+            {
+                sseEvent.WriteTo(events);
+            }
+
+            return !AllChoicesEnded;
+        }
+
+        public void WriteEnd(PooledBytes events, bool isExhausted, long chargedNanos) => events.Write("data: over\n\n"u8);
+
+        public void Dispose()
+        {
+        }
+    }
+}
