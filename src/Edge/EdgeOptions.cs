@@ -56,10 +56,19 @@ public sealed class EdgeOptions
     /// <summary>How long a stream that ended its last choice may take to tell its usage.</summary>
     public int UsageTimeoutMs { get; set; } = 10_000;
 
-    /// <summary>How long a channel rests that could not be reached, timed out or failed.</summary>
+    /// <summary>How many failures of a model on a channel, within <see cref="FailureWindowMs"/>, let it rest there.</summary>
+    public int FailuresToRest { get; set; } = 3;
+
+    /// <summary>How long a failure counts.</summary>
+    public int FailureWindowMs { get; set; } = 60_000;
+
+    /// <summary>
+    /// How long a model rests on a channel that failed too often, or was limited without saying for how long. A trial that fails doubles it,
+    /// up to <see cref="LongRestMs"/>.
+    /// </summary>
     public int RestMs { get; set; } = 15_000;
 
-    /// <summary>How long a channel rests that has refused our key or ran out of funds.</summary>
+    /// <summary>How long a channel rests that has refused our key or ran out of funds, and a model on a channel that does not have it.</summary>
     public int LongRestMs { get; set; } = 300_000;
 
     /// <summary>Output tokens of each choice that are held at first when a stream's full bound is not.</summary>
@@ -93,6 +102,8 @@ internal sealed class EdgeOptionsValidator : IValidateOptions<EdgeOptions>
         problems.CheckRange(nameof(options.WriteTimeoutMs), options.WriteTimeoutMs, 100, 3_600_000, "ms");
         problems.CheckRange(nameof(options.KeepAliveMs), options.KeepAliveMs, 100, 3_600_000, "ms");
         problems.CheckRange(nameof(options.UsageTimeoutMs), options.UsageTimeoutMs, 100, 600_000, "ms");
+        problems.CheckRange(nameof(options.FailuresToRest), options.FailuresToRest, 1, 1000, "failures");
+        problems.CheckRange(nameof(options.FailureWindowMs), options.FailureWindowMs, 1, 3_600_000, "ms");
         problems.CheckRange(nameof(options.RestMs), options.RestMs, 0, 3_600_000, "ms");
         problems.CheckRange(nameof(options.LongRestMs), options.LongRestMs, 0, 86_400_000, "ms");
         problems.CheckRange(nameof(options.FirstSliceTokens), options.FirstSliceTokens, 1, 1_000_000, "tokens");

@@ -8,44 +8,47 @@ namespace OrleansGateway.Edge.Channels;
 /// <summary>Chooses the channel for a request's next attempt: by priority, then by weight among equals.</summary>
 internal sealed class ChannelChoice(ChannelHealth health, RandomSource random)
 {
+    /// <summary>The most routes of a model that are looked at.</summary>
+    private const int RoutesMax = 64;
+
     /// <summary>The next route to try, or null when none is left.</summary>
     /// <param name="routes">By priority, as the catalog lists them.</param>
     /// <param name="tried">A bit for each route that was tried already; the chosen one's is set.</param>
     /// <param name="retryAfterMs">With null: until the first resting channel can be tried again, ms; 0 when there is none.</param>
     public Route? Next(ImmutableArray<Route> routes, ref ulong tried, out long retryAfterMs)
     {
-        var chosen = Choose(routes, tried, resting: false, out retryAfterMs);
-        if (chosen < 0)
-        {
-            // Rather a channel that failed a moment ago than none.
-            chosen = Choose(routes, tried, resting: true, out _);
-        }
-
-        if (chosen < 0)
-        {
-            return null;
-        }
-
-        tried |= 1UL << chosen;
-        return routes[chosen];
-    }
-
-    private int Choose(ImmutableArray<Route> routes, ulong tried, bool resting, out long retryAfterMs)
-    {
+        var skipped = tried;
         retryAfterMs = 0;
-        var (chosen, chosenPriority, weights) = (-1, 0, 0L);
-        for (var i = 0; i < Math.Min(routes.Length, 64); i++)
+        while (Choose(routes, skipped) is var chosen and >= 0)
         {
-            var channel = routes[i].Channel;
-            if ((tried & (1UL << i)) != 0)
+            if (health.TryBegin(routes[chosen]))
             {
-                continue;
+                tried |= 1UL << chosen;
+                return routes[chosen];
             }
 
-            var restMs = health.RestsForMs(channel, out var isFirm);
-            if (restMs > 0 && (!resting || isFirm))
+            // Another request tries it at this moment.
+            skipped |= 1UL << chosen;
+        }
+
+        // Rather a channel that rests than none: the one whose rest is over first.
+        if (LeastBad(routes, tried, out retryAfterMs) is var rested and >= 0)
+        {
+            tried |= 1UL << rested;
+            return routes[rested];
+        }
+
+        return null;
+    }
+
+    private int Choose(ImmutableArray<Route> routes, ulong skipped)
+    {
+        var (chosen, chosenPriority, weights) = (-1, 0, 0L);
+        for (var i = 0; i < Math.Min(routes.Length, RoutesMax); i++)
+        {
+            var channel = routes[i].Channel;
+            if ((skipped & (1UL << i)) != 0 || health.StateOf(routes[i], out _) is RouteState.Resting or RouteState.Refused)
             {
-                retryAfterMs = retryAfterMs == 0 ? restMs : Math.Min(retryAfterMs, restMs);
                 continue;
             }
 
@@ -63,6 +66,31 @@ internal sealed class ChannelChoice(ChannelHealth health, RandomSource random)
         }
 
         return chosen;
+    }
+
+    private int LeastBad(ImmutableArray<Route> routes, ulong tried, out long restMs)
+    {
+        var (best, bestMs) = (-1, long.MaxValue);
+        restMs = 0;
+        for (var i = 0; i < Math.Min(routes.Length, RoutesMax); i++)
+        {
+            if ((tried & (1UL << i)) != 0)
+            {
+                continue;
+            }
+
+            var state = health.StateOf(routes[i], out var ms);
+            if (state == RouteState.Refused)
+            {
+                restMs = restMs == 0 ? ms : Math.Min(restMs, ms);
+            }
+            else if (ms < bestMs)
+            {
+                (best, bestMs) = (i, ms);
+            }
+        }
+
+        return best;
     }
 
     private long Draw(long below)

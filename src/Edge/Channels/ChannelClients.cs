@@ -5,15 +5,16 @@ using OrleansGateway.Grains.Contracts.Catalog;
 namespace OrleansGateway.Edge.Channels;
 
 /// <summary>
-/// The connections to providers: one pool for each host and connect limit. Nothing is followed, stored or unpacked on the way.
+/// The connections to providers: one pool for each channel, so that none breaks another's requests. Nothing is followed, stored or unpacked
+/// on the way.
 /// </summary>
 internal sealed class ChannelClients : IDisposable
 {
-    private readonly ConcurrentDictionary<(string Host, int ConnectMs), HttpMessageInvoker> _invokers = new();
+    private readonly ConcurrentDictionary<(string Channel, string Host, int ConnectMs), HttpMessageInvoker> _invokers = new();
 
     public HttpMessageInvoker For(Channel channel)
     {
-        var key = (channel.Provider.BaseUrl!.GetLeftPart(UriPartial.Authority), channel.Times.ConnectMs);
+        var key = (channel.Name, channel.Provider.BaseUrl!.GetLeftPart(UriPartial.Authority), channel.Times.ConnectMs);
         return _invokers.TryGetValue(key, out var invoker) ? invoker : _invokers.GetOrAdd(key, static key => Make(key.ConnectMs));
     }
 

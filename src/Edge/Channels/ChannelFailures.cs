@@ -6,49 +6,75 @@ using OrleansGateway.Protocols.Exchange;
 
 namespace OrleansGateway.Edge.Channels;
 
-/// <summary>Decides what an attempt's end means for its channel.</summary>
+/// <summary>Decides what an attempt's end means for its channel, and tells the operator.</summary>
 internal sealed partial class ChannelFailures(
     ChannelHealth health, EdgeMetrics metrics, IOptions<EdgeOptions> options, ILogger<ChannelFailures> logger)
 {
     private readonly EdgeOptions _options = options.Value;
 
-    public void Note(Channel channel, in AttemptEnd end)
+    /// <param name="requestId">Our id of the request.</param>
+    /// <param name="beganMs">When the attempt began, by <see cref="ChannelHealth.NowMs"/>.</param>
+    public void Note(string requestId, Route route, in AttemptEnd end, long beganMs)
     {
+        if (end.Outcome == AttemptOutcome.Failed)
+        {
+            var name = end.IsTimeout ? "Timeout" : end.Cause.Failure.ToString();
+            metrics.ProviderFailed(route.Channel.Name, name);
+            if (end.IsRetryable)
+            {
+                LogFailed(
+                    logger, requestId, route.Channel.Name, route.UpstreamModel, name, end.Cause.Status, end.Cause.Code, end.Cause.RequestId, end.Cause.Message);
+                Judge(route, end, beganMs);
+                return;
+            }
+        }
+
         if (end.IsWhole)
         {
-            health.Recovered(channel);
-            return;
+            health.Succeeded(route, beganMs);
         }
 
-        if (end.Outcome != AttemptOutcome.Failed)
-        {
-            return;
-        }
+        health.Ended(route);
+    }
 
+    private void Judge(Route route, in AttemptEnd end, long beganMs)
+    {
         var failure = end.Cause.Failure;
-        var name = end.IsTimeout ? "Timeout" : failure.ToString();
-        var retryAfterMs = end.Error.RetryAfterMs;
-        metrics.ProviderFailed(channel.Name, name);
-        if (!end.IsRetryable)
-        {
-            return;
-        }
-
-        LogFailed(logger, channel.Name, name, end.Error.Status);
         switch (failure)
         {
             case UpstreamFailure.Auth or UpstreamFailure.OutOfFunds:
-                health.LetRest(channel, Math.Max(_options.LongRestMs, retryAfterMs), isFirm: true);
+                LogRefused(logger, route.Channel.Name, "any model", failure);
+                health.Refuse(route, _options.LongRestMs, isWholeChannel: true);
                 break;
             case UpstreamFailure.ModelMissing or UpstreamFailure.Forbidden:
                 // Its other models may well work.
+                LogRefused(logger, route.Channel.Name, route.UpstreamModel, failure);
+                health.Refuse(route, _options.LongRestMs, isWholeChannel: false);
+                break;
+            case UpstreamFailure.RateLimited:
+                health.Rest(route, end.RetryAfterMs > 0 ? end.RetryAfterMs : _options.RestMs);
                 break;
             default:
-                health.LetRest(channel, retryAfterMs > 0 ? retryAfterMs : _options.RestMs, isFirm: retryAfterMs > 0);
+                if (end.RetryAfterMs > 0)
+                {
+                    health.Rest(route, end.RetryAfterMs);
+                }
+                else
+                {
+                    health.Failed(route, beganMs);
+                }
+
                 break;
         }
     }
 
-    [LoggerMessage(1200, LogLevel.Warning, "Channel {Channel} failed: {Failure} (shown as {Status})")]
-    private static partial void LogFailed(ILogger logger, string channel, string failure, int status);
+    [LoggerMessage(
+        1200,
+        LogLevel.Warning,
+        "{RequestId}: channel {Channel} failed on {Model}: {Failure}, status {Status}, code {Code}, its request {ProviderRequestId}: {Message}")]
+    private static partial void LogFailed(
+        ILogger logger, string requestId, string channel, string model, string failure, int status, string? code, string? providerRequestId, string? message);
+
+    [LoggerMessage(1201, LogLevel.Error, "Channel {Channel} is refused by its provider for {Model}: {Failure}. It rests; see its key, its account and its models")]
+    private static partial void LogRefused(ILogger logger, string channel, string model, UpstreamFailure failure);
 }

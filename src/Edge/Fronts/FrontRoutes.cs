@@ -58,7 +58,7 @@ internal sealed partial class FrontRoutes(IEndpointRouteBuilder routes, IFront f
                 ? RefuseAsync(context, RequestHeaders.TooLong)
                 : handle(context, requestId));
         }
-        catch (Exception exception) when (exception is not ResponseCutException)
+        catch (Exception exception)
         {
             LogBug(logger, requestId, exception);
             if (context.Response.HasStarted)

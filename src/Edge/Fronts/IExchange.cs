@@ -31,6 +31,9 @@ internal interface IStreamCodec : IDisposable
     /// <summary>What was counted so far.</summary>
     Metered Metered { get; }
 
+    /// <summary>Whether any output came.</summary>
+    bool HasOutput { get; }
+
     /// <summary>Output tokens so far, by the text that came.</summary>
     long EstimatedOutputTokens { get; }
 

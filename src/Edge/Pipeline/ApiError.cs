@@ -11,6 +11,7 @@ internal enum ErrorKind
     AddressNotAllowed,
     ModelNotAllowed,
     OutOfFunds,
+    SpendCapReached,
     RateLimited,
     Unavailable,
     IdempotencyKeyInvalid,

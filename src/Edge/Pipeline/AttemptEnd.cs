@@ -43,9 +43,11 @@ internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Erro
     /// <summary>Whether the client gets an end as of a complete answer.</summary>
     public bool IsWhole => Outcome is AttemptOutcome.Completed or AttemptOutcome.Exhausted;
 
-    /// <param name="retryAfterMs">How long the provider asked to be left alone, ms; 0 if it did not.</param>
-    public static AttemptEnd Failed(in UpstreamError cause, long retryAfterMs = 0) =>
-        new(AttemptOutcome.Failed, ProviderErrors.Of(cause) with { RetryAfterMs = retryAfterMs }, cause);
+    /// <summary>How long the provider asked to be left alone, ms; 0 if it did not.</summary>
+    public long RetryAfterMs => Cause.RetryAfterMs;
+
+    public static AttemptEnd Failed(in UpstreamError cause) =>
+        new(AttemptOutcome.Failed, ProviderErrors.Of(cause) with { RetryAfterMs = cause.RetryAfterMs }, cause);
 
     public static AttemptEnd NoChannel(long retryAfterMs) => Failed(
         UpstreamFailure.Overloaded,
@@ -68,9 +70,18 @@ internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Erro
         UpstreamFailure.ServerError,
         new ApiError(ErrorKind.ProviderUnreadable, "The model's provider sent an answer that cannot be read. Please try again."));
 
+    /// <summary>Whether it is how a provider's answer breaks off, is stopped, or shows not to be what it says.</summary>
+    public static bool IsBroken(Exception exception) =>
+        exception is HttpRequestException or IOException or OperationCanceledException or InvalidDataException;
+
     /// <summary>What it means that a provider's answer, or the rest of it, did not come.</summary>
     public static AttemptEnd BrokenBy(Exception exception, RunningRequest running)
     {
+        if (exception is InvalidDataException)
+        {
+            return Unreadable;
+        }
+
         if (running.Stopped != StopReason.None)
         {
             return Stopped;

@@ -22,6 +22,8 @@ internal sealed record Order(
 /// <summary>One admitted request: its hold, and what came of it so far.</summary>
 internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admitted, HoldSession hold)
 {
+    private long _attemptStartedAt;
+
     public RunningRequest Running => running;
 
     public Client Client => running.Client;
@@ -41,22 +43,27 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
     /// <summary>The route of the last attempt; null before the first.</summary>
     public Route? Route { get; private set; }
 
-    /// <summary>From the arrival to the provider's first byte, ms; -1 until it comes.</summary>
+    /// <summary>From the arrival to the first of the answer's content, ms; -1 until it comes.</summary>
     public long FirstByteMs { get; private set; } = -1;
 
     /// <summary>Whether the client has got any of the answer.</summary>
     public bool ClientGotOutput { get; set; }
+
+    /// <summary>How long the attempt may still take to its first content, ms.</summary>
+    public long FirstByteLeftMs =>
+        Math.Max(0, Route!.Channel.Times.FirstByteMs - (long)running.Time.GetElapsedTime(_attemptStartedAt).TotalMilliseconds);
 
     /// <summary>Begins an attempt.</summary>
     /// <returns>What ends it from outside.</returns>
     public CancellationToken BeginAttempt(Route route)
     {
         Route = route;
+        _attemptStartedAt = running.Time.GetTimestamp();
         hold.ServedBy(route.Channel.Name);
         return running.BeginAttempt(route.Channel);
     }
 
-    /// <summary>Notes that the provider has begun to answer.</summary>
+    /// <summary>Notes that content has come.</summary>
     public void GotByte()
     {
         if (FirstByteMs < 0)

@@ -17,6 +17,7 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
     private const int WriteBytes = 64 * 1024;
 
     private readonly HttpResponse _response = context.Response;
+    private bool _hasStarted;
     private int _isWriting;
     private Task _keepAlive = Task.CompletedTask;
 
@@ -27,16 +28,16 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
 
     public BodyMemory Body { get; } = new();
 
-    /// <summary>Whether the status line of a stream went out: from here on there is no other channel and no other status.</summary>
-    public bool HasStarted { get; private set; }
-
-    /// <summary>Whether the stream ended with an error event, after which the connection is to end early.</summary>
-    public bool IsCut { get; private set; }
+    /// <summary>Whether events of an answer went out: from here on there is no other channel.</summary>
+    public bool HasEvents { get; private set; }
 
     /// <summary>Tells the client how much of its limits is left.</summary>
     public void ShowRates(in RateStanding rates) => RateHeaders.Write(_response.Headers, rates);
 
-    /// <summary>Answers with an error, in place of an answer or of the rest of a stream. Nothing goes to a client that is gone.</summary>
+    /// <summary>
+    /// Answers with an error, in place of an answer or of the rest of a stream: there it is one event, after which the body ends without the
+    /// protocol's end marker. (Aborting the connection lets proxies throw the event away.) Nothing goes to a client that is gone.
+    /// </summary>
     public async ValueTask RefuseAsync(ApiError error)
     {
         if (running.IsClientGone)
@@ -44,13 +45,12 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
             return;
         }
 
-        if (!HasStarted)
+        if (!_hasStarted)
         {
             await ErrorReply.WriteAsync(context, front, error);
             return;
         }
 
-        IsCut = true;
         using var events = new PooledBytes(512);
         front.WriteErrorEvent(events, error);
         await SendEventsAsync(events.Memory);
@@ -74,12 +74,19 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
         running.WaitForNothing();
     }
 
-    /// <summary>Arms the keep-alive of a stream: the provider has answered with its status.</summary>
+    /// <summary>Arms the keep-alive of a stream. It sends the status line, and nothing of an answer: another channel may still be tried.</summary>
     public void BeginEvents() => running.Limits.KeepAliveIn(options.KeepAliveMs);
 
     /// <summary>Sends whole events, and the status line before the first. Nothing goes to a client that is gone.</summary>
     public async ValueTask SendEventsAsync(ReadOnlyMemory<byte> events)
     {
+        if (!HasEvents)
+        {
+            // What a stream takes for as long as it runs is little.
+            HasEvents = true;
+            Body.Dispose();
+        }
+
         running.WaitFor(Waiting.Client, options.WriteTimeoutMs);
         await EnterAsync();
         try
@@ -146,17 +153,15 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
 
     private void StartStream()
     {
-        if (HasStarted)
+        if (_hasStarted)
         {
             return;
         }
 
-        // No other channel is tried from here on: what a stream takes for as long as it runs is little.
-        Body.Dispose();
-        HasStarted = true;
+        _hasStarted = true;
         _response.StatusCode = StatusCodes.Status200OK;
         _response.ContentType = "text/event-stream; charset=utf-8";
-        _response.Headers.CacheControl = "no-cache";
+        _response.Headers.CacheControl = "no-cache, no-transform";
         _response.Headers["X-Accel-Buffering"] = "no";
     }
 }

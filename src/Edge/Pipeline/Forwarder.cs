@@ -28,7 +28,7 @@ internal sealed class Forwarder(DialectSet dialects, ChannelClients clients, Tim
             isUsable = answer.IsSuccessStatusCode;
             return isUsable ? (answer, default) : (null, await ReadErrorAsync(dialect, answer, route.Channel, cancellationToken));
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception exception) when (AttemptEnd.IsBroken(exception))
         {
             return (null, AttemptEnd.BrokenBy(exception, call.Running));
         }
@@ -45,8 +45,8 @@ internal sealed class Forwarder(DialectSet dialects, ChannelClients clients, Tim
     private async ValueTask<AttemptEnd> ReadErrorAsync(IDialect dialect, HttpResponseMessage answer, Channel channel, CancellationToken cancellationToken)
     {
         using var body = new PooledBytes();
-        await using var stream = await answer.Content.ReadAsStreamAsync(cancellationToken);
-        while (body.Length < ErrorBytesMax)
+        await using var stream = await AnswerBody.OpenAsync(answer, cancellationToken);
+        while (stream is not null && body.Length < ErrorBytesMax)
         {
             var read = await stream.ReadAsync(body.GetMemory(1024), cancellationToken);
             if (read == 0)
@@ -59,7 +59,12 @@ internal sealed class Forwarder(DialectSet dialects, ChannelClients clients, Tim
 
         // A redirect is not followed, so it is a provider that is set up wrongly.
         var status = (int)answer.StatusCode is >= 300 and < 400 ? 502 : (int)answer.StatusCode;
-        return AttemptEnd.Failed(dialect.ReadError(status, body.Span, channel), RetryAfterMs(answer.Headers.RetryAfter));
+        var error = dialect.ReadError(status, body.Span, channel);
+        return AttemptEnd.Failed(error with
+        {
+            RetryAfterMs = Math.Max(error.RetryAfterMs, RetryAfterMs(answer.Headers.RetryAfter)),
+            RequestId = answer.Headers.TryGetValues("x-request-id", out var ids) && ids.First() is { Length: <= 128 } id ? id : null,
+        });
     }
 
     private long RetryAfterMs(RetryConditionHeaderValue? header)

@@ -19,9 +19,11 @@ internal static class Refusals
     {
         AdmitOutcome.ModelNotAllowed => ModelNotAllowed(bound.Model.Id),
         AdmitOutcome.SpendCapReached => NoMoney(
+            ErrorKind.SpendCapReached,
             $"The request may cost up to {Usd(bound.LeastNanos)}, but this API key has only {Usd(answer.AvailableNanos)} left under its spending cap "
             + $"{Window(answer.CapWindow)}, where running requests count with all that they may cost. {CapAdvice(answer.CapEnd)}"),
         AdmitOutcome.InsufficientFunds => NoMoney(
+            ErrorKind.OutOfFunds,
             $"The request may cost up to {Usd(bound.LeastNanos)}, but only {Usd(answer.AvailableNanos)} of the account's balance is free. "
             + "Top up, wait for running requests to end, or lower max_completion_tokens."),
         AdmitOutcome.RequestRateLimited => Limited(answer, "requests a minute"),
@@ -109,7 +111,8 @@ internal static class Refusals
         _ => null,
     };
 
-    private static ApiError NoMoney(string message) => new(ErrorKind.OutOfFunds, message) { ShouldRetry = false };
+    /// <summary>Not 429: SDKs knock again and again at that.</summary>
+    private static ApiError NoMoney(ErrorKind kind, string message) => new(kind, message) { ShouldRetry = false };
 
     private static ApiError Limited(AdmitAnswer answer, string what)
     {

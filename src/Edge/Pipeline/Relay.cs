@@ -22,6 +22,7 @@ internal sealed partial class Relay(
     SigningSecrets secrets,
     AccountClient accounts,
     ChannelChoice choice,
+    ChannelHealth health,
     ChannelFailures failures,
     Forwarder forwarder,
     RequestBodies bodies,
@@ -50,11 +51,6 @@ internal sealed partial class Relay(
             await running.Client.CloseAsync();
             metrics.Ended(result.Status, result.Outcome, result.Call?.FirstByteMs ?? -1, running.ElapsedMs);
             Log(running, result);
-        }
-
-        if (running.Client.IsCut)
-        {
-            throw new ResponseCutException();
         }
     }
 
@@ -208,6 +204,7 @@ internal sealed partial class Relay(
                 break;
             }
 
+            var beganMs = health.NowMs;
             var token = call.BeginAttempt(route);
 
             // 5 Forward.
@@ -222,12 +219,14 @@ internal sealed partial class Relay(
                     last = await attempt.RunAsync(answer, token);
                     if (!MayMoveOn(call, last))
                     {
+                        failures.Note(call.Running.RequestId, route, last, beganMs);
                         return await FinishAsync(call, route, attempt, last);
                     }
                 }
             }
 
-            failures.Note(route.Channel, last);
+            failures.Note(call.Running.RequestId, route, last, beganMs);
+            call.Running.Limits.NoKeepAlive();
             if (!MayMoveOn(call, last))
             {
                 break;
@@ -241,13 +240,12 @@ internal sealed partial class Relay(
 
     /// <summary>Whether another channel may serve the request: its failure is the channel's, and the client has seen nothing yet.</summary>
     private static bool MayMoveOn(Call call, in AttemptEnd last) =>
-        last.IsRetryable && call.Running.Stopped == StopReason.None && !call.Running.IsClientGone && !call.Client.HasStarted;
+        last.IsRetryable && call.Running.Stopped == StopReason.None && !call.Running.IsClientGone && !call.Client.HasEvents;
 
     /// <summary>Steps 7 and 8 of a request that a provider has answered, in full or in part.</summary>
     private async ValueTask<Result> FinishAsync(Call call, Route route, IAttempt attempt, AttemptEnd end)
     {
         // 7 Settle: the end of the response waits for it.
-        failures.Note(route.Channel, end);
         var usage = end.ChargedUsage(call, attempt.Metered);
         CheckUsage(call, route, usage, attempt.Metered.Usage.IsInconsistent);
         var settled = await SettleAsync(call, usage, end);

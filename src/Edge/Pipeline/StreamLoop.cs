@@ -12,6 +12,9 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
 {
     private const int ReadBytes = 8 * 1024;
 
+    /// <summary>How much may come before any content without being passed on: until then another channel may be tried.</summary>
+    private const int UnsentBytesMax = 16 * 1024;
+
     private readonly RunningRequest _running = call.Running;
     private readonly Client _client = call.Client;
     private readonly IStreamCodec _codec = call.Exchange.OpenStream(call);
@@ -30,10 +33,14 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
         }
 
         _client.BeginEvents();
-        _running.WaitFor(Waiting.Provider, call.Route!.Channel.Times.IdleMs);
         try
         {
-            await using var stream = await answer.Content.ReadAsStreamAsync(cancellationToken);
+            await using var stream = await AnswerBody.OpenAsync(answer, cancellationToken);
+            if (stream is null)
+            {
+                return AttemptEnd.Unreadable;
+            }
+
             while (true)
             {
                 var read = await stream.ReadAsync(_splitter.GetMemory(ReadBytes), cancellationToken);
@@ -52,7 +59,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
                 }
             }
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception exception) when (AttemptEnd.IsBroken(exception))
         {
             // A provider that told no usage in time, or broke off after its last choice, has still answered in full.
             var isComplete = _codec.AllChoicesEnded && _running.Stopped == StopReason.None;
@@ -62,7 +69,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
 
     public ValueTask CompleteAsync(bool isExhausted, long chargedNanos, AnswerCache answers)
     {
-        // The buffer that events are passed on with is empty here: what was held back goes out with what follows it.
+        // An answer without content is in the buffer still; what was held back goes out with what follows it.
         _codec.WriteEnd(_events, isExhausted, chargedNanos);
         return _client.SendEventsAsync(_events.Memory);
     }
@@ -79,17 +86,21 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
     private async ValueTask<bool> PassOnAsync(bool isLast)
     {
         var ended = PassEvents(out var progressed);
-        if (_events.Length > 0)
+        var hasContent = _codec.HasOutput || _codec.AllChoicesEnded;
+        if (_events.Length > (hasContent ? 0 : UnsentBytesMax))
         {
-            call.ClientGotOutput |= _codec.Metered.HasOutput && !_running.IsClientGone;
+            call.ClientGotOutput |= _codec.HasOutput && !_running.IsClientGone;
             await _client.SendEventsAsync(_events.Memory);
             _events.Clear();
         }
 
         if (!ended && progressed)
         {
-            // Comments are no progress: a provider that only keeps its connection alive is a provider that is silent.
-            _running.WaitFor(Waiting.Provider, _codec.AllChoicesEnded ? options.UsageTimeoutMs : call.Route!.Channel.Times.IdleMs);
+            // Comments are no progress: a provider that only keeps its connection alive is a provider that is silent. Until there is content
+            // it is one that has not begun.
+            _running.WaitFor(
+                Waiting.Provider,
+                _codec.AllChoicesEnded ? options.UsageTimeoutMs : hasContent ? call.Route!.Channel.Times.IdleMs : call.FirstByteLeftMs);
         }
 
         if (!ended && isLast)
@@ -121,11 +132,15 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
             }
 
             progressed = true;
-            call.GotByte();
             if (!_codec.Take(sseEvent, _running.IsClientGone ? null : _events))
             {
                 _end = _codec.End;
                 return true;
+            }
+
+            if (_codec.HasOutput)
+            {
+                call.GotByte();
             }
         }
     }

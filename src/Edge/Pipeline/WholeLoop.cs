@@ -22,7 +22,12 @@ internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
         _running.WaitFor(Waiting.Provider, idleMs);
         try
         {
-            await using var stream = await answer.Content.ReadAsStreamAsync(cancellationToken);
+            await using var stream = await AnswerBody.OpenAsync(answer, cancellationToken);
+            if (stream is null)
+            {
+                return AttemptEnd.Unreadable;
+            }
+
             while (true)
             {
                 var memory = _body.GetMemory(4096);
@@ -46,7 +51,7 @@ internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
                 }
             }
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception exception) when (AttemptEnd.IsBroken(exception))
         {
             return AttemptEnd.BrokenBy(exception, _running);
         }

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 using System.Text.Json;
 
@@ -10,6 +11,10 @@ internal sealed class ChannelReader(
     ImmutableArray<Provider> providers,
     ImmutableArray<Model> models)
 {
+    /// <summary>The fields that a provider must get as they are counted on.</summary>
+    private static readonly FrozenSet<string> Bounding =
+        FrozenSet.ToFrozenSet(["model", "messages", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens", "modalities"]);
+
     private const int MaxRank = 1_000_000;
     private const long MaxDrainTokens = 1_000_000;
 
@@ -56,11 +61,25 @@ internal sealed class ChannelReader(
                 ("as_is", MaxTokensField.AsIs),
                 ("max_tokens", MaxTokensField.MaxTokens),
                 ("max_completion_tokens", MaxTokensField.MaxCompletionTokens)),
-            DropParams = [.. fields.Texts("drop_params").Select(param => param.Text)],
+            DropParams = ReadDropParams(fields),
             SupportsStreamUsage = fields.Flag("supports_stream_usage", true),
         };
         fields.Finish();
         return channel;
+    }
+
+    private ImmutableArray<string> ReadDropParams(CatalogFields fields)
+    {
+        var names = ImmutableArray.CreateBuilder<string>();
+        foreach (var (node, name) in fields.Texts("drop_params"))
+        {
+            if (Bounding.Contains(name))
+            {
+                problems.Error(node, $"'{name}' cannot be left out: a request's cost is bounded by it, or it is no request without it.");
+            }
+            names.Add(name);
+        }
+        return names.ToImmutable();
     }
 
     private Provider ReadProvider(CatalogFields fields)

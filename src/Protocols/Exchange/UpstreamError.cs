@@ -42,6 +42,12 @@ public enum UpstreamFailure
 /// <param name="Code">The provider's code, if it has one that may be told.</param>
 public readonly record struct UpstreamError(UpstreamFailure Failure, int Status, string? Message = null, string? Param = null, string? Code = null)
 {
+    /// <summary>How long the provider asks, in the error itself, to be left alone, ms; 0 when it does not.</summary>
+    public long RetryAfterMs { get; init; }
+
+    /// <summary>The provider's own name of the request, for its support; null when it told none.</summary>
+    public string? RequestId { get; init; }
+
     /// <summary>Whether another channel may be tried, before the first byte.</summary>
     public bool IsRetryable => Failure is not (UpstreamFailure.BadRequest or UpstreamFailure.ContentFiltered or UpstreamFailure.TooLarge);
 }

@@ -70,14 +70,26 @@ public enum UsageEdit
 /// <summary>What a relay changes in the payloads of one response.</summary>
 public readonly record struct ChatEdits
 {
-    /// <summary>The public model name as a JSON string (<see cref="JsonBytes.Quote"/>); empty leaves the provider's.</summary>
-    public ReadOnlyMemory<byte> ModelJson { get; init; }
+    private static ReadOnlySpan<byte> ModelName => "\"model\":"u8;
+
+    /// <summary>The model's name as a JSON string; empty leaves the provider's.</summary>
+    public ReadOnlyMemory<byte> ModelJson { get; private init; }
+
+    /// <summary>The member that is put first into a payload without a model.</summary>
+    internal ReadOnlyMemory<byte> ModelMember { get; private init; }
 
     /// <summary>What becomes of the usage.</summary>
     public UsageEdit Usage { get; init; }
 
     /// <summary>The usage object for <see cref="UsageEdit.Replace"/>.</summary>
     public ReadOnlyMemory<byte> UsageJson { get; init; }
+
+    /// <summary>The edits of an answer by a model, under the name that it is to have.</summary>
+    public static ChatEdits Of(string model)
+    {
+        var json = JsonBytes.Quote(model);
+        return new ChatEdits { ModelJson = json, ModelMember = (byte[])[.. ModelName, .. json, (byte)','] };
+    }
 }
 
 /// <summary>Where the members stand that a relay may change.</summary>
@@ -89,7 +101,13 @@ internal readonly record struct ChatMembers(JsonMember Model, JsonMember Usage, 
     public JsonSplices Splices(ReadOnlySpan<byte> json, in ChatEdits edits)
     {
         var splices = default(JsonSplices);
-        if (!edits.ModelJson.IsEmpty && Model.IsPresent && !Model.Value(json).SequenceEqual(edits.ModelJson.Span))
+        if (!edits.ModelJson.IsEmpty && !Model.IsPresent)
+        {
+            var start = json.IndexOf((byte)'{') + 1;
+            var isEmpty = json[start..].TrimStart(" \t\r\n"u8) is [(byte)'}', ..];
+            splices.Replace(start, start, isEmpty ? edits.ModelMember[..^1] : edits.ModelMember);
+        }
+        else if (!edits.ModelJson.IsEmpty && !Model.Value(json).SequenceEqual(edits.ModelJson.Span))
         {
             splices.ReplaceValue(Model, edits.ModelJson);
         }
@@ -147,7 +165,7 @@ public readonly struct ChatChunk
     public bool EndsLastChoice { get; init; }
 
     /// <summary>
-    /// Writes the event to the client: untouched where no edit applies. Only for kinds that are passed on
+    /// Writes the event to the client: its data alone, untouched where no edit applies. Only for kinds that are passed on
     /// (Choices, UsageOnly, Other, Done).
     /// </summary>
     /// <param name="writer">The client's stream.</param>
@@ -158,9 +176,14 @@ public readonly struct ChatChunk
         var payload = sseEvent.Data.Span;
         var applied = edits.Usage == UsageEdit.Null && Kind != ChatPayloadKind.Choices ? edits with { Usage = UsageEdit.Keep } : edits;
         var splices = Kind == ChatPayloadKind.Done ? default : Members.Splices(payload, applied);
-        if (splices.Count == 0)
+        if (splices.Count == 0 && sseEvent.IsDataAlone)
         {
             sseEvent.WriteTo(writer);
+        }
+        else if (splices.Count == 0)
+        {
+            // Ids, retry times, names of events and comments stay here: some clients stumble over them.
+            ChatStreamFrames.WriteData(writer, payload);
         }
         else if (payload.Contains((byte)'\n'))
         {

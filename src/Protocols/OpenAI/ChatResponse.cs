@@ -54,9 +54,11 @@ public readonly struct ChatResponse
         return scan.TryScan() ? new(scan) : new(ChatPayloadKind.Malformed);
     }
 
-    /// <summary>What the request has used: as reported, a zero included, else counted from the text.</summary>
+    /// <summary>What the request has used: as reported, unless that is all zero beside output; else counted from the text.</summary>
     /// <param name="estimatedInputTokens">The input, for want of a report.</param>
-    public TokenUsage Usage(long estimatedInputTokens) => Reported ?? _output.Estimate(estimatedInputTokens);
+    public TokenUsage Usage(long estimatedInputTokens) => Reported is { } reported && !ChatOutput.Contradicts(reported, HasOutput)
+        ? reported
+        : _output.Estimate(estimatedInputTokens) with { IsInconsistent = Reported is not null };
 
     /// <summary>The body's usage object as it stands; empty when none was read.</summary>
     public ReadOnlySpan<byte> UsageJson(ReadOnlySpan<byte> body) => body[_usageStart.._usageEnd];

@@ -42,15 +42,15 @@ public sealed class ChatStreamMeter(int choices)
     public long FallbackCreatedSeconds { get; init; }
 
     /// <summary>
-    /// What the request has used: the provider's last report, a zero included. Where none came, or output came after it
-    /// (then it was not the final one), the text is counted.
+    /// What the request has used: the provider's last report. Where none came, output came after it (then it was not the final one), or it
+    /// is all zero beside output, the text is counted.
     /// </summary>
     /// <param name="estimatedInputTokens">The input, for want of a report.</param>
     public TokenUsage Usage(long estimatedInputTokens)
     {
-        if (Reported is not { } reported)
+        if (Reported is not { } reported || ChatOutput.Contradicts(reported, HasOutput))
         {
-            return _output.Estimate(estimatedInputTokens);
+            return _output.Estimate(estimatedInputTokens) with { IsInconsistent = Reported is not null };
         }
 
         var counted = _output.Estimate(0);

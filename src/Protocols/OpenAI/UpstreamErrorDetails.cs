@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace OrleansGateway.Protocols.OpenAI;
@@ -14,6 +15,9 @@ internal sealed class UpstreamErrorDetails
     public string Param { get; private set; } = "";
 
     public string Code { get; private set; } = "";
+
+    /// <summary>Google's <c>RetryInfo</c> among the details, ms; 0 without one.</summary>
+    public long RetryAfterMs { get; private set; }
 
     /// <summary>
     /// Understands <c>{"error":{…}}</c>, <c>{"error":"…"}</c>, <c>{"code","message"}</c>, <c>{"detail":"…"}</c> and a list
@@ -60,6 +64,12 @@ internal sealed class UpstreamErrorDetails
                 continue;
             }
 
+            if (name == "details" && isError && reader.TokenType == JsonTokenType.StartArray)
+            {
+                ReadRetryDelay(ref reader);
+                continue;
+            }
+
             var value = reader.TokenType switch
             {
                 JsonTokenType.String => reader.GetString()!,
@@ -74,6 +84,21 @@ internal sealed class UpstreamErrorDetails
                 case "param" when Param.Length == 0: Param = value; break;
                 case "code" when isError || Code.Length == 0: Code = value; break;
                 default: break;
+            }
+        }
+    }
+
+    /// <summary>Reads <c>[{"@type":…RetryInfo,"retryDelay":"12s"},…]</c>.</summary>
+    private void ReadRetryDelay(ref Utf8JsonReader reader)
+    {
+        var depth = reader.CurrentDepth;
+        while (reader.Read() && reader.CurrentDepth > depth)
+        {
+            if (reader.TokenType == JsonTokenType.PropertyName && reader.ValueTextEquals("retryDelay"u8) && reader.Read()
+                && reader.TokenType == JsonTokenType.String && reader.GetString() is { } text
+                && decimal.TryParse(text.TrimEnd('s'), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) && seconds is > 0 and < 86_400)
+            {
+                RetryAfterMs = (long)Math.Ceiling(seconds * 1000);
             }
         }
     }

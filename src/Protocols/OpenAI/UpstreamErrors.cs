@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using OrleansGateway.Protocols.Exchange;
 
 namespace OrleansGateway.Protocols.OpenAI;
@@ -19,13 +20,20 @@ public static class UpstreamErrors
     public static UpstreamError Read(int status, ReadOnlySpan<byte> body, params ReadOnlySpan<string> secrets)
     {
         var details = UpstreamErrorDetails.Read(body);
+        status = status == 200 ? StatusOf(details) : status;
         var failure = ByCode(details.Code) ?? ByCode(details.Type) ?? ByText(status, details) ?? ByStatus(status);
         var message = Scrubber.Scrub(details.Message, secrets);
 
         // Zhipu's number for what OpenAI has a name for, which clients look for.
         var code = details.Code == "1261" ? "context_length_exceeded" : Identifier(details.Code, secrets);
-        return new(failure, status, message.Length > 0 ? message : null, Identifier(details.Param, secrets), code);
+        return new(failure, status, message.Length > 0 ? message : null, Identifier(details.Param, secrets), code) { RetryAfterMs = details.RetryAfterMs };
     }
+
+    /// <summary>The status that an error would have had which came as an answer, as far as it tells.</summary>
+    private static int StatusOf(UpstreamErrorDetails details) =>
+        int.TryParse(details.Code, NumberStyles.None, CultureInfo.InvariantCulture, out var code) && code is >= 400 and < 600 ? code
+        : details.Type == "invalid_request_error" ? 400
+        : 200;
 
     private static UpstreamFailure? ByCode(string code) => code switch
     {

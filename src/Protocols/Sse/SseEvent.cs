@@ -29,6 +29,9 @@ public readonly struct SseEvent
     /// <summary>True for a keep-alive: it does not show that the provider makes progress.</summary>
     public bool IsComment => !HasData;
 
+    /// <summary>Whether it is one <c>data</c> line and nothing else.</summary>
+    public bool IsDataAlone => Raw.Span.StartsWith("data:"u8) && Raw.Length - Data.Length is 5 or 6;
+
     /// <summary>False for the last event of a stream that ended without the blank line.</summary>
     public bool IsTerminated { get; }
 

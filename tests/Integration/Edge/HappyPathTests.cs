@@ -45,7 +45,7 @@ public sealed class HappyPathTests
         var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         Assert.True(response.StatusCode == HttpStatusCode.OK, text);
         Assert.Equal("text/event-stream", response.Content.Headers.ContentType!.MediaType);
-        Assert.Equal("no-cache", response.Headers.CacheControl!.ToString());
+        Assert.Equal("no-transform, no-cache", response.Headers.CacheControl!.ToString());
         Assert.EndsWith("data: [DONE]\n\n", text, StringComparison.Ordinal);
         Assert.Contains("\"finish_reason\":\"stop\"", text, StringComparison.Ordinal);
         Assert.Equal(includeUsage, text.Contains("\"usage\":{", StringComparison.Ordinal));

@@ -63,7 +63,7 @@ public sealed class OpenAIClientTests
         var exception = await Assert.ThrowsAsync<ClientResultException>(() => Client(edge, retries: 0).CompleteChatAsync(
             [new UserChatMessage("Say something.")], cancellationToken: TestContext.Current.CancellationToken));
 
-        Assert.Equal(429, exception.Status);
+        Assert.Equal(402, exception.Status);
         Assert.Contains("insufficient_quota", exception.Message, StringComparison.Ordinal);
     }
 

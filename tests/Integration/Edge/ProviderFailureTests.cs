@@ -196,7 +196,7 @@ public sealed class ProviderFailureTests
     }
 
     [Fact]
-    public async Task Post_UsageIsZero_IsHonoured()
+    public async Task Post_UsageIsZeroBesideOutput_IsMetered()
     {
         foreach (var stream in new[] { false, true })
         {
@@ -210,8 +210,8 @@ public sealed class ProviderFailureTests
 
             await response.TextAsync();
             var settled = Assert.Single(edge.Account.Settled);
-            Assert.False(settled.Usage.IsEstimated);
-            Assert.Equal(0, settled.CostNanos);
+            Assert.True(settled.Usage.IsEstimated);
+            Assert.NotEqual(0, settled.CostNanos);
         }
     }
 

@@ -134,8 +134,8 @@ public sealed class RefusalTests
         { AdmitOutcome.AccountClosed, 403, "invalid_request_error", "account_closed", null },
         { AdmitOutcome.ModelNotAllowed, 403, "invalid_request_error", "model_not_allowed", null },
         { AdmitOutcome.AddressNotAllowed, 403, "invalid_request_error", "address_not_allowed", null },
-        { AdmitOutcome.SpendCapReached, 429, "insufficient_quota", "insufficient_quota", "false" },
-        { AdmitOutcome.InsufficientFunds, 429, "insufficient_quota", "insufficient_quota", "false" },
+        { AdmitOutcome.SpendCapReached, 402, "insufficient_quota", "spend_cap_reached", "false" },
+        { AdmitOutcome.InsufficientFunds, 402, "insufficient_quota", "insufficient_quota", "false" },
         { AdmitOutcome.RequestRateLimited, 429, "rate_limit_error", "rate_limit_exceeded", null },
         { AdmitOutcome.TokenRateLimited, 429, "rate_limit_error", "rate_limit_exceeded", null },
         { AdmitOutcome.ConcurrencyLimited, 429, "rate_limit_error", "rate_limit_exceeded", null },
@@ -315,14 +315,20 @@ public sealed class RefusalTests
     [Fact]
     public async Task Models_ListsAndFindsWhatIsServed()
     {
-        await using var edge = await EdgeFixture.StartAsync();
+        await using var edge = await EdgeFixture.StartAsync(model: model => model["aliases"] = new JsonArray("vendor/alias"));
 
         var list = JsonNode.Parse(await edge.Client.GetStringAsync(new Uri("/v1/models", UriKind.Relative), TestContext.Current.CancellationToken))!;
         var one = JsonNode.Parse(await edge.Client.GetStringAsync(new Uri("/v1/models/test-model", UriKind.Relative), TestContext.Current.CancellationToken))!;
         using var none = await edge.Client.GetAsync(new Uri("/v1/models/a/b", UriKind.Relative), TestContext.Current.CancellationToken);
 
         Assert.Equal("list", (string?)list["object"]);
-        Assert.Equal("test-model", (string?)Assert.Single(list["data"]!.AsArray())!["id"]);
+        Assert.Equal(["test-model", "vendor/alias"], list["data"]!.AsArray().Select(model => (string?)model!["id"]));
+        foreach (var path in new[] { "vendor/alias", "vendor%2Falias" })
+        {
+            var alias = JsonNode.Parse(await edge.Client.GetStringAsync($"/v1/models/{path}", TestContext.Current.CancellationToken))!;
+            Assert.Equal("vendor/alias", (string?)alias["id"]);
+        }
+
         Assert.Equal("model", (string?)one["object"]);
         Assert.Equal("tests", (string?)one["owned_by"]);
         Assert.Equal(HttpStatusCode.NotFound, none.StatusCode);

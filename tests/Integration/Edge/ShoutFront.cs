@@ -90,6 +90,8 @@ internal sealed class ShoutFront : IFront, IRelayedEndpoint
 
         public Metered Metered => Counted(request, _output);
 
+        public bool HasOutput => _output > 0;
+
         public long EstimatedOutputTokens => _output;
 
         public bool AllChoicesEnded => _output == request.Say.Length;

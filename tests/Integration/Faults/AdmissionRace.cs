@@ -27,7 +27,7 @@ internal static class AdmissionRace
             var customer = await createAsync((n * bound) + random.NextInt64(bound));
             var sent = await RaceAsync(provider, client, targets, customer, n);
             Assert.Equal(n, sent.Count(request => request.Fate == Fate.Completed));
-            Assert.Equal(9 * n, sent.Count(request => request is { Fate: Fate.Refused, Status: 429, ErrorCode: "insufficient_quota" }));
+            Assert.Equal(9 * n, sent.Count(request => request is { Fate: Fate.Refused, Status: 402, ErrorCode: "insufficient_quota" }));
             all.AddRange(sent);
         }
 

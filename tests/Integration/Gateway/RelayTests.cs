@@ -66,7 +66,7 @@ public sealed class RelayTests(PostgresServer server)
     [InlineData("""{"models":["other"]}""", 403, "model_not_allowed")]
     [InlineData("""{"addresses":["203.0.113.0/24"]}""", 403, "address_not_allowed")]
     [InlineData("""{"expires_at":"2020-01-01T00:00:00Z"}""", 403, "key_expired")]
-    [InlineData("""{"caps":{"day_nanos":100}}""", 429, "insufficient_quota")]
+    [InlineData("""{"caps":{"day_nanos":100}}""", 402, "spend_cap_reached")]
     [InlineData("""{"limits":{"tokens_per_minute":1000,"requests_per_minute":1}}""", 429, "rate_limit_exceeded")]
     public async Task Key_WithALimit_IsHeldToIt(string settings, int status, string code)
     {

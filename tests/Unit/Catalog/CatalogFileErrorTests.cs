@@ -45,6 +45,7 @@ public sealed class CatalogFileErrorTests
         { "{ \"drain\": { \"max_ms\": 30000, \"max_tokens\": 2000 } }", "\"ignore\"", "channels[0].on_client_gone", "\"ignore\"" },
         { "\"max_ms\": 30000, ", "", "channels[0].on_client_gone.drain.max_ms", "\"drain\"" },
         { "\"weight\": 2", "\"max_tokens_field\": \"both\"", "channels[0].max_tokens_field", "\"both\"" },
+        { "\"weight\": 2", "\"drop_params\": [\"seed\", \"max_tokens\"]", "channels[0].drop_params[1]", "\"max_tokens\"" },
         { "\"context_window\": 100000", "\"context_window\": -1", "models[0].context_window", "\"context_window\": -1" },
         { "\"max_output_tokens\": 8000,", "", "models[0].max_output_tokens", "{\n      \"id\": \"small\"" },
         { "\"created\": \"2026-01-02\"", "\"created\": \"02.01.2026\"", "models[0].created", "02.01.2026" },

@@ -2,7 +2,6 @@ using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Protocols.Exchange;
-using OrleansGateway.Protocols.Json;
 using OrleansGateway.Protocols.OpenAI;
 
 namespace OrleansGateway.Edge.Fronts.OpenAI;
@@ -29,10 +28,6 @@ internal sealed class ChatExchange(ChatRequest request) : IExchange
 
     public IWholeCodec OpenWhole(Call call) => new ChatWholeCodec(call);
 
-    /// <summary>The model's name in answers, JSON: empty leaves the provider's, where the catalog gives the model the same name as its provider.</summary>
-    public static ReadOnlyMemory<byte> PublicModel(Call call) =>
-        call.Route!.UpstreamModel == call.Bound.Model.Id ? default : JsonBytes.Quote(call.Bound.Model.Id);
-
     private ChatRequest RequestFor(Channel channel)
     {
         if (channel.DropParams.IsEmpty)
@@ -41,6 +36,8 @@ internal sealed class ChatExchange(ChatRequest request) : IExchange
         }
 
         var body = DroppedParams.Remove(request.Body, channel.DropParams);
-        return ChatRequest.TryRead(body, ChatRequest.MaxChoicesLimit, out var without, out _) ? without : request;
+        return ChatRequest.TryRead(body, ChatRequest.MaxChoicesLimit, out var without, out var error)
+            ? without
+            : throw new InvalidOperationException($"The request cannot be read without fields that it can be sent without: {error.Code}.");
     }
 }

@@ -28,14 +28,12 @@ internal sealed class ChatStreamCodec : IStreamCodec
             FallbackId = "chatcmpl-" + call.Running.RequestId,
             FallbackCreatedSeconds = call.Running.Time.GetUtcNow().ToUnixTimeSeconds(),
         };
-        _edits = new ChatEdits
-        {
-            ModelJson = ChatExchange.PublicModel(call),
-            Usage = request.IncludeUsage ? UsageEdit.Null : UsageEdit.Remove,
-        };
+        _edits = ChatEdits.Of(request.Model) with { Usage = request.IncludeUsage ? UsageEdit.Null : UsageEdit.Remove };
     }
 
     public Metered Metered => new(_meter.Usage(_request.EstimatedInputTokens), _meter.HasOutput);
+
+    public bool HasOutput => _meter.HasOutput;
 
     public long EstimatedOutputTokens => _meter.EstimatedOutputTokens;
 

@@ -25,17 +25,12 @@ internal sealed class ChatWholeCodec(Call call) : IWholeCodec
 
     public ReadOnlyMemory<byte> Write(ReadOnlyMemory<byte> answer, long chargedNanos, PooledBytes edited)
     {
-        var edits = new ChatEdits { ModelJson = ChatExchange.PublicModel(call) };
+        var edits = ChatEdits.Of(call.Facts.Model);
         using var usageJson = new PooledBytes(256);
         if (call.Admitted.ShowCost && _response.Reported is not null)
         {
             ChatUsageJson.Write(usageJson, _response.UsageJson(answer.Span), chargedNanos);
             edits = edits with { Usage = UsageEdit.Replace, UsageJson = usageJson.Memory };
-        }
-
-        if (edits.ModelJson.IsEmpty && edits.Usage == UsageEdit.Keep)
-        {
-            return answer;
         }
 
         _response.WriteTo(edited, answer.Span, edits);

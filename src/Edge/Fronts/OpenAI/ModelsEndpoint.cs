@@ -29,6 +29,10 @@ internal sealed class ModelsEndpoint(
             foreach (var model in snapshot.Models.Where(model => IsServed(snapshot, model) && IsAllowed(key, model)))
             {
                 Write(json, model.Id, model);
+                foreach (var alias in model.Aliases)
+                {
+                    Write(json, alias, model);
+                }
             }
 
             json.WriteEndArray();
@@ -43,7 +47,8 @@ internal sealed class ModelsEndpoint(
             return;
         }
 
-        var name = context.Request.RouteValues["model"] as string ?? "";
+        // A slash in a model's name may come escaped, which the server leaves as it is.
+        var name = Uri.UnescapeDataString(context.Request.RouteValues["model"] as string ?? "");
         var model = snapshot.FindModel(name);
         if (model is null || !IsServed(snapshot, model))
         {

@@ -19,8 +19,9 @@ internal sealed class OpenAIFront(ModelsEndpoint models) : IFront
     public FrontError ErrorOf(in ApiError error)
     {
         var entry = ErrorList.Of(error.Kind);
-        var type = entry.Kind == ErrorKind.OutOfFunds ? "insufficient_quota" : entry.Status switch
+        var type = entry.Status switch
         {
+            402 => "insufficient_quota",
             429 => "rate_limit_error",
             >= 500 => "server_error",
             _ => "invalid_request_error",

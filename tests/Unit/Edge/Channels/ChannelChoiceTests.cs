@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using Microsoft.Extensions.Options;
+using OrleansGateway.Edge;
 using OrleansGateway.Edge.Channels;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Tests.Shared;
@@ -17,7 +19,7 @@ public sealed class ChannelChoiceTests
 
     public ChannelChoiceTests()
     {
-        _health = new ChannelHealth(_clock);
+        _health = new ChannelHealth(_clock, Options.Create(new EdgeOptions()));
         _choice = new ChannelChoice(_health, new SeededRandom(1));
     }
 
@@ -56,7 +58,7 @@ public sealed class ChannelChoiceTests
     public void Next_SomeRest_TakesTheOthersFirst()
     {
         var routes = Routes((0, 1), (1, 1));
-        _health.LetRest(routes[0].Channel, 5000, isFirm: false);
+        _health.Rest(routes[0], 5000);
         var tried = 0UL;
 
         Assert.Equal("c1", _choice.Next(routes, ref tried, out _)!.Channel.Name);
@@ -67,27 +69,61 @@ public sealed class ChannelChoiceTests
     }
 
     [Fact]
-    public void Next_AllRestFirmly_TellsWhenOneIsBack()
+    public void Next_AllRest_TakesTheOneThatIsBackFirst()
     {
         var routes = Routes((0, 1), (1, 1));
-        _health.LetRest(routes[0].Channel, 5000, isFirm: true);
-        _health.LetRest(routes[1].Channel, 3000, isFirm: true);
+        _health.Rest(routes[0], 5000);
+        _health.Rest(routes[1], 3000);
         var tried = 0UL;
 
-        Assert.Null(_choice.Next(routes, ref tried, out var retryAfterMs));
-        Assert.Equal(3000, retryAfterMs);
-        _health.Recovered(routes[0].Channel);
+        Assert.Equal("c1", _choice.Next(routes, ref tried, out _)!.Channel.Name);
         Assert.Equal("c0", _choice.Next(routes, ref tried, out _)!.Channel.Name);
     }
 
     [Fact]
-    public void RestsForMs_KeyWasChanged_StartsAfresh()
+    public void Next_AllAreRefused_TellsWhenOneIsBack()
     {
-        var channel = Routes((0, 1))[0].Channel;
-        _health.LetRest(channel, 5000, isFirm: true);
+        var routes = Routes((0, 1), (1, 1));
+        _health.Refuse(routes[0], 5000, isWholeChannel: true);
+        _health.Refuse(routes[1], 3000, isWholeChannel: false);
+        var tried = 0UL;
 
-        Assert.Equal(5000, _health.RestsForMs(channel, out _));
-        Assert.Equal(0, _health.RestsForMs(channel with { Key = new ProviderKey("new") }, out _));
+        Assert.Null(_choice.Next(routes, ref tried, out var retryAfterMs));
+        Assert.Equal(3000, retryAfterMs);
+    }
+
+    [Fact]
+    public void Next_RestIsOver_LetsOneRequestTryIt()
+    {
+        var routes = Routes((0, 1), (1, 1));
+        _health.Rest(routes[0], 5000);
+        _clock.Advance(TimeSpan.FromSeconds(5));
+
+        Assert.Equal("c0", First(routes));
+        Assert.Equal("c1", First(routes));
+        _health.Succeeded(routes[0], _health.NowMs);
+        Assert.Equal("c0", First(routes));
+        Assert.Equal("c0", First(routes));
+    }
+
+    [Fact]
+    public void Next_TrialEndsWithoutAVerdict_LetsAnotherTry()
+    {
+        var routes = Routes((0, 1), (1, 1));
+        _health.Rest(routes[0], 5000);
+        _clock.Advance(TimeSpan.FromSeconds(5));
+
+        Assert.Equal("c0", First(routes));
+        _health.Ended(routes[0]);
+        Assert.Equal("c0", First(routes));
+        _clock.Advance(TimeSpan.FromSeconds(61));
+        Assert.Equal("c0", First(routes));
+    }
+
+    private string? First(ImmutableArray<Route> routes)
+    {
+        var tried = 0UL;
+        return _choice.Next(routes, ref tried, out _)?.Channel.Name;
     }
 
     private static ImmutableArray<Route> Routes(params (int Priority, int Weight)[] channels) =>

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Fronts.OpenAI;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Tests.Unit.Architecture;

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.OpenAI;
 using Xunit;
 

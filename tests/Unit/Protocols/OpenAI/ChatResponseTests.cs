@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using OrleansGateway.Protocols.Json;
 using OrleansGateway.Protocols.Metering;
 using OrleansGateway.Protocols.OpenAI;
 using Xunit;
@@ -37,12 +36,14 @@ public sealed class ChatResponseTests
         Assert.Equal(new TokenUsage { UncachedInput = 5, Output = 2, Reasoning = 1, IsEstimated = true }, response.Usage(5));
     }
 
-    [Fact]
-    public void Usage_ExplicitZero_IsHonoured()
+    [Theory]
+    [InlineData("", false)]
+    [InlineData("abcd", true)]
+    public void Usage_ExplicitZero_IsHonouredWhereThereIsNoOutput(string text, bool isMetered)
     {
-        var response = Read("""{"choices":[{"message":{"content":"abcd"}}],"usage":{"prompt_tokens":0,"completion_tokens":0}}""");
+        var usage = Read($$"""{"choices":[{"message":{"content":"{{text}}"}}],"usage":{"prompt_tokens":0,"completion_tokens":0}}""").Usage(5);
 
-        Assert.Equal(default(TokenUsage), response.Usage(5));
+        Assert.Equal((isMetered ? 5 : 0, isMetered, isMetered), (usage.TotalInput, usage.IsEstimated, usage.IsInconsistent));
     }
 
     [Theory]
@@ -66,7 +67,7 @@ public sealed class ChatResponseTests
         var writer = new ArrayBufferWriter<byte>();
 
         response.WriteTo(
-            writer, body, new() { ModelJson = JsonBytes.Quote("pub"), Usage = UsageEdit.Replace, UsageJson = usage.WrittenMemory });
+            writer, body, ChatEdits.Of("pub") with { Usage = UsageEdit.Replace, UsageJson = usage.WrittenMemory });
 
         Assert.Equal(
             Body.Replace("\"up\"", "\"pub\"", StringComparison.Ordinal)

@@ -93,7 +93,7 @@ public sealed class ChatStreamTests
     public void Read_EveryTwoWaySplitAndByteByByte_GivesTheSameBytesAndUsage()
     {
         var bytes = Encoding.UTF8.GetBytes(Recorded);
-        var edits = new ChatEdits { ModelJson = JsonBytes.Quote("public/name"), Usage = UsageEdit.Remove };
+        var edits = ChatEdits.Of("public/name") with { Usage = UsageEdit.Remove };
         var expected = Relay([bytes], edits);
 
         void Same(IEnumerable<byte[]> pieces)
@@ -118,7 +118,7 @@ public sealed class ChatStreamTests
     public void WriteEvent_ClientDidNotAskForUsage_ShowsNone()
     {
         var (output, _, _) = Relay(
-            [Encoding.UTF8.GetBytes(Recorded)], new() { ModelJson = JsonBytes.Quote("public"), Usage = UsageEdit.Remove });
+            [Encoding.UTF8.GetBytes(Recorded)], ChatEdits.Of("public") with { Usage = UsageEdit.Remove });
 
         Assert.DoesNotContain("usage", output, StringComparison.Ordinal);
         Assert.DoesNotContain("up-model", output, StringComparison.Ordinal);
@@ -153,7 +153,7 @@ public sealed class ChatStreamTests
     public void WriteEvent_EditedPayloadOfTwoLines_StaysOneEvent()
     {
         var (output, _, _) = Relay(
-            ["data: {\"model\":\"x\",\ndata: \"choices\":[{\"delta\":{}}]}\n\n"u8.ToArray()], new() { ModelJson = JsonBytes.Quote("y") });
+            ["data: {\"model\":\"x\",\ndata: \"choices\":[{\"delta\":{}}]}\n\n"u8.ToArray()], ChatEdits.Of("y"));
 
         Assert.Equal("data: {\"model\":\"y\",\ndata: \"choices\":[{\"delta\":{}}]}\n\n", output);
     }
@@ -281,14 +281,17 @@ public sealed class ChatStreamTests
         Assert.Equal(new TokenUsage { UncachedInput = 7, Output = 5 }, meter.Usage(0));
     }
 
-    [Fact]
-    public void Usage_ExplicitZero_IsHonoured()
+    [Theory]
+    [InlineData("", false)]
+    [InlineData("text that came", true)]
+    public void Usage_ExplicitZero_IsHonouredWhereThereIsNoOutput(string text, bool isMetered)
     {
         var meter = new ChatStreamMeter(1);
-        Read(meter, Data("{\"content\":\"text that came\"}"));
+        Read(meter, Data($$"""{"content":"{{text}}"}"""));
         Read(meter, """{"choices":[],"usage":{"prompt_tokens":0,"completion_tokens":0,"total_tokens":0}}""");
 
-        Assert.Equal(default(TokenUsage), meter.Usage(50));
+        var usage = meter.Usage(50);
+        Assert.Equal((isMetered ? 50 : 0, isMetered, isMetered), (usage.TotalInput, usage.IsEstimated, usage.IsInconsistent));
     }
 
     [Fact]

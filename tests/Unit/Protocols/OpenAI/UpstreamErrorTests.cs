@@ -173,6 +173,22 @@ public sealed class UpstreamErrorTests
         Assert.Equal((null, null), (error.Param, error.Code));
     }
 
+    [Theory]
+    [InlineData("{\"message\":\"x\",\"code\":503}", UpstreamFailure.Overloaded)]
+    [InlineData("{\"message\":\"x\",\"code\":\"400\"}", UpstreamFailure.BadRequest)]
+    [InlineData("{\"message\":\"x\",\"type\":\"invalid_request_error\"}", UpstreamFailure.BadRequest)]
+    [InlineData("{\"message\":\"x\"}", UpstreamFailure.ServerError)]
+    public void Read_ErrorThatCameAsAnAnswer_IsJudgedByWhatItTells(string error, UpstreamFailure failure) =>
+        Assert.Equal(failure, Read(200, $$"""{"error":{{error}}}""").Failure);
+
+    [Fact]
+    public void Read_GooglesRetryInfo_IsHowLongToWait()
+    {
+        var error = Read(429, """[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","details":[{"@type":"x.Help"},{"@type":"x.RetryInfo","retryDelay":"12.5s"}]}}]""");
+
+        Assert.Equal((UpstreamFailure.RateLimited, "m", 12_500), (error.Failure, error.Message, error.RetryAfterMs));
+    }
+
     [Fact]
     public void Write_Error_HasAllFourFields()
     {
