@@ -37,8 +37,11 @@ internal interface IStreamCodec : IDisposable
     /// <summary>Output tokens so far, by the text that came.</summary>
     long EstimatedOutputTokens { get; }
 
-    /// <summary>Whether nothing but usage can follow.</summary>
+    /// <summary>Whether the answer is whole as far as it goes: what follows may be missing.</summary>
     bool AllChoicesEnded { get; }
+
+    /// <summary>Whether nothing but usage can follow.</summary>
+    bool HasEnded { get; }
 
     /// <summary>How the stream ended, once <see cref="Take"/> has said that it did.</summary>
     AttemptEnd End { get; }

@@ -100,7 +100,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
             // it is one that has not begun.
             _running.WaitFor(
                 Waiting.Provider,
-                _codec.AllChoicesEnded ? options.UsageTimeoutMs : hasContent ? call.Route!.Channel.Times.IdleMs : call.FirstByteLeftMs);
+                _codec.HasEnded ? options.UsageTimeoutMs : hasContent ? call.Route!.Channel.Times.IdleMs : call.FirstByteLeftMs);
         }
 
         if (!ended && isLast)

@@ -13,7 +13,7 @@ internal sealed class ChannelReader(
 {
     /// <summary>The fields that a provider must get as they are counted on.</summary>
     private static readonly FrozenSet<string> Bounding =
-        FrozenSet.ToFrozenSet(["model", "messages", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens", "modalities"]);
+        FrozenSet.ToFrozenSet(["model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "modalities"]);
 
     private const int MaxRank = 1_000_000;
     private const long MaxDrainTokens = 1_000_000;

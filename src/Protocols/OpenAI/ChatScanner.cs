@@ -20,6 +20,7 @@ internal ref struct ChatScanner
 
     public bool HasChoices;
     public int ChoiceCount;
+    public UInt128 Seen;
     public UInt128 Ended;
     public FinishReason FinishReason;
     public bool HasFailed;
@@ -179,9 +180,10 @@ internal ref struct ChatScanner
             _reader.Skip();
         }
 
-        if (ends && index is >= 0 and < ChatRequest.MaxChoicesLimit)
+        if (index is >= 0 and < ChatRequest.MaxChoicesLimit)
         {
-            Ended |= UInt128.One << index;
+            Seen |= UInt128.One << index;
+            Ended |= ends ? UInt128.One << index : 0;
         }
     }
 

@@ -10,6 +10,7 @@ namespace OrleansGateway.Protocols.OpenAI;
 public sealed class ChatStreamMeter(int choices)
 {
     private ChatOutput _output;
+    private UInt128 _seen;
     private UInt128 _ended;
     private bool _outputSinceUsage;
     private byte[] _usageJson = [];
@@ -32,8 +33,14 @@ public sealed class ChatStreamMeter(int choices)
     /// <summary>Output tokens so far by the text that came: what a running hold has to cover.</summary>
     public long EstimatedOutputTokens => _output.Estimate(0).TotalOutput;
 
-    /// <summary>Whether all choices have ended.</summary>
-    public bool AllChoicesEnded => UInt128.PopCount(_ended) >= (UInt128)choices;
+    /// <summary>
+    /// Whether all choices that have begun have ended. They may be fewer than were asked for, since some providers make one whatever they are
+    /// asked; where they come one after the other, it is true between two of them.
+    /// </summary>
+    public bool AllChoicesEnded => _ended != 0 && _ended == _seen;
+
+    /// <summary>Whether all choices that were asked for have ended.</summary>
+    public bool HasEnded => UInt128.PopCount(_ended) >= (UInt128)choices;
 
     /// <summary>The id for chunks of our own when the stream ends before its first chunk.</summary>
     public string FallbackId { get; init; } = "chatcmpl-0";
@@ -180,7 +187,8 @@ public sealed class ChatStreamMeter(int choices)
             _head = new(payload, scan.Id, scan.Created, scan.Model);
         }
 
-        var wasOpen = !AllChoicesEnded;
+        var wasOpen = !HasEnded;
+        _seen |= scan.Seen;
         _ended |= scan.Ended;
         var members = new ChatMembers(scan.Model, scan.Usage, scan.SensitiveFinish);
         if (scan.IsPlainText)
@@ -194,7 +202,7 @@ public sealed class ChatStreamMeter(int choices)
             HasUsage = scan.HasUsage,
             HasOutput = scan.HasOutput,
             FinishReason = scan.FinishReason,
-            EndsLastChoice = wasOpen && AllChoicesEnded,
+            EndsLastChoice = wasOpen && HasEnded,
             Members = members,
         };
     }

@@ -96,6 +96,8 @@ internal sealed class ShoutFront : IFront, IRelayedEndpoint
 
         public bool AllChoicesEnded => _output == request.Say.Length;
 
+        public bool HasEnded => AllChoicesEnded;
+
         public AttemptEnd End => AttemptEnd.Completed;
 
         public bool Take(in SseEvent sseEvent, PooledBytes? events)

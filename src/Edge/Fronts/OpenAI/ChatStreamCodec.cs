@@ -39,6 +39,8 @@ internal sealed class ChatStreamCodec : IStreamCodec
 
     public bool AllChoicesEnded => _meter.AllChoicesEnded;
 
+    public bool HasEnded => _meter.HasEnded;
+
     public AttemptEnd End { get; private set; }
 
     public bool Take(in SseEvent sseEvent, PooledBytes? events)
@@ -49,6 +51,13 @@ internal sealed class ChatStreamCodec : IStreamCodec
             case ChatPayloadKind.Choices or ChatPayloadKind.Other:
                 if (events is not null)
                 {
+                    if (!_meter.AllChoicesEnded && _heldBack.Length > 0)
+                    {
+                        // Another choice has begun.
+                        events.Write(_heldBack.Span);
+                        _heldBack.Clear();
+                    }
+
                     chunk.WriteEvent(_meter.AllChoicesEnded ? _heldBack : events, sseEvent, _edits);
                 }
 

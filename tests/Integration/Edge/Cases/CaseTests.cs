@@ -258,6 +258,25 @@ public sealed class CaseTests
     }
 
     [Fact]
+    public async Task OneChoiceWhereMoreWereAsked_WithoutAnEndMarker_IsWhole()
+    {
+        await using var run = await RunAsync(Step.Send(Stream(Text("a"), Fin(), Use(5, 2))));
+        var answer = await run.StreamAsync(change: body => body["n"] = 3);
+        Assert.EndsWith(Done, answer, StringComparison.Ordinal);
+        Assert.Equal((13_000, RequestStatus.Completed), (run.Settled.CostNanos, run.Settled.Status));
+    }
+
+    [Fact]
+    public async Task ChoicesOneAfterTheOther_AllReachTheClient()
+    {
+        static string Second(string text) => text.Replace("\"index\":0", "\"index\":1", StringComparison.Ordinal);
+        await using var run = await RunAsync(Step.Send(Stream(Text("a"), Fin(), Second(Text("b")), Second(Fin()), Use(5, 2), Done)));
+        var answer = await run.StreamAsync(change: body => body["n"] = 2);
+        Assert.Equal(2, answer.Split("\"stop\"").Length - 1);
+        Assert.Equal("ab", StreamReading.Content(answer));
+    }
+
+    [Fact]
     public async Task C038_MeteredText_CountsTheSameHoweverItIsCut()
     {
         var text = string.Concat(Enumerable.Range(0, 200).Select(i => $"w{i % 10}, ")).PadRight(1000, '.')[..1000];
@@ -373,9 +392,10 @@ public sealed class CaseTests
         public Task<HttpResponseMessage> PostAsync(bool stream, Action<HttpRequestMessage>? change = null) => Edge.PostAsync(Body(stream), change);
 
         /// <summary>The whole text of a stream.</summary>
-        public async Task<string> StreamAsync(bool includeUsage = false)
+        public async Task<string> StreamAsync(bool includeUsage = false, Action<JsonObject>? change = null)
         {
             var body = Body(stream: true);
+            change?.Invoke(body);
             if (includeUsage)
             {
                 body["stream_options"] = new JsonObject { ["include_usage"] = true };

@@ -41,7 +41,7 @@ public sealed class ChatResponseTests
     [InlineData("abcd", true)]
     public void Usage_ExplicitZero_IsHonouredWhereThereIsNoOutput(string text, bool isMetered)
     {
-        var usage = Read($$"""{"choices":[{"message":{"content":"{{text}}"}}],"usage":{"prompt_tokens":0,"completion_tokens":0}}""").Usage(5);
+        var usage = Read($$$"""{"choices":[{"message":{"content":"{{{text}}}"}}],"usage":{"prompt_tokens":0,"completion_tokens":0}}""").Usage(5);
 
         Assert.Equal((isMetered ? 5 : 0, isMetered, isMetered), (usage.TotalInput, usage.IsEstimated, usage.IsInconsistent));
     }
