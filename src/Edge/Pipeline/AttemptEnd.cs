@@ -102,11 +102,18 @@ internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Erro
         return IsWhole || isPartial ? metered.Usage.ToUsage() : default;
     }
 
-    public RequestStatus StatusOf(RunningRequest running)
+    /// <summary>What the usage row says. A whole answer is complete whoever is there to read it: a repeat with its Idempotency-Key is given it.</summary>
+    public RequestStatus StatusOf(Call call)
     {
+        var running = call.Running;
         if (Outcome == AttemptOutcome.Exhausted)
         {
             return RequestStatus.FundsExhausted;
+        }
+
+        if (Outcome == AttemptOutcome.Completed && !call.Facts.Stream)
+        {
+            return RequestStatus.Completed;
         }
 
         if (running.IsClientGone || running.Stopped is StopReason.ClientGone or StopReason.ClientStalled)

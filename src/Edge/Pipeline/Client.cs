@@ -56,9 +56,14 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
         await SendEventsAsync(events.Memory);
     }
 
-    /// <summary>Sends a whole answer; a client that leaves it unread is cut.</summary>
+    /// <summary>Sends a whole answer; a client that leaves it unread is cut. Nothing goes to a client that is gone.</summary>
     public async ValueTask SendWholeAsync(ReadOnlyMemory<byte> body, long chargedNanos)
     {
+        if (running.IsClientGone)
+        {
+            return;
+        }
+
         _response.StatusCode = StatusCodes.Status200OK;
         _response.ContentType = "application/json";
         _response.ContentLength = body.Length;

@@ -256,16 +256,17 @@ internal sealed partial class Relay(
         }
 
         // 8 The last byte.
-        var result = new Result(StatusCodes.Status200OK, end.StatusOf(call.Running).ToString()) { Usage = usage, ChargedNanos = settled.ChargedNanos };
+        var result = new Result(StatusCodes.Status200OK, end.StatusOf(call).ToString()) { Usage = usage, ChargedNanos = settled.ChargedNanos };
+        if (settled.IsCommitted && end.IsWhole)
+        {
+            // Of a client that is gone, the answer is kept for the repeat of its Idempotency-Key.
+            await attempt.CompleteAsync(end.Outcome == AttemptOutcome.Exhausted, settled.ChargedNanos, answers);
+            return call.Running.IsClientGone ? result with { Status = StatusCodes.Status499ClientClosedRequest } : result;
+        }
+
         if (call.Running.IsClientGone)
         {
             return result with { Status = StatusCodes.Status499ClientClosedRequest };
-        }
-
-        if (settled.IsCommitted && end.IsWhole)
-        {
-            await attempt.CompleteAsync(end.Outcome == AttemptOutcome.Exhausted, settled.ChargedNanos, answers);
-            return result;
         }
 
         var error = settled.IsCommitted ? end.ErrorFor(call.Running, _options.RestMs) : Refusals.NotSettled(call.ClientGotOutput);
@@ -280,7 +281,7 @@ internal sealed partial class Relay(
         return accounts.SettleAsync(call.Hold, new RequestEnd(
             CostOf(call, usage),
             usage,
-            end.StatusOf(call.Running),
+            end.StatusOf(call),
             call.FirstByteMs,
             call.Running.ElapsedMs,
             call.ClientGotOutput));

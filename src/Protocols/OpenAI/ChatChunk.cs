@@ -161,7 +161,7 @@ public readonly struct ChatChunk
     /// <summary>The reason with which its last ended choice ended.</summary>
     public FinishReason FinishReason { get; init; }
 
-    /// <summary>Whether with it the last open choice of the stream ends: from here on the response is held back.</summary>
+    /// <summary>Whether with it the last choice that was asked for ends.</summary>
     public bool EndsLastChoice { get; init; }
 
     /// <summary>

@@ -1,7 +1,9 @@
+using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Tests.Integration.Faults;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Edge;
@@ -66,10 +68,40 @@ public sealed class ClientGoneTests
         edge.Provider.Release();
 
         var settled = await SettledAsync(edge);
-        Assert.Equal(RequestStatus.ClientGone, settled.Status);
+        Assert.Equal(stream ? RequestStatus.ClientGone : RequestStatus.Completed, settled.Status);
         Assert.Equal(30, settled.Usage.Output);
         Assert.False(settled.Usage.IsEstimated);
         Assert.Equal(1, edge.Provider.Stats.Completed);
+    }
+
+    [Fact]
+    public async Task Gone_UnderDrain_AWholeAnswerIsKeptForTheRepeatOfItsIdempotencyKey()
+    {
+        await using var edge = await EdgeFixture.StartAsync(channel: (_, channel) => channel["on_client_gone"] =
+            new JsonObject { ["drain"] = new JsonObject { ["max_ms"] = 20_000, ["max_tokens"] = 10_000 } });
+        edge.Provider.Stall();
+        using var gone = new CancellationTokenSource();
+        var body = EdgeFixture.Body(stream: false, new { tokens = 30 });
+        var posting = SendAsync(edge, body, gone.Token, "once");
+        await edge.Provider.WaitUntilAsync(stats => stats.Waiting == 1, TestContext.Current.CancellationToken);
+        await gone.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => posting);
+        await edge.ClientGone.Task;
+        edge.Provider.Release();
+        var first = await SettledAsync(edge);
+
+        edge.Account.OnAdmit = _ => Task.FromResult(new AdmitAnswer
+        {
+            Outcome = AdmitOutcome.IdempotencyCompleted, Epoch = 1, EarlierRequestId = first.Ticket.HoldId, EarlierChargeNanos = first.CostNanos,
+        });
+        await Load.UntilAsync(
+            async _ =>
+            {
+                using var repeat = await edge.PostAsync(body, request => request.Headers.Add("Idempotency-Key", "once"));
+                return repeat.StatusCode == HttpStatusCode.OK && (await repeat.TextAsync()).Contains("\"completion_tokens\":30", StringComparison.Ordinal);
+            },
+            "the repeat to be given the answer");
+        Assert.Equal(1, edge.Provider.Stats.Requests);
     }
 
     [Fact]
@@ -124,14 +156,19 @@ public sealed class ClientGoneTests
         Assert.Equal(RequestStatus.Completed, (await SettledAsync(edge)).Status);
     }
 
-    private static Task<HttpResponseMessage> SendAsync(EdgeFixture edge, JsonObject body, CancellationToken cancellationToken) =>
-        edge.Client.SendAsync(
-            new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
-            {
-                Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json"),
-            },
-            HttpCompletionOption.ResponseHeadersRead,
-            cancellationToken);
+    private static Task<HttpResponseMessage> SendAsync(EdgeFixture edge, JsonObject body, CancellationToken cancellationToken, string? idempotencyKey = null)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
+        {
+            Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json"),
+        };
+        if (idempotencyKey is not null)
+        {
+            request.Headers.Add("Idempotency-Key", idempotencyKey);
+        }
+
+        return edge.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+    }
 
     private static async Task ReadSomeAsync(HttpResponseMessage response, string until)
     {

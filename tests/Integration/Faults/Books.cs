@@ -162,7 +162,7 @@ internal sealed class Books
             Note((charge?.Amount ?? 0) != compensation, $"{request}: {charge}, paid back {compensation}");
 
             // Its money does not end, so that whatever is missing is missing by the gateway's doing.
-            Note(request.Customer.IsRich && request.Status == 429, $"{request}: was refused, though it can pay: {request.ErrorMessage}");
+            Note(request.Customer.IsRich && request.Status == 402, $"{request}: was refused, though it can pay: {request.ErrorMessage}");
         }
         else
         {

@@ -42,7 +42,7 @@ internal static class FaultAudit
     }
 
     private static bool MayEndSo(Sent sent, Fate[] mayEnd, bool providerFails) =>
-        sent.Fate == Fate.Refused ? sent.Status is 429 or 503 || (providerFails && sent.Status == 502)
+        sent.Fate == Fate.Refused ? sent.Status is 402 or 503 || (providerFails && sent.Status == 502)
         : !Books.IsCutOff(sent) || mayEnd.Contains(sent.Fate);
 
     /// <summary>
@@ -62,7 +62,7 @@ internal static class FaultAudit
             .. isAnyLost ? [] : sent.Where(static request => request is { HasLeft: true, Seen.Length: > 0 }).Take(1).Select(
                 Sent[] (left) => [.. sent, left with { Plan = left.Plan with { Tokens = 1 }, Seen = string.Concat(Enumerable.Repeat("word ", 200)) }]),
             .. sent.Where(static request => request is { Customer.IsRich: true, RequestId: not null }).Take(1).Select(
-                Sent[] (rich) => [.. sent, rich with { Fate = Fate.Refused, Status = 429, RequestId = "refused" }]),
+                Sent[] (rich) => [.. sent, rich with { Fate = Fate.Refused, Status = 402, RequestId = "refused" }]),
         ];
         foreach (var forgery in forgeries)
         {

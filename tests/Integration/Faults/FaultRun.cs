@@ -110,6 +110,6 @@ internal sealed class FaultRun : IAsyncDisposable
     {
         gateway.Settings["Gateway:Urls"] = FreePort.Address();
         gateway.Settings["Gateway:OperatorUrls"] = FreePort.Address();
-        gateway.Settings["Logging:LogLevel:OrleansGateway.Edge.Chat"] = "Warning";
+        gateway.Settings["Logging:LogLevel:OrleansGateway.Edge.Pipeline"] = "Warning";
     }
 }

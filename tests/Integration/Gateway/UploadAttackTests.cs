@@ -50,9 +50,9 @@ public sealed class UploadAttackTests(PostgresServer server)
         // Uploads that never end hold memory meanwhile.
         var poorKey = await gateway.CreateKeyAsync(await gateway.CreateAccountAsync("0.000001"));
         var refused = await AttackAsync(gateway, [revokedKey, poorKey], Elsewhere, poorKey, other);
-        Assert.Empty(refused.Keys.Except([HttpStatusCode.Forbidden, HttpStatusCode.TooManyRequests, HttpStatusCode.ServiceUnavailable, Cut]));
+        Assert.Empty(refused.Keys.Except([HttpStatusCode.Forbidden, HttpStatusCode.PaymentRequired, HttpStatusCode.ServiceUnavailable, Cut]));
         Assert.Contains(HttpStatusCode.Forbidden, refused.Keys);
-        Assert.Contains(HttpStatusCode.TooManyRequests, refused.Keys);
+        Assert.Contains(HttpStatusCode.PaymentRequired, refused.Keys);
         Assert.InRange(MemoryPeak(gateway.Process.Id), 1, MemoryMax);
 
         // Their provider takes its time: what is admitted has to wait in memory.

@@ -55,7 +55,7 @@ public sealed class CaseTests
     };
 
     [Theory]
-    [MemberData(nameof(BrokenStreams))]
+    [MemberData(nameof(BrokenStreams), DisableDiscoveryEnumeration = true)]
     public async Task Stream_ThatBreaksOff_EndsWithOneErrorAndIsChargedForWhatCame(string what, Step[] steps)
     {
         await using var run = await RunAsync(steps);
@@ -88,7 +88,7 @@ public sealed class CaseTests
     };
 
     [Theory]
-    [MemberData(nameof(Failures))]
+    [MemberData(nameof(Failures), DisableDiscoveryEnumeration = true)]
     public async Task Answer_ThatIsNone_IsTheNextChannels(string what, bool stream, Step[] steps)
     {
         await using var run = await RunAsync(steps);
