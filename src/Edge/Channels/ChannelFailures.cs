@@ -25,7 +25,6 @@ internal sealed partial class ChannelFailures(
                 LogFailed(
                     logger, requestId, route.Channel.Name, route.UpstreamModel, name, end.Cause.Status, end.Cause.Code, end.Cause.RequestId, end.Cause.Message);
                 Judge(route, end, beganMs);
-                return;
             }
         }
 
@@ -33,8 +32,6 @@ internal sealed partial class ChannelFailures(
         {
             health.Succeeded(route, beganMs);
         }
-
-        health.Ended(route);
     }
 
     private void Judge(Route route, in AttemptEnd end, long beganMs)
@@ -45,6 +42,9 @@ internal sealed partial class ChannelFailures(
             case UpstreamFailure.Auth or UpstreamFailure.OutOfFunds:
                 LogRefused(logger, route.Channel.Name, "any model", failure);
                 health.Refuse(route, _options.LongRestMs, isWholeChannel: true);
+                break;
+            case UpstreamFailure.ModelMissing or UpstreamFailure.Forbidden when !end.Cause.IsNamed:
+                // It may be about this request: one client must not take the model from all others.
                 break;
             case UpstreamFailure.ModelMissing or UpstreamFailure.Forbidden:
                 // Its other models may well work.

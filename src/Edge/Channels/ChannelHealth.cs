@@ -29,6 +29,9 @@ internal sealed class ChannelHealth(TimeProvider time, IOptions<EdgeOptions> opt
     private readonly long _startedAt = time.GetTimestamp();
     private readonly ConcurrentDictionary<(string Channel, string Model), Record> _records = new();
 
+    /// <summary>Whether there has ever been one: a dictionary is slow to say that it is empty.</summary>
+    private volatile bool _hasRecords;
+
     /// <summary>A clock for attempts, ms.</summary>
     public long NowMs => (long)time.GetElapsedTime(_startedAt).TotalMilliseconds;
 
@@ -36,7 +39,7 @@ internal sealed class ChannelHealth(TimeProvider time, IOptions<EdgeOptions> opt
     public RouteState StateOf(Route route, out long restMs)
     {
         restMs = 0;
-        if (_records.IsEmpty)
+        if (!_hasRecords)
         {
             return RouteState.Ready;
         }
@@ -49,7 +52,22 @@ internal sealed class ChannelHealth(TimeProvider time, IOptions<EdgeOptions> opt
 
     /// <summary>Begins an attempt.</summary>
     /// <returns>False when another request tries the route already.</returns>
-    public bool TryBegin(Route route) => Find(route, AllModels)?.TryBegin(this) != false && Find(route, route.UpstreamModel)?.TryBegin(this) != false;
+    public bool TryBegin(Route route)
+    {
+        var channel = Find(route, AllModels);
+        if (channel?.TryBegin(this) == false)
+        {
+            return false;
+        }
+
+        if (Find(route, route.UpstreamModel)?.TryBegin(this) != false)
+        {
+            return true;
+        }
+
+        channel?.Ended();
+        return false;
+    }
 
     /// <summary>An attempt has succeeded. If the route has begun to rest since it began, it tells nothing of that.</summary>
     public void Succeeded(Route route, long beganMs)
@@ -67,7 +85,7 @@ internal sealed class ChannelHealth(TimeProvider time, IOptions<EdgeOptions> opt
     public void Failed(Route route, long beganMs) =>
         Get(route, route.UpstreamModel).Failed(this, beganMs);
 
-    /// <summary>An attempt has ended without telling anything of the route.</summary>
+    /// <summary>An attempt is over, whatever it has told.</summary>
     public void Ended(Route route)
     {
         Find(route, AllModels)?.Ended();
@@ -86,7 +104,7 @@ internal sealed class ChannelHealth(TimeProvider time, IOptions<EdgeOptions> opt
 
     private Record? Find(Route route, string model)
     {
-        if (_records.IsEmpty || !_records.TryGetValue((route.Channel.Name, model), out var record))
+        if (!_hasRecords || !_records.TryGetValue((route.Channel.Name, model), out var record))
         {
             return null;
         }
@@ -100,8 +118,11 @@ internal sealed class ChannelHealth(TimeProvider time, IOptions<EdgeOptions> opt
         return null;
     }
 
-    private Record Get(Route route, string model) =>
-        Find(route, model) ?? _records.GetOrAdd((route.Channel.Name, model), static (_, key) => new Record(key), route.Channel.Key);
+    private Record Get(Route route, string model)
+    {
+        _hasRecords = true;
+        return Find(route, model) ?? _records.GetOrAdd((route.Channel.Name, model), static (_, key) => new Record(key), route.Channel.Key);
+    }
 
     /// <summary>What is known of a route that has failed lately.</summary>
     private sealed class Record(ProviderKey? key)
@@ -203,7 +224,10 @@ internal sealed class ChannelHealth(TimeProvider time, IOptions<EdgeOptions> opt
         {
             lock (_lock)
             {
-                Begin(health.NowMs, ms, isRefused);
+                // One that is known meanwhile to last longer does.
+                var nowMs = health.NowMs;
+                var isResting = HasRest && RestsUntilMs > nowMs;
+                Begin(nowMs, isResting ? Math.Max(ms, RestsUntilMs - nowMs) : ms, isRefused || (isResting && _isRefused));
             }
         }
 

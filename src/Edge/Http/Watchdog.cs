@@ -32,6 +32,9 @@ internal sealed class TimeLimits(Watchdog watchdog, IWatched watched, long total
     /// <summary>Brings the end of the request's whole time nearer.</summary>
     public void LimitTotal(long ms) => Volatile.Write(ref _totalAtMs, Math.Min(Volatile.Read(ref _totalAtMs), watchdog.NowMs + ms));
 
+    /// <summary>Lifts the end of the whole time: what is left has limits of its own.</summary>
+    public void NoTotal() => Volatile.Write(ref _totalAtMs, long.MaxValue);
+
     public void KeepAliveIn(long ms) => Volatile.Write(ref _keepAliveAtMs, watchdog.NowMs + ms);
 
     public void NoKeepAlive() => Volatile.Write(ref _keepAliveAtMs, long.MaxValue);

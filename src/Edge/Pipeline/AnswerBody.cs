@@ -5,7 +5,10 @@ namespace OrleansGateway.Edge.Pipeline;
 /// <summary>A provider's answer as it was before it was compressed. None is asked to compress; some do.</summary>
 internal static class AnswerBody
 {
-    /// <returns>Null for an encoding that nobody here knows. Reading what is not what its headers say throws <see cref="InvalidDataException"/>.</returns>
+    /// <returns>
+    /// Null for an encoding that nobody here knows. <see cref="ReadAsync"/> of what is not what its headers say throws
+    /// <see cref="InvalidDataException"/>.
+    /// </returns>
     public static async ValueTask<Stream?> OpenAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
     {
         var stream = await answer.Content.ReadAsStreamAsync(cancellationToken);
@@ -31,5 +34,21 @@ internal static class AnswerBody
         }
 
         return stream;
+    }
+
+    /// <summary>Reads what is there; nothing at the end.</summary>
+    public static ValueTask<int> ReadAsync(Stream answer, Memory<byte> memory, CancellationToken cancellationToken) =>
+        answer is BrotliStream brotli ? ReadBrotliAsync(brotli, memory, cancellationToken) : answer.ReadAsync(memory, cancellationToken);
+
+    private static async ValueTask<int> ReadBrotliAsync(BrotliStream brotli, Memory<byte> memory, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await brotli.ReadAsync(memory, cancellationToken);
+        }
+        catch (InvalidOperationException broken)
+        {
+            throw new InvalidDataException("This is not Brotli.", broken);
+        }
     }
 }

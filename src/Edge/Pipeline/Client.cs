@@ -18,6 +18,7 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
 
     private readonly HttpResponse _response = context.Response;
     private bool _hasStarted;
+    private volatile bool _isOver;
     private int _isWriting;
     private Task _keepAlive = Task.CompletedTask;
 
@@ -40,20 +41,31 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
     /// </summary>
     public async ValueTask RefuseAsync(ApiError error)
     {
-        if (running.IsClientGone)
+        running.WaitFor(Waiting.Client, options.WriteTimeoutMs);
+        await EnterAsync();
+        try
         {
-            return;
-        }
+            if (running.IsClientGone)
+            {
+                return;
+            }
 
-        if (!_hasStarted)
+            if (!_hasStarted)
+            {
+                await ErrorReply.WriteAsync(context, front, error);
+                return;
+            }
+
+            using var events = new PooledBytes(512);
+            front.WriteErrorEvent(events, error);
+            await _response.BodyWriter.WriteAsync(events.Memory);
+        }
+        finally
         {
-            await ErrorReply.WriteAsync(context, front, error);
-            return;
+            _isOver = true;
+            running.WaitForNothing();
+            Volatile.Write(ref _isWriting, 0);
         }
-
-        using var events = new PooledBytes(512);
-        front.WriteErrorEvent(events, error);
-        await SendEventsAsync(events.Memory);
     }
 
     /// <summary>Sends a whole answer; a client that leaves it unread is cut. Nothing goes to a client that is gone.</summary>
@@ -81,6 +93,15 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
 
     /// <summary>Arms the keep-alive of a stream. It sends the status line, and nothing of an answer: another channel may still be tried.</summary>
     public void BeginEvents() => running.Limits.KeepAliveIn(options.KeepAliveMs);
+
+    /// <summary>Stops the keep-alive, unless it has begun the response: the attempt is over, and the next may still have any status.</summary>
+    public void EndEvents()
+    {
+        if (!_hasStarted)
+        {
+            running.Limits.NoKeepAlive();
+        }
+    }
 
     /// <summary>Sends whole events, and the status line before the first. Nothing goes to a client that is gone.</summary>
     public async ValueTask SendEventsAsync(ReadOnlyMemory<byte> events)
@@ -120,7 +141,7 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
     /// <summary>Sends a keep-alive unless events are being sent. From the watchdog's timer.</summary>
     public void KeepAlive()
     {
-        if (Interlocked.CompareExchange(ref _isWriting, 1, 0) == 0)
+        if (!_isOver && Interlocked.CompareExchange(ref _isWriting, 1, 0) == 0)
         {
             running.Limits.KeepAliveIn(options.KeepAliveMs);
             _keepAlive = KeepAliveAsync();
@@ -131,7 +152,7 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
     {
         try
         {
-            if (!running.IsClientGone)
+            if (!running.IsClientGone && !_isOver)
             {
                 StartStream();
                 await _response.BodyWriter.WriteAsync(front.KeepAlive);

@@ -46,15 +46,17 @@ internal sealed class Forwarder(DialectSet dialects, ChannelClients clients, Tim
     {
         using var body = new PooledBytes();
         await using var stream = await AnswerBody.OpenAsync(answer, cancellationToken);
-        while (stream is not null && body.Length < ErrorBytesMax)
+        try
         {
-            var read = await stream.ReadAsync(body.GetMemory(1024), cancellationToken);
-            if (read == 0)
+            while (stream is not null && body.Length < ErrorBytesMax
+                && await AnswerBody.ReadAsync(stream, body.GetMemory(1024), cancellationToken) is var read and > 0)
             {
-                break;
+                body.Advance(read);
             }
-
-            body.Advance(read);
+        }
+        catch (InvalidDataException)
+        {
+            // The status says enough.
         }
 
         // A redirect is not followed, so it is a provider that is set up wrongly.

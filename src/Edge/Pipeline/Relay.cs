@@ -156,17 +156,17 @@ internal sealed partial class Relay(
             admission = await accounts.AdmitAsync(account, AdmitRequest(running, order, account), running);
         }
 
+        if (admission.Hold is { } hold)
+        {
+            return (new Call(running, order, admission.Answer, hold), default);
+        }
+
         if (admission.Answer.Outcome == AdmitOutcome.Unavailable && accounts.IsStopping)
         {
             return (null, await RefuseAsync(running, Refusals.Stopping));
         }
 
         running.Client.ShowRates(admission.Answer.Rates);
-        if (admission.Hold is { } hold)
-        {
-            return (new Call(running, order, admission.Answer, hold), default);
-        }
-
         return (null, admission.Answer.Outcome == AdmitOutcome.IdempotencyCompleted && answers.Find(admission.Answer.EarlierRequestId ?? "") is { } kept
             ? await RepeatAsync(running, kept)
             : await RefuseAsync(running, Refusals.Of(admission.Answer, order.Bound)));
@@ -193,6 +193,7 @@ internal sealed partial class Relay(
     /// <summary>Steps 4 to 8, once or, before the first byte, on several channels.</summary>
     private async ValueTask<Result> ServeAsync(Call call)
     {
+        call.Client.ShowRates(call.Admitted.Rates);
         var routes = call.Order.Catalog.RoutesTo(call.Bound.Model);
         var (tried, last) = (0UL, default(AttemptEnd));
         for (var number = 0; number < _options.MaxAttempts; number++)
@@ -204,32 +205,39 @@ internal sealed partial class Relay(
                 break;
             }
 
-            var beganMs = health.NowMs;
-            var token = call.BeginAttempt(route);
-
-            // 5 Forward.
-            (var answer, last) = await forwarder.SendAsync(call, route, token);
-            if (answer is not null)
+            try
             {
-                using (answer)
-                using (answer.RequestMessage)
-                using (IAttempt attempt = call.Facts.Stream ? new StreamLoop(call, _options) : new WholeLoop(call, _options))
+                var beganMs = health.NowMs;
+                var token = call.BeginAttempt(route);
+
+                // 5 Forward.
+                (var answer, last) = await forwarder.SendAsync(call, route, token);
+                if (answer is not null)
                 {
-                    // 6 Stream and meter.
-                    last = await attempt.RunAsync(answer, token);
-                    if (!MayMoveOn(call, last))
+                    using (answer)
+                    using (answer.RequestMessage)
+                    using (IAttempt attempt = call.Facts.Stream ? new StreamLoop(call, _options) : new WholeLoop(call, _options))
                     {
-                        failures.Note(call.Running.RequestId, route, last, beganMs);
-                        return await FinishAsync(call, route, attempt, last);
+                        // 6 Stream and meter.
+                        last = await attempt.RunAsync(answer, token);
+                        if (!MayMoveOn(call, last))
+                        {
+                            failures.Note(call.Running.RequestId, route, last, beganMs);
+                            return await FinishAsync(call, route, attempt, last);
+                        }
                     }
                 }
-            }
 
-            failures.Note(call.Running.RequestId, route, last, beganMs);
-            call.Running.Limits.NoKeepAlive();
-            if (!MayMoveOn(call, last))
+                failures.Note(call.Running.RequestId, route, last, beganMs);
+                call.Client.EndEvents();
+                if (!MayMoveOn(call, last))
+                {
+                    break;
+                }
+            }
+            finally
             {
-                break;
+                health.Ended(route);
             }
         }
 

@@ -167,6 +167,7 @@ internal sealed class RunningRequest : IHoldOwner, IWatched, IDisposable
     {
         WaitForNothing();
         Limits.NoKeepAlive();
+        Limits.NoTotal();
         lock (_lock)
         {
             _isSettled = true;

@@ -21,6 +21,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
     private readonly SseSplitter _splitter = new();
     private readonly PooledBytes _events = new(4096);
     private AttemptEnd _end;
+    private bool _hasContent;
 
     public Metered Metered => _codec.Metered;
 
@@ -43,7 +44,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
 
             while (true)
             {
-                var read = await stream.ReadAsync(_splitter.GetMemory(ReadBytes), cancellationToken);
+                var read = await AnswerBody.ReadAsync(stream, _splitter.GetMemory(ReadBytes), cancellationToken);
                 if (read == 0)
                 {
                     _splitter.Complete();
@@ -86,8 +87,8 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
     private async ValueTask<bool> PassOnAsync(bool isLast)
     {
         var ended = PassEvents(out var progressed);
-        var hasContent = _codec.HasOutput || _codec.AllChoicesEnded;
-        if (_events.Length > (hasContent ? 0 : UnsentBytesMax))
+        _hasContent |= _codec.HasOutput || _codec.AllChoicesEnded;
+        if (_events.Length > (_hasContent ? 0 : UnsentBytesMax))
         {
             call.ClientGotOutput |= _codec.HasOutput && !_running.IsClientGone;
             await _client.SendEventsAsync(_events.Memory);
@@ -100,7 +101,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
             // it is one that has not begun.
             _running.WaitFor(
                 Waiting.Provider,
-                _codec.HasEnded ? options.UsageTimeoutMs : hasContent ? call.Route!.Channel.Times.IdleMs : call.FirstByteLeftMs);
+                _codec.HasEnded ? options.UsageTimeoutMs : _hasContent ? call.Route!.Channel.Times.IdleMs : call.FirstByteLeftMs);
         }
 
         if (!ended && isLast)

@@ -31,7 +31,7 @@ internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
             while (true)
             {
                 var memory = _body.GetMemory(4096);
-                var read = await stream.ReadAsync(memory, cancellationToken);
+                var read = await AnswerBody.ReadAsync(stream, memory, cancellationToken);
                 if (read == 0)
                 {
                     break;

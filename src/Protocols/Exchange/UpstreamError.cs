@@ -42,6 +42,9 @@ public enum UpstreamFailure
 /// <param name="Code">The provider's code, if it has one that may be told.</param>
 public readonly record struct UpstreamError(UpstreamFailure Failure, int Status, string? Message = null, string? Param = null, string? Code = null)
 {
+    /// <summary>Whether the provider named it by a code, and not by its status alone, which may be about the request as well.</summary>
+    public bool IsNamed { get; init; }
+
     /// <summary>How long the provider asks, in the error itself, to be left alone, ms; 0 when it does not.</summary>
     public long RetryAfterMs { get; init; }
 

@@ -104,7 +104,10 @@ internal readonly record struct ChatMembers(JsonMember Model, JsonMember Usage, 
         if (!edits.ModelJson.IsEmpty && !Model.IsPresent)
         {
             var start = json.IndexOf((byte)'{') + 1;
-            var isEmpty = json[start..].TrimStart(" \t\r\n"u8) is [(byte)'}', ..];
+            var rest = edits.Usage == UsageEdit.Remove && Usage.IsPresent && json[start..Usage.NameStart].Trim(" \t\r\n"u8).IsEmpty
+                ? json[Usage.ValueEnd..]
+                : json[start..];
+            var isEmpty = rest.TrimStart(" \t\r\n"u8) is [(byte)'}', ..];
             splices.Replace(start, start, isEmpty ? edits.ModelMember[..^1] : edits.ModelMember);
         }
         else if (!edits.ModelJson.IsEmpty && !Model.Value(json).SequenceEqual(edits.ModelJson.Span))

@@ -21,12 +21,16 @@ public static class UpstreamErrors
     {
         var details = UpstreamErrorDetails.Read(body);
         status = status == 200 ? StatusOf(details) : status;
-        var failure = ByCode(details.Code) ?? ByCode(details.Type) ?? ByText(status, details) ?? ByStatus(status);
+        var named = ByCode(details.Code) ?? ByCode(details.Type) ?? ByText(status, details);
         var message = Scrubber.Scrub(details.Message, secrets);
 
         // Zhipu's number for what OpenAI has a name for, which clients look for.
         var code = details.Code == "1261" ? "context_length_exceeded" : Identifier(details.Code, secrets);
-        return new(failure, status, message.Length > 0 ? message : null, Identifier(details.Param, secrets), code) { RetryAfterMs = details.RetryAfterMs };
+        return new(named ?? ByStatus(status), status, message.Length > 0 ? message : null, Identifier(details.Param, secrets), code)
+        {
+            IsNamed = named is not null,
+            RetryAfterMs = details.RetryAfterMs,
+        };
     }
 
     /// <summary>The status that an error would have had which came as an answer, as far as it tells.</summary>

@@ -27,9 +27,18 @@ internal sealed class ChatWholeCodec(Call call) : IWholeCodec
     {
         var edits = ChatEdits.Of(call.Facts.Model);
         using var usageJson = new PooledBytes(256);
-        if (call.Admitted.ShowCost && _response.Reported is not null)
+        long? cost = call.Admitted.ShowCost ? chargedNanos : null;
+        if (_response.Reported is not null && (cost is not null || Metered.Usage.IsEstimated))
         {
-            ChatUsageJson.Write(usageJson, _response.UsageJson(answer.Span), chargedNanos);
+            if (Metered.Usage.IsEstimated)
+            {
+                ChatUsageJson.Write(usageJson, Metered.Usage, cost);
+            }
+            else
+            {
+                ChatUsageJson.Write(usageJson, _response.UsageJson(answer.Span), cost);
+            }
+
             edits = edits with { Usage = UsageEdit.Replace, UsageJson = usageJson.Memory };
         }
 

@@ -99,6 +99,27 @@ public sealed class ChannelHealthTests
         Assert.Equal(RouteState.Ready, _health.StateOf(OtherModel with { Channel = Channel with { Key = new ProviderKey("new") } }, out _));
     }
 
+    [Fact]
+    public void Rest_ShorterThanTheOneThatRuns_ChangesNothing()
+    {
+        _health.Refuse(Route, 5000, isWholeChannel: false);
+        _health.Rest(Route, 1000);
+        Assert.Equal(RouteState.Refused, _health.StateOf(Route, out var restMs));
+        Assert.Equal(5000, restMs);
+    }
+
+    [Fact]
+    public void TryBegin_ModelIsOnAnothersTrial_LeavesTheChannelsTrialFree()
+    {
+        _health.Rest(Route, 1000);
+        _health.Refuse(Route, 1000, isWholeChannel: true);
+        Pass(1000);
+        Assert.True(_health.TryBegin(Route));
+        _health.Ended(OtherModel);
+        Assert.False(_health.TryBegin(Route));
+        Assert.True(_health.TryBegin(OtherModel));
+    }
+
     private void Fail(int times)
     {
         for (var i = 0; i < times; i++)
