@@ -102,15 +102,8 @@ internal sealed class CountColumn<TRow>(string name, Func<TRow, long> field)
 
     protected override long[] Values(TRow[] rows)
     {
-        foreach (var row in rows)
-        {
-            if (field(row) != 0)
-            {
-                return base.Values(rows);
-            }
-        }
-
-        return [];
+        var values = base.Values(rows);
+        return values.AsSpan().ContainsAnyExcept(0) ? values : [];
     }
 }
 

@@ -44,10 +44,10 @@ public sealed class UsageRowTests
     [Fact]
     public void Row_OfSomeUnits_LeavesOutWhatIsZero()
     {
-        var row = (Listing with { Usage = new Usage { [Output] = 5, [Images] = 2 } }).ToProto();
+        var row = (Listing with { Usage = new Usage { [Reasoning] = 5, [Images] = 2 } }).ToProto();
 
-        Assert.Equal(new Dictionary<string, long> { ["output"] = 5, ["images"] = 2 }, row.Units);
-        Assert.Equal((0L, 5L, 2L), (ValueOf(Rows.Of(row), "input"), ValueOf(Rows.Of(row), "output"), ValueOf(Rows.Of(row), "images")));
+        Assert.Equal(new Dictionary<string, long> { ["reasoning"] = 5, ["images"] = 2 }, row.Units);
+        Assert.Equal((0L, 5L, 2L), (ValueOf(Rows.Of(row), "input"), ValueOf(Rows.Of(row), "reasoning"), ValueOf(Rows.Of(row), "images")));
     }
 
     [Fact]

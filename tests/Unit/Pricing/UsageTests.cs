@@ -70,7 +70,7 @@ public sealed class UsageTests
     [Fact]
     public void Serialized_ByTheFirstRelease_IsRead()
     {
-        const string Bytes = "TODO";
+        const string Bytes = "20E800050109010D011101150119011D012101250129012D0103E0";
 
         Assert.Equal(new Usage(unit => unit <= Calls ? (long)unit + 1 : 0) { IsEstimated = true }, Read(Convert.FromHexString(Bytes)));
     }
