@@ -21,6 +21,7 @@ public sealed class UsageCodec : IFieldCodec<Usage>
     {
         ReferenceCodec.MarkValueField(writer.Session);
         writer.WriteStartObject(fieldIdDelta, expectedType, typeof(Usage));
+        writer.WriteEndBase(); // As the code that Orleans generates for a record.
         var last = 0u;
         for (var id = 0u; id <= Units.Count; id++)
         {
@@ -52,7 +53,11 @@ public sealed class UsageCodec : IFieldCodec<Usage>
         while (true)
         {
             var header = reader.ReadFieldHeader();
-            if (header.IsEndBaseOrEndObject)
+            if (header.IsEndBaseFields)
+            {
+                continue;
+            }
+            if (header.IsEndObject)
             {
                 return new Usage(counts) { IsEstimated = isEstimated };
             }

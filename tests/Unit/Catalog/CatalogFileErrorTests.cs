@@ -76,7 +76,7 @@ public sealed class CatalogFileErrorTests
             "\"above_input_tokens\": 50000"
         },
         // Windows
-        { "\"multiplier\": 0.5", "\"multiplier\": 0.0000001", Version + ".windows[0].multiplier", "0.0000001" },
+        { "\"multiplier\": 0.5", "\"multiplier\": 0.00000001", Version + ".windows[0].multiplier", "0.00000001" },
         { ", \"multiplier\": 0.5", "", Version + ".windows[0]", "\"night\"" },
         { "\"multiplier\": 0.5", "\"multiplier\": 0.5, \"per_call\": 1", Version + ".windows[0].per_call", "\"night\"" },
         { "\"multiplier\": 0.5", "\"multiplier\": 0.5, \"per_image\": 1", Version + ".windows[0].per_image", "\"night\"" },

@@ -66,13 +66,18 @@ public sealed class UsageTests
         Assert.All(usages, usage => Assert.Equal(usage, Read(Serializer().SerializeToArray(usage))));
     }
 
-    /// <summary>Silos of the release before send this, and read what begins like it.</summary>
+    /// <summary>
+    /// Silos of the release before send this, and read what begins like it: the units that they know have the fields that they know them by.
+    /// </summary>
     [Fact]
-    public void Serialized_ByTheFirstRelease_IsRead()
+    public void Serialized_ByTheFirstRelease_IsReadAndWrittenTheSame()
     {
         const string Bytes = "20E800050109010D011101150119011D012101250129012D0103E0";
+        var known = new Usage(unit => unit <= Calls ? (long)unit + 1 : 0) { IsEstimated = true };
 
-        Assert.Equal(new Usage(unit => unit <= Calls ? (long)unit + 1 : 0) { IsEstimated = true }, Read(Convert.FromHexString(Bytes)));
+        Assert.Equal(known, Read(Convert.FromHexString(Bytes)));
+        Assert.Equal(Bytes, Convert.ToHexString(Serializer().SerializeToArray(known)));
+        Assert.StartsWith(Bytes[..^2], Convert.ToHexString(Serializer().SerializeToArray(OfAll)), StringComparison.Ordinal);
     }
 
     private static Usage Read(byte[] bytes) => Serializer().Deserialize(bytes);
