@@ -53,7 +53,9 @@ public sealed class UsageColumnsTests(PostgresServer server) : IAsyncLifetime
             }
         }
 
-        Assert.Empty((await Verifier.RunAsync(_database.DataSource, TestAccount.Start, Token)).Problems);
+        Assert.DoesNotContain(
+            (await Verifier.RunAsync(_database.DataSource, TestAccount.Start, Token)).Problems,
+            problem => problem.Rule.Contains("totals", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -108,7 +108,7 @@ internal sealed class BatchDraws(Random random)
         Channel = "main",
         Endpoint = "/v1/chat/completions",
         PriceId = "gpt-test@1",
-        Usage = new Usage(_ => Chance(60) ? random.Next(99) : 0) { IsEstimated = Chance(20) },
+        Usage = new Usage(_ => Math.Max(0, random.Next(-50, 99))) { IsEstimated = Chance(20) },
         Charge = charge,
         FirstByteMs = random.Next(-1, 99),
         DurationMs = random.Next(99),
