@@ -24,7 +24,7 @@ internal sealed class RowSet<TRow>(string name, params Column<TRow>[] columns)
     public (string Columns, string Values) Inserted()
     {
         var inserted = columns.Where(column => column.Name != "n").ToList();
-        return (string.Join(", ", inserted.Select(column => column.Name)), string.Join(", ", inserted.Select(column => column.ValueOf(name))));
+        return (string.Join(", ", inserted.Select(column => column.Name)), string.Join(", ", inserted.Select(column => column.SqlValueOf(name))));
     }
 
     /// <summary>Adds the CTE's parameters.</summary>
@@ -46,7 +46,7 @@ internal abstract class Column<TRow>(string name, string sqlType)
     public abstract NpgsqlParameter Bind(TRow[] rows);
 
     /// <summary>Its value in a row of a CTE.</summary>
-    public virtual string ValueOf(string row) => $"{row}.{name}";
+    public virtual string SqlValueOf(string row) => $"{row}.{name}";
 
     public static Column<TRow> Bigint(string name, Func<TRow, long> field) =>
         new Column<TRow, long>(name, "bigint", NpgsqlDbType.Bigint, field);
@@ -87,23 +87,32 @@ internal class Column<TRow, T>(string name, string sqlType, NpgsqlDbType type, F
         var values = new T[rows.Length];
         for (var i = 0; i < rows.Length; i++)
         {
-            values[i] = field(rows[i]);
+            values[i] = ValueOf(rows[i]);
         }
 
         return values;
     }
+
+    protected T ValueOf(TRow row) => field(row);
 }
 
 /// <summary><c>unnest</c> fills an array that is shorter than others with nulls.</summary>
 internal sealed class CountColumn<TRow>(string name, Func<TRow, long> field)
     : Column<TRow, long>(name, "bigint", NpgsqlDbType.Bigint, field)
 {
-    public override string ValueOf(string row) => $"coalesce({base.ValueOf(row)}, 0)";
+    public override string SqlValueOf(string row) => $"coalesce({base.SqlValueOf(row)}, 0)";
 
     protected override long[] Values(TRow[] rows)
     {
-        var values = base.Values(rows);
-        return values.AsSpan().ContainsAnyExcept(0) ? values : [];
+        foreach (var row in rows)
+        {
+            if (ValueOf(row) != 0)
+            {
+                return base.Values(rows);
+            }
+        }
+
+        return [];
     }
 }
 
