@@ -123,7 +123,7 @@ public sealed class AbsenceTests
         _admitted++;
         _last = admission.Answer.Outcome;
         await _answered.Task;
-        await edge.SettleAsync(admission.Hold!, new RequestEnd(Cost, new Usage { Output = Cost }, RequestStatus.Completed, 1, 2, ClientGotOutput: true));
+        await edge.SettleAsync(admission.Hold!, new RequestEnd(Cost, new Usage { [Unit.Output] = Cost }, RequestStatus.Completed, 1, 2, ClientGotOutput: true));
     }
 
     private static void Do(SimulatedMachine machine, Task task)

@@ -80,5 +80,5 @@ internal sealed record CostBound
     private static int Bounded(long tokens) => (int)Math.Min(tokens, int.MaxValue);
 
     private long NanosFor(long outputTokens) => PriceArithmetic.UpperBound(
-        Price, InputTokensMax, (outputTokens * Choices) + ExtraOutputTokens, maxCalls: 1, Model.Kinds);
+        Price, InputTokensMax, (outputTokens * Choices) + ExtraOutputTokens, Model.Kinds, new Usage { [Unit.Calls] = 1 });
 }

@@ -8,17 +8,17 @@ internal static class UsageMapping
 {
     public static Usage ToUsage(this in TokenUsage counted) => new()
     {
-        Input = counted.UncachedInput,
-        CachedInput = counted.CacheRead,
-        CacheWrite5m = counted.CacheWrite5m,
-        CacheWrite1h = counted.CacheWrite1h,
-        AudioInput = counted.AudioInput,
-        ImageInput = counted.ImageInput,
-        Output = counted.Output,
-        Reasoning = counted.Reasoning,
-        AudioOutput = counted.AudioOutput,
-        ImageOutput = counted.ImageOutput,
-        Calls = 1,
+        [Unit.Input] = counted.UncachedInput,
+        [Unit.CachedInput] = counted.CacheRead,
+        [Unit.CacheWrite5m] = counted.CacheWrite5m,
+        [Unit.CacheWrite1h] = counted.CacheWrite1h,
+        [Unit.AudioInput] = counted.AudioInput,
+        [Unit.ImageInput] = counted.ImageInput,
+        [Unit.Output] = counted.Output,
+        [Unit.Reasoning] = counted.Reasoning,
+        [Unit.AudioOutput] = counted.AudioOutput,
+        [Unit.ImageOutput] = counted.ImageOutput,
+        [Unit.Calls] = 1,
         IsEstimated = counted.IsEstimated,
     };
 }

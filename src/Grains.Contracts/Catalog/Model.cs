@@ -55,10 +55,10 @@ public sealed record Model
     public required ImmutableArray<PriceVersion> Prices { get; init; }
 
     /// <summary>Every kind of token that its usage can have.</summary>
-    public UsageKinds Kinds =>
-        UsageKinds.Text
-        | (Input.HasFlag(Modalities.Audio) ? UsageKinds.AudioInput : 0)
-        | (Input.HasFlag(Modalities.Image) ? UsageKinds.ImageInput : 0)
-        | (Output.HasFlag(Modalities.Audio) ? UsageKinds.AudioOutput : 0)
-        | (Output.HasFlag(Modalities.Image) ? UsageKinds.ImageOutput : 0);
+    public UnitSet Kinds =>
+        Units.TextTokens
+        | (Input.HasFlag(Modalities.Audio) ? [Unit.AudioInput] : default(UnitSet))
+        | (Input.HasFlag(Modalities.Image) ? [Unit.ImageInput] : default(UnitSet))
+        | (Output.HasFlag(Modalities.Audio) ? [Unit.AudioOutput] : default(UnitSet))
+        | (Output.HasFlag(Modalities.Image) ? [Unit.ImageOutput] : default(UnitSet));
 }

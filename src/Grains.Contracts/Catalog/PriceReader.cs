@@ -8,6 +8,9 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
 {
     private const int MaxIdLength = 200;
 
+    /// <summary>Nanos.</summary>
+    private const long MaxPerOne = long.MaxValue / PriceArithmetic.UnitsPerRate;
+
     private readonly HashSet<string> _ids = new(StringComparer.Ordinal);
 
     public ImmutableArray<PriceVersion> Read(CatalogFields model, string modelId)
@@ -65,9 +68,10 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
         return version;
     }
 
-    /// <summary>Rates, tiers and price per call: of a version, or of one of its windows.</summary>
+    /// <summary>Rates and tiers: of a version, or of one of its windows.</summary>
     public Price ReadPrice(CatalogFields fields, string id)
     {
+        var rates = ReadRates(fields, (unit, perMillion) => ReadOther(unit, fields, perMillion));
         var tiers = ImmutableArray.CreateBuilder<PriceTier>();
         foreach (var tier in fields.Objects("tiers"))
         {
@@ -76,43 +80,61 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
             {
                 problems.Error(tier.Find("above_input_tokens") ?? tier.Node, "A tier must begin above the one before it.");
             }
-            tiers.Add(new PriceTier(above, ReadRates(tier)));
+            tiers.Add(new PriceTier(above, ReadRates(tier, (unit, _) => rates[unit])));
             tier.Finish();
         }
-        return new Price(id, fields.Decimal("per_call") ?? 0, ReadRates(fields), tiers.ToImmutable());
+        return new Price(id, rates, tiers.ToImmutable());
     }
 
-    private Rates ReadRates(CatalogFields owner)
+    /// <param name="owner">What has the rates.</param>
+    /// <param name="other">The rate of a unit that is no token.</param>
+    private Rates ReadRates(CatalogFields owner, Func<Unit, CatalogFields, long?> other)
     {
         if (owner.Find("per_million") is not { } node)
         {
             owner.Missing("per_million");
             node = new CatalogNode(System.Text.Json.JsonValueKind.Object, owner.Node.Path, owner.Node.Line);
-            return Defaulted(new CatalogFields(node, problems), 0, 0);
+            return Defaulted(new CatalogFields(node, problems), 0, 0, other);
         }
         var fields = new CatalogFields(node, problems);
-        var rates = Defaulted(fields, Required(fields, "input"), Required(fields, "output"));
+        var rates = Defaulted(fields, Required(fields, "input"), Required(fields, "output"), other);
         fields.Finish();
         return rates;
     }
 
     /// <summary>A kind without a rate of its own costs what it would cost if the provider did not tell it apart.</summary>
-    private static Rates Defaulted(CatalogFields fields, long input, long output)
+    private static Rates Defaulted(CatalogFields fields, long input, long output, Func<Unit, CatalogFields, long?> other)
     {
-        var cacheWrite5m = fields.Decimal("cache_write_5m") ?? input;
-        return new Rates
+        var cacheWrite5m = fields.Decimal(Unit.CacheWrite5m.Name()) ?? input;
+        return new Rates(unit => unit switch
         {
-            Input = input,
-            CachedInput = fields.Decimal("cached_input") ?? input,
-            CacheWrite5m = cacheWrite5m,
-            CacheWrite1h = fields.Decimal("cache_write_1h") ?? cacheWrite5m,
-            AudioInput = fields.Decimal("audio_input") ?? input,
-            ImageInput = fields.Decimal("image_input") ?? input,
-            Output = output,
-            Reasoning = fields.Decimal("reasoning") ?? output,
-            AudioOutput = fields.Decimal("audio_output") ?? output,
-            ImageOutput = fields.Decimal("image_output") ?? output,
-        };
+            Unit.Input => input,
+            Unit.CacheWrite5m => cacheWrite5m,
+            Unit.CacheWrite1h => fields.Decimal(unit.Name()) ?? cacheWrite5m,
+            Unit.Output => output,
+            _ when Units.InputTokens.Contains(unit) => fields.Decimal(unit.Name()) ?? input,
+            _ when Units.OutputTokens.Contains(unit) => fields.Decimal(unit.Name()) ?? output,
+            _ => other(unit, fields),
+        });
+    }
+
+    /// <summary>The rate of a unit that is no token; null where it is not sold. Calls are free where nothing else is said.</summary>
+    private long? ReadOther(Unit unit, CatalogFields price, CatalogFields perMillion)
+    {
+        if (unit.PerOne() is not { } field)
+        {
+            return perMillion.Decimal(unit.Name());
+        }
+        if (price.Decimal(field) is not { } nanos)
+        {
+            return unit == Unit.Calls ? 0 : null;
+        }
+        if (nanos <= MaxPerOne)
+        {
+            return nanos * PriceArithmetic.UnitsPerRate;
+        }
+        problems.Error(price.Find(field)!, $"At most {Money.FormatUsd(MaxPerOne)} USD are possible.");
+        return 0;
     }
 
     private static long Required(CatalogFields fields, string name)
@@ -157,25 +179,11 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
     /// <summary>The file's name of the first field in which two prices differ; null when they charge the same.</summary>
     private static string? FirstDifference(Price before, Price after)
     {
-        ReadOnlySpan<(string Field, long Before, long After)> rates =
-        [
-            ("input", before.Base.Input, after.Base.Input),
-            ("cached_input", before.Base.CachedInput, after.Base.CachedInput),
-            ("cache_write_5m", before.Base.CacheWrite5m, after.Base.CacheWrite5m),
-            ("cache_write_1h", before.Base.CacheWrite1h, after.Base.CacheWrite1h),
-            ("audio_input", before.Base.AudioInput, after.Base.AudioInput),
-            ("image_input", before.Base.ImageInput, after.Base.ImageInput),
-            ("output", before.Base.Output, after.Base.Output),
-            ("reasoning", before.Base.Reasoning, after.Base.Reasoning),
-            ("audio_output", before.Base.AudioOutput, after.Base.AudioOutput),
-            ("image_output", before.Base.ImageOutput, after.Base.ImageOutput),
-            ("per_call", before.PerCallNanos, after.PerCallNanos),
-        ];
-        foreach (var (field, old, current) in rates)
+        foreach (var unit in Units.All)
         {
-            if (old != current)
+            if (before.Base[unit] != after.Base[unit])
             {
-                return field;
+                return unit.PerOne() ?? unit.Name();
             }
         }
         return before.Tiers.AsSpan().SequenceEqual(after.Tiers.AsSpan()) ? null : "tiers";

@@ -50,9 +50,14 @@ internal sealed class WindowReader(CatalogProblems problems, PriceReader prices)
             {
                 problems.Error(fields.Node, "The version has tiers: the window needs its own, or a multiplier.");
             }
-            return prices.ReadPrice(fields, id);
+            var own = prices.ReadPrice(fields, id);
+            if (price.Sold - own.Sold is var missing && missing != default)
+            {
+                problems.Error(fields.Node, $"The version has a price for {missing}: the window needs its own, or a multiplier.");
+            }
+            return own;
         }
-        foreach (var field in (string[])["per_million", "tiers", "per_call"])
+        foreach (var field in Units.All.Select(unit => unit.PerOne()).OfType<string>().Concat(["per_million", "tiers"]))
         {
             if (fields.Find(field) is { } node)
             {
@@ -62,24 +67,12 @@ internal sealed class WindowReader(CatalogProblems problems, PriceReader prices)
         var multiplier = fields.Decimal("multiplier") ?? One;
         return new Price(
             id,
-            Times(price.PerCallNanos, multiplier, fields),
             Times(price.Base, multiplier, fields),
             [.. price.Tiers.Select(tier => tier with { Rates = Times(tier.Rates, multiplier, fields) })]);
     }
 
-    private Rates Times(Rates rates, long multiplier, CatalogFields fields) => new()
-    {
-        Input = Times(rates.Input, multiplier, fields),
-        CachedInput = Times(rates.CachedInput, multiplier, fields),
-        CacheWrite5m = Times(rates.CacheWrite5m, multiplier, fields),
-        CacheWrite1h = Times(rates.CacheWrite1h, multiplier, fields),
-        AudioInput = Times(rates.AudioInput, multiplier, fields),
-        ImageInput = Times(rates.ImageInput, multiplier, fields),
-        Output = Times(rates.Output, multiplier, fields),
-        Reasoning = Times(rates.Reasoning, multiplier, fields),
-        AudioOutput = Times(rates.AudioOutput, multiplier, fields),
-        ImageOutput = Times(rates.ImageOutput, multiplier, fields),
-    };
+    private Rates Times(Rates rates, long multiplier, CatalogFields fields) =>
+        new(unit => rates[unit] is { } rate ? Times(rate, multiplier, fields) : null);
 
     private long Times(long nanos, long multiplier, CatalogFields fields)
     {

@@ -1,20 +1,46 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 
 namespace OrleansGateway.Grains.Contracts.Pricing;
 
-/// <summary>Nanos per 1,000,000 tokens, by kind. Never negative.</summary>
+/// <summary>Nanos per 1,000,000 of each unit that is sold. Never negative.</summary>
+[JsonConverter(typeof(RatesJson))]
 public sealed record Rates
 {
-    public required long Input { get; init; }
-    public required long CachedInput { get; init; }
-    public required long CacheWrite5m { get; init; }
-    public required long CacheWrite1h { get; init; }
-    public required long AudioInput { get; init; }
-    public required long ImageInput { get; init; }
-    public required long Output { get; init; }
-    public required long Reasoning { get; init; }
-    public required long AudioOutput { get; init; }
-    public required long ImageOutput { get; init; }
+    private readonly PerUnit _nanos;
+
+    /// <summary>Nothing is sold.</summary>
+    public Rates()
+    {
+    }
+
+    /// <summary>A rate for each unit; null where it is not sold.</summary>
+    public Rates(Func<Unit, long?> rate)
+    {
+        foreach (var unit in Units.All)
+        {
+            this[unit] = rate(unit);
+        }
+    }
+
+    /// <summary>The units that have a rate, be it 0.</summary>
+    public UnitSet Sold { get; private init; }
+
+    /// <summary>Null where it is not sold.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A rate is negative: a bug of the caller.</exception>
+    public long? this[Unit unit]
+    {
+        get => Sold.Contains(unit) ? _nanos[(int)unit] : null;
+        init
+        {
+            if (value is { } nanos)
+            {
+                ArgumentOutOfRangeException.ThrowIfNegative(nanos);
+                _nanos[(int)unit] = nanos;
+                Sold |= UnitSet.Of(unit);
+            }
+        }
+    }
 }
 
 /// <summary>The rates that hold for prompts of more than <paramref name="AboveInputTokens"/> tokens, for the whole request.</summary>
@@ -25,7 +51,28 @@ public sealed record PriceTier(long AboveInputTokens, Rates Rates);
 /// time of admission, peak or off-peak already decided. Tiers are decided by the prompt's length at settlement.
 /// </summary>
 /// <param name="Id">Names this price for good: <c>model@version</c>, with <c>#window</c> for one of its hours.</param>
-/// <param name="PerCallNanos">Nanos for each call, beside the tokens.</param>
 /// <param name="Base">The rates below every tier.</param>
-/// <param name="Tiers">Ascending by <see cref="PriceTier.AboveInputTokens"/>.</param>
-public sealed record Price(string Id, long PerCallNanos, Rates Base, ImmutableArray<PriceTier> Tiers);
+/// <param name="Tiers">Ascending by <see cref="PriceTier.AboveInputTokens"/>. They differ in the rates of tokens alone.</param>
+public sealed record Price(string Id, Rates Base, ImmutableArray<PriceTier> Tiers)
+{
+    /// <summary>The units that have a price: no request that may use another can be bounded.</summary>
+    [JsonIgnore]
+    public UnitSet Sold => Base.Sold;
+
+    /// <summary>Nanos for each call, as builds that know no other unit than tokens and calls store them and read them.</summary>
+    [JsonInclude]
+    internal long PerCallNanos
+    {
+        get => (Base[Unit.Calls] ?? 0) / PriceArithmetic.UnitsPerRate;
+        init
+        {
+            if (!Sold.Contains(Unit.Calls))
+            {
+                var ofCalls = long.CreateSaturating((Int128)value * PriceArithmetic.UnitsPerRate);
+                var withCalls = (Rates rates) => new Rates(unit => unit == Unit.Calls ? ofCalls : rates[unit]);
+                Base = withCalls(Base);
+                Tiers = [.. Tiers.Select(tier => tier with { Rates = withCalls(tier.Rates) })];
+            }
+        }
+    }
+}

@@ -6,29 +6,23 @@ namespace OrleansGateway.Grains.Contracts.Pricing;
 /// </summary>
 public static class PriceArithmetic
 {
-    /// <summary>Rates are for so many tokens.</summary>
-    public const long TokensPerRate = 1_000_000;
+    /// <summary>Rates are for so many of a unit.</summary>
+    public const long UnitsPerRate = 1_000_000;
 
     /// <summary>The most that a term counts: enough to make the sum the greatest amount, and small enough to be summed.</summary>
-    private static readonly UInt128 TermCeiling = (UInt128)long.MaxValue * TokensPerRate;
+    private static readonly UInt128 TermCeiling = (UInt128)long.MaxValue * UnitsPerRate;
 
-    /// <summary>What <paramref name="usage"/> costs at <paramref name="price"/>, nanos.</summary>
-    /// <exception cref="ArgumentOutOfRangeException">A count or a rate is negative: a bug of the caller.</exception>
+    /// <summary>What <paramref name="usage"/> costs at <paramref name="price"/>, nanos. What is not sold costs nothing.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A count is negative: a bug of the caller.</exception>
     public static long Charge(Price price, in Usage usage)
     {
         var rates = RatesFor(price, usage.TotalInput);
-        return RoundUp(
-            Term(usage.Input, rates.Input)
-            + Term(usage.CachedInput, rates.CachedInput)
-            + Term(usage.CacheWrite5m, rates.CacheWrite5m)
-            + Term(usage.CacheWrite1h, rates.CacheWrite1h)
-            + Term(usage.AudioInput, rates.AudioInput)
-            + Term(usage.ImageInput, rates.ImageInput)
-            + Term(usage.Output, rates.Output)
-            + Term(usage.Reasoning, rates.Reasoning)
-            + Term(usage.AudioOutput, rates.AudioOutput)
-            + Term(usage.ImageOutput, rates.ImageOutput)
-            + CallsTerm(usage.Calls, price.PerCallNanos));
+        UInt128 sum = 0;
+        foreach (var unit in Units.All)
+        {
+            sum += Term(usage[unit], rates, unit);
+        }
+        return RoundUp(sum);
     }
 
     /// <summary>
@@ -38,11 +32,26 @@ public static class PriceArithmetic
     /// </summary>
     /// <param name="maxInputTokens">At least the usage's <see cref="Usage.TotalInput"/>.</param>
     /// <param name="maxOutputTokens">At least the usage's <see cref="Usage.TotalOutput"/>.</param>
-    /// <param name="maxCalls">At least the usage's <see cref="Usage.Calls"/>.</param>
-    /// <param name="kinds">Every kind that the usage can have.</param>
-    public static long UpperBound(Price price, long maxInputTokens, long maxOutputTokens, long maxCalls, UsageKinds kinds)
+    /// <param name="tokens">Every kind of token that the usage can have.</param>
+    /// <param name="others">At least the usage of every unit that is no token; it has none of tokens itself.</param>
+    /// <exception cref="ArgumentException">The usage may have a unit that is not sold, or a bound is none: a bug of the caller.</exception>
+    public static long UpperBound(Price price, long maxInputTokens, long maxOutputTokens, UnitSet tokens, in Usage others)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(maxInputTokens);
+        UInt128 sum = 0;
+        foreach (var unit in Units.All)
+        {
+            if (others[unit] != 0 && Units.Tokens.Contains(unit))
+            {
+                throw new ArgumentException($"The bound of {unit.Name()} is that of all input or output.", nameof(others));
+            }
+            if ((others[unit] != 0 || tokens.Contains(unit)) && !price.Sold.Contains(unit))
+            {
+                throw new ArgumentException($"The price {price.Id} has none for {unit.Name()}.", nameof(price));
+            }
+            sum += Term(others[unit], price.Base, unit);
+        }
+
         UInt128 most = 0;
         for (var tier = -1; tier < price.Tiers.Length; tier++)
         {
@@ -56,9 +65,10 @@ public static class PriceArithmetic
                 : maxInputTokens;
             most = UInt128.Max(
                 most,
-                Term(inputTokens, DearestInput(rates, kinds)) + Term(maxOutputTokens, DearestOutput(rates, kinds)));
+                Term(inputTokens, Dearest(rates, tokens & Units.InputTokens))
+                + Term(maxOutputTokens, Dearest(rates, tokens & Units.OutputTokens)));
         }
-        return RoundUp(most + CallsTerm(maxCalls, price.PerCallNanos));
+        return RoundUp(sum + most);
     }
 
     /// <summary>The rates that hold for a whole request whose prompt has so many tokens.</summary>
@@ -74,38 +84,28 @@ public static class PriceArithmetic
         return price.Base;
     }
 
-    private static long DearestInput(Rates rates, UsageKinds kinds)
+    private static long Dearest(Rates rates, UnitSet kinds)
     {
-        var most = kinds.HasFlag(UsageKinds.Input) ? rates.Input : 0;
-        most = kinds.HasFlag(UsageKinds.CachedInput) ? Math.Max(most, rates.CachedInput) : most;
-        most = kinds.HasFlag(UsageKinds.CacheWrite5m) ? Math.Max(most, rates.CacheWrite5m) : most;
-        most = kinds.HasFlag(UsageKinds.CacheWrite1h) ? Math.Max(most, rates.CacheWrite1h) : most;
-        most = kinds.HasFlag(UsageKinds.AudioInput) ? Math.Max(most, rates.AudioInput) : most;
-        return kinds.HasFlag(UsageKinds.ImageInput) ? Math.Max(most, rates.ImageInput) : most;
+        var most = 0L;
+        foreach (var unit in Units.All)
+        {
+            most = kinds.Contains(unit) ? Math.Max(most, rates[unit] ?? 0) : most;
+        }
+        return most;
     }
 
-    private static long DearestOutput(Rates rates, UsageKinds kinds)
-    {
-        var most = kinds.HasFlag(UsageKinds.Output) ? rates.Output : 0;
-        most = kinds.HasFlag(UsageKinds.Reasoning) ? Math.Max(most, rates.Reasoning) : most;
-        most = kinds.HasFlag(UsageKinds.AudioOutput) ? Math.Max(most, rates.AudioOutput) : most;
-        return kinds.HasFlag(UsageKinds.ImageOutput) ? Math.Max(most, rates.ImageOutput) : most;
-    }
+    private static UInt128 Term(long count, Rates rates, Unit unit) => count == 0 ? UInt128.Zero : Term(count, rates[unit] ?? 0);
 
-    /// <summary>The cost of one kind, in millionths of a nano.</summary>
-    private static UInt128 Term(long tokens, long rate)
+    /// <summary>The cost of so much of a unit, in millionths of a nano.</summary>
+    private static UInt128 Term(long count, long rate)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(tokens);
-        ArgumentOutOfRangeException.ThrowIfNegative(rate);
-        return UInt128.Min((UInt128)(ulong)tokens * (ulong)rate, TermCeiling);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        return UInt128.Min((UInt128)(ulong)count * (ulong)rate, TermCeiling);
     }
-
-    private static UInt128 CallsTerm(long calls, long perCallNanos) =>
-        UInt128.Min(Term(calls, perCallNanos) * TokensPerRate, TermCeiling);
 
     private static long RoundUp(UInt128 millionths)
     {
-        var nanos = (millionths + (TokensPerRate - 1)) / TokensPerRate;
+        var nanos = (millionths + (UnitsPerRate - 1)) / UnitsPerRate;
         return nanos > long.MaxValue ? long.MaxValue : (long)nanos;
     }
 }

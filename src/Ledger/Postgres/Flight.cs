@@ -7,7 +7,6 @@ using Batch = OrleansGateway.Ledger.Postgres.Column<OrleansGateway.Ledger.Accoun
 using End = OrleansGateway.Ledger.Postgres.Column<OrleansGateway.Ledger.Postgres.Part<OrleansGateway.Ledger.IdempotencyEnd>>;
 using Entry = OrleansGateway.Ledger.Postgres.Column<OrleansGateway.Ledger.Postgres.Part<OrleansGateway.Ledger.LedgerEntry>>;
 using Key = OrleansGateway.Ledger.Postgres.Column<OrleansGateway.Ledger.Postgres.Part<OrleansGateway.Grains.Contracts.Accounts.KeySettings>>;
-using Request = OrleansGateway.Ledger.Postgres.Column<OrleansGateway.Ledger.Postgres.Part<OrleansGateway.Ledger.UsageRow>>;
 using Spend = OrleansGateway.Ledger.Postgres.Column<OrleansGateway.Ledger.Postgres.Part<OrleansGateway.Ledger.KeySpendWrite>>;
 using Start = OrleansGateway.Ledger.Postgres.Column<OrleansGateway.Ledger.Postgres.Part<OrleansGateway.Ledger.IdempotencyRow>>;
 
@@ -51,34 +50,6 @@ internal static class Flight
         Entry.Text("ref", p => p.Row.Ref),
         Entry.Text("closed_by", p => p.Row.ClosedBy is { } by ? Names.Closers[by] : null),
         Entry.Time("at", p => p.Row.At));
-
-    private static readonly RowSet<Part<UsageRow>> Requests = new(
-        "u",
-        Request.Bigint("n", p => p.N),
-        Request.Time("at", p => p.Row.At),
-        Request.Bigint("charge", p => p.Row.Charge),
-        Request.Bigint("input", p => p.Row.Usage.Input),
-        Request.Bigint("cached_input", p => p.Row.Usage.CachedInput),
-        Request.Bigint("cache_write_5m", p => p.Row.Usage.CacheWrite5m),
-        Request.Bigint("cache_write_1h", p => p.Row.Usage.CacheWrite1h),
-        Request.Bigint("audio_input", p => p.Row.Usage.AudioInput),
-        Request.Bigint("image_input", p => p.Row.Usage.ImageInput),
-        Request.Bigint("output", p => p.Row.Usage.Output),
-        Request.Bigint("reasoning", p => p.Row.Usage.Reasoning),
-        Request.Bigint("audio_output", p => p.Row.Usage.AudioOutput),
-        Request.Bigint("image_output", p => p.Row.Usage.ImageOutput),
-        Request.Bigint("calls", p => p.Row.Usage.Calls),
-        Request.Bigint("first_byte_ms", p => p.Row.FirstByteMs),
-        Request.Bigint("duration_ms", p => p.Row.DurationMs),
-        Request.Boolean("is_estimated", p => p.Row.Usage.IsEstimated),
-        Request.Text("key_id", p => p.Row.KeyId),
-        Request.Text("request_id", p => p.Row.RequestId),
-        Request.Text("status", p => Names.RequestStatuses[p.Row.Status]),
-        Request.Text("model", p => p.Row.Model),
-        Request.Text("channel", p => p.Row.Channel),
-        Request.Text("endpoint", p => p.Row.Endpoint),
-        Request.Text("price_id", p => p.Row.PriceId),
-        Request.Text("client_address", p => p.Row.ClientAddress));
 
     private static readonly RowSet<Part<KeySettings>> Keys = new(
         "k",
@@ -135,7 +106,7 @@ internal static class Flight
     /// would deadlock; after a wait the lock's own look at the row, and the UPDATE's, compare what is there by then.
     /// </summary>
     public static readonly string Sql = Inputs() +
-        """
+        $$"""
         , mine AS (
             SELECT m.*, m.ordinal AS n, a.balance, a.reserved, a.quarantined, a.bonus
             FROM account a JOIN m ON m.id = a.id
@@ -162,17 +133,11 @@ internal static class Flight
             WHERE a.id = m.id AND a.epoch = m.epoch AND a.version = m.version AND NOT m.read_only
             RETURNING m.n, a.id)
         , entered AS (
-            INSERT INTO ledger (account_id, seq, kind, amount, shortfall, balance_after, ref, closed_by, at)
-            SELECT moved.id, e.seq, e.kind, e.amount, e.shortfall, e.balance_after, e.ref, e.closed_by, e.at
-            FROM e JOIN moved ON moved.n = e.n)
+            INSERT INTO ledger (account_id, {{Entries.Inserted().Columns}})
+            SELECT moved.id, {{Entries.Inserted().Values}} FROM e JOIN moved ON moved.n = e.n)
         , used AS (
-            INSERT INTO usage (at, charge, input, cached_input, cache_write_5m, cache_write_1h, audio_input, image_input, output,
-                reasoning, audio_output, image_output, calls, first_byte_ms, duration_ms, is_estimated, account_id, key_id,
-                request_id, status, model, channel, endpoint, price_id, client_address)
-            SELECT u.at, u.charge, u.input, u.cached_input, u.cache_write_5m, u.cache_write_1h, u.audio_input, u.image_input,
-                u.output, u.reasoning, u.audio_output, u.image_output, u.calls, u.first_byte_ms, u.duration_ms, u.is_estimated,
-                moved.id, u.key_id, u.request_id, u.status, u.model, u.channel, u.endpoint, u.price_id, u.client_address
-            FROM u JOIN moved ON moved.n = u.n)
+            INSERT INTO usage (account_id, {{UsageColumns.Sent.Inserted().Columns}})
+            SELECT moved.id, {{UsageColumns.Sent.Inserted().Values}} FROM u JOIN moved ON moved.n = u.n)
         , spent AS (
             UPDATE api_key t SET
                 spent_total = s.spent_total, day = s.day, spent_day = s.spent_day, week = s.week, spent_week = s.spent_week,
@@ -233,7 +198,7 @@ internal static class Flight
             ", ",
             Batches.Sql(ref parameters),
             Entries.Sql(ref parameters),
-            Requests.Sql(ref parameters),
+            UsageColumns.Sent.Sql(ref parameters),
             Keys.Sql(ref parameters),
             Spends.Sql(ref parameters),
             Starts.Sql(ref parameters),
@@ -245,7 +210,7 @@ internal static class Flight
     {
         Batches.Bind(parameters, [.. batches]);
         Entries.Bind(parameters, Flatten(batches, static b => b.Entries));
-        Requests.Bind(parameters, Flatten(batches, static b => b.Usage));
+        UsageColumns.Sent.Bind(parameters, Flatten(batches, static b => b.Usage));
         Keys.Bind(parameters, Flatten(batches, static b => Latest(b.Keys)));
         Spends.Bind(parameters, Flatten(batches, static b => b.KeySpends));
         Starts.Bind(parameters, Flatten(batches, static b => b.IdempotencyStarts));

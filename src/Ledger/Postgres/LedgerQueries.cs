@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Dapper;
 using Npgsql;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Pricing;
 
 namespace OrleansGateway.Ledger.Postgres;
 
@@ -29,23 +30,16 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
         after::text AS after, outcome, ended_at, retries
         """;
 
-    private const string UsageColumns =
-        """
-        at, account_id, key_id, request_id, model, channel, endpoint, price_id, input, cached_input, cache_write_5m,
-        cache_write_1h, audio_input, image_input, output, reasoning, audio_output, image_output, calls, is_estimated, charge,
-        first_byte_ms, duration_ms, status, client_address
-        """;
-
-    private const string TotalColumns =
-        """
-        account_id, key_id, model, channel, status, charge, input, cached_input, cache_write_5m, cache_write_1h, audio_input, image_input,
-        output, reasoning, audio_output, image_output
-        """;
+    private static readonly string TotalColumns = UsageColumns.Each([.. UsageColumns.GroupedBy, "charge", .. UsageColumns.Counts]);
 
     /// <summary>Those that take long leave sessions to the others of the pool.</summary>
     private readonly SemaphoreSlim _reports = new(LedgerDataSource.MaxReports);
 
-    static LedgerQueries() => DefaultTypeMap.MatchNamesWithUnderscores = true;
+    static LedgerQueries()
+    {
+        DefaultTypeMap.MatchNamesWithUnderscores = true;
+        SqlMapper.AddTypeHandler(new UsageArray());
+    }
 
     /// <summary>Accounts by id.</summary>
     /// <param name="status">Only these; null for all.</param>
@@ -133,14 +127,14 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
         where.Add(before?.At.UtcDateTime, "at <= {0}");
         where.Add(before?.RequestId, "(at, request_id) < (@" + where.Last + ", {0})");
         return PageAsync<UsageListing>(
-            $"SELECT {UsageColumns} FROM usage {where.Sql} ORDER BY at DESC, request_id DESC", where, limit, cancellationToken);
+            $"SELECT {UsageColumns.Listed} FROM usage {where.Sql} ORDER BY at DESC, request_id DESC", where, limit, cancellationToken);
     }
 
     /// <summary>All usage rows of a filter, oldest first, as they come.</summary>
     public IAsyncEnumerable<UsageListing> ExportUsageAsync(UsageFilter filter, CancellationToken cancellationToken)
     {
         var where = Conditions.Of(filter);
-        return ExportAsync<UsageListing>($"SELECT {UsageColumns} FROM usage {where.Sql} ORDER BY at, request_id", where, cancellationToken);
+        return ExportAsync<UsageListing>($"SELECT {UsageColumns.Listed} FROM usage {where.Sql} ORDER BY at, request_id", where, cancellationToken);
     }
 
     /// <summary>Sums over the usage of a filter, a row a group, by group. A day whose rows are gone counts whole, as if at its beginning.</summary>
@@ -159,9 +153,7 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
             $"""
             SELECT {string.Concat(columns.Select(column => column + ", "))} {Sum("requests")} AS requests,
                 coalesce(sum(requests) FILTER (WHERE status = 'completed'), 0)::bigint AS completed,
-                {Sum("input", "cache_write_5m", "cache_write_1h", "audio_input", "image_input")} AS fresh_input,
-                {Sum("cached_input")} AS cached_input,
-                {Sum("output", "reasoning", "audio_output", "image_output")} AS output,
+                ARRAY[{string.Join(", ", UsageColumns.Counts.Select(Sum))}] AS usage,
                 {Sum("charge")} AS charge
             FROM (
                 SELECT at, 1 AS requests, {TotalColumns} FROM usage
@@ -242,8 +234,7 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
     }
 
     /// <summary>A sum that does not fit is the greatest number.</summary>
-    private static string Sum(params string[] columns) =>
-        $"least({string.Join(" + ", columns.Select(column => $"coalesce(sum({column}), 0)"))}, {long.MaxValue})::bigint";
+    private static string Sum(string column) => $"least(coalesce(sum({column}), 0), {long.MaxValue})::bigint";
 
     private static void Check(int limit)
     {
@@ -303,6 +294,18 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
             where.Add(filter.To?.UtcDateTime, "at < {0}");
             return where;
         }
+    }
+
+    /// <summary>Usage as one array: a number for each unit, and perhaps one that says whether it is estimated.</summary>
+    private sealed class UsageArray : SqlMapper.TypeHandler<Usage>
+    {
+        public override Usage Parse(object value)
+        {
+            var numbers = (long[])value;
+            return new Usage(unit => numbers[(int)unit]) { IsEstimated = numbers.Length > Units.Count && numbers[Units.Count] != 0 };
+        }
+
+        public override void SetValue(IDbDataParameter parameter, Usage value) => throw new NotSupportedException();
     }
 
     /// <summary>Dapper would send a DateTime as a time without a zone.</summary>

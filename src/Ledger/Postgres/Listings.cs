@@ -1,4 +1,5 @@
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Pricing;
 
 namespace OrleansGateway.Ledger.Postgres;
 
@@ -41,7 +42,7 @@ public sealed record LedgerListing
     public ClosedBy? ClosedBy { get; init; }
 }
 
-/// <summary>A usage row, flat. Money in nanos, durations in ms, the rest in tokens.</summary>
+/// <summary>A usage row. Money in nanos, durations in ms.</summary>
 public sealed record UsageListing
 {
     public required DateTimeOffset At { get; init; }
@@ -52,18 +53,7 @@ public sealed record UsageListing
     public required string Channel { get; init; }
     public required string Endpoint { get; init; }
     public required string PriceId { get; init; }
-    public required long Input { get; init; }
-    public required long CachedInput { get; init; }
-    public required long CacheWrite5m { get; init; }
-    public required long CacheWrite1h { get; init; }
-    public required long AudioInput { get; init; }
-    public required long ImageInput { get; init; }
-    public required long Output { get; init; }
-    public required long Reasoning { get; init; }
-    public required long AudioOutput { get; init; }
-    public required long ImageOutput { get; init; }
-    public required long Calls { get; init; }
-    public required bool IsEstimated { get; init; }
+    public required Usage Usage { get; init; }
     public required long Charge { get; init; }
     public required long FirstByteMs { get; init; }
     public required long DurationMs { get; init; }
@@ -124,14 +114,8 @@ public sealed record UsageTotal
     /// <summary>Those whose provider finished its answer.</summary>
     public required long Completed { get; init; }
 
-    /// <summary>All input that was not read from a cache, tokens.</summary>
-    public required long FreshInput { get; init; }
-
-    /// <summary>Tokens.</summary>
-    public required long CachedInput { get; init; }
-
-    /// <summary>All output, tokens.</summary>
-    public required long Output { get; init; }
+    /// <summary>A sum that does not fit is the greatest number.</summary>
+    public required Usage Usage { get; init; }
 
     /// <summary>Nanos.</summary>
     public required long Charge { get; init; }

@@ -14,8 +14,17 @@ internal sealed class RowSet<TRow>(string name, params Column<TRow>[] columns)
         var first = parameters;
         parameters += columns.Length;
         var arrays = columns.Select((column, i) => $"${first + i + 1}::{column.SqlType}[]");
-        var names = columns.Select(column => column.Name);
-        return $"{name} AS (SELECT * FROM unnest({string.Join(", ", arrays)}) WITH ORDINALITY AS t({string.Join(", ", names)}, ordinal))";
+        return $"{name} AS (SELECT * FROM unnest({string.Join(", ", arrays)}) WITH ORDINALITY AS t({string.Join(", ", Names)}, ordinal))";
+    }
+
+    /// <summary>The columns' names.</summary>
+    public IEnumerable<string> Names => columns.Select(column => column.Name);
+
+    /// <summary>The values of all columns but <c>n</c> from a row of the CTE, and the columns that take them.</summary>
+    public (string Columns, string Values) Inserted()
+    {
+        var inserted = columns.Where(column => column.Name != "n").ToList();
+        return (string.Join(", ", inserted.Select(column => column.Name)), string.Join(", ", inserted.Select(column => column.SqlValueOf(name))));
     }
 
     /// <summary>Adds the CTE's parameters.</summary>
@@ -36,8 +45,14 @@ internal abstract class Column<TRow>(string name, string sqlType)
 
     public abstract NpgsqlParameter Bind(TRow[] rows);
 
+    /// <summary>Its value in a row of a CTE.</summary>
+    public virtual string SqlValueOf(string row) => $"{row}.{name}";
+
     public static Column<TRow> Bigint(string name, Func<TRow, long> field) =>
         new Column<TRow, long>(name, "bigint", NpgsqlDbType.Bigint, field);
+
+    /// <summary>A number that mostly is 0 in all rows, and then is not sent.</summary>
+    public static Column<TRow> Count(string name, Func<TRow, long> field) => new CountColumn<TRow>(name, field);
 
     public static Column<TRow> OptionalBigint(string name, Func<TRow, long?> field) =>
         new Column<TRow, long?>(name, "bigint", NpgsqlDbType.Bigint, field);
@@ -61,18 +76,43 @@ internal abstract class Column<TRow>(string name, string sqlType)
         new Column<TRow, DateTime?>(name, "timestamptz", NpgsqlDbType.TimestampTz, row => field(row)?.UtcDateTime);
 }
 
-internal sealed class Column<TRow, T>(string name, string sqlType, NpgsqlDbType type, Func<TRow, T> field)
+internal class Column<TRow, T>(string name, string sqlType, NpgsqlDbType type, Func<TRow, T> field)
     : Column<TRow>(name, sqlType)
 {
-    public override NpgsqlParameter Bind(TRow[] rows)
+    public override NpgsqlParameter Bind(TRow[] rows) =>
+        new NpgsqlParameter<T[]> { TypedValue = Values(rows), NpgsqlDbType = NpgsqlDbType.Array | type };
+
+    protected virtual T[] Values(TRow[] rows)
     {
         var values = new T[rows.Length];
         for (var i = 0; i < rows.Length; i++)
         {
-            values[i] = field(rows[i]);
+            values[i] = ValueOf(rows[i]);
         }
 
-        return new NpgsqlParameter<T[]> { TypedValue = values, NpgsqlDbType = NpgsqlDbType.Array | type };
+        return values;
+    }
+
+    protected T ValueOf(TRow row) => field(row);
+}
+
+/// <summary><c>unnest</c> fills an array that is shorter than others with nulls.</summary>
+internal sealed class CountColumn<TRow>(string name, Func<TRow, long> field)
+    : Column<TRow, long>(name, "bigint", NpgsqlDbType.Bigint, field)
+{
+    public override string SqlValueOf(string row) => $"coalesce({base.SqlValueOf(row)}, 0)";
+
+    protected override long[] Values(TRow[] rows)
+    {
+        foreach (var row in rows)
+        {
+            if (ValueOf(row) != 0)
+            {
+                return base.Values(rows);
+            }
+        }
+
+        return [];
     }
 }
 

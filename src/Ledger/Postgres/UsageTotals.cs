@@ -1,4 +1,5 @@
 using Npgsql;
+using static OrleansGateway.Ledger.Postgres.UsageColumns;
 
 namespace OrleansGateway.Ledger.Postgres;
 
@@ -23,13 +24,10 @@ public static class UsageTotals
     private const string Settings =
         "SET LOCAL statement_timeout = '120s'; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off";
 
-    private static readonly string[] Names = ["account_id", "key_id", "model", "channel", "price_id", "status"];
+    private static readonly string[] Sums = ["charge", "shortfall", .. Counts];
 
-    private static readonly string[] Sums =
-    [
-        "charge", "shortfall", "input", "cached_input", "cache_write_5m", "cache_write_1h", "audio_input", "image_input", "output",
-        "reasoning", "audio_output", "image_output", "calls",
-    ];
+    /// <summary>What belongs to an account's charge.</summary>
+    private static readonly string[] OfAccount = [.. GroupedBy.Where(name => name != "account_id")];
 
     /// <summary>Counts every charge that was committed before this began, and perhaps later ones.</summary>
     /// <param name="dataSource">The ledger's.</param>
@@ -80,10 +78,9 @@ public static class UsageTotals
     /// </summary>
     private static string AddSql(IReadOnlyCollection<DateOnly> detached)
     {
-        var units = Sums[2..];
         var source = string.Join(
             " UNION ALL ",
-            detached.Select(UsagePartitions.Name).Prepend("usage").Select(table => $"SELECT at, request_id, {Each(Names)}, {Each(units)} FROM {table}"));
+            detached.Select(UsagePartitions.Name).Prepend("usage").Select(table => $"SELECT at, request_id, {Each(GroupedBy)}, {Each(Counts)} FROM {table}"));
         return
             $"""
             WITH due AS MATERIALIZED (
@@ -98,17 +95,17 @@ public static class UsageTotals
             , used AS MATERIALIZED (
                 SELECT u.* FROM span JOIN ({source}) u ON u.account_id = span.account_id AND u.at BETWEEN span.first AND span.last)
             , request AS MATERIALIZED (
-                SELECT account_id, max(at) AS at, {Each(Names[1..], "coalesce(max({0}), '') AS {0}")},
-                    max(charge) AS charge, max(shortfall) AS shortfall, {Each(units, "coalesce(max({0}), 0) AS {0}")}
+                SELECT account_id, max(at) AS at, {Each(OfAccount, "coalesce(max({0}), '') AS {0}")},
+                    max(charge) AS charge, max(shortfall) AS shortfall, {Each(Counts, "coalesce(max({0}), 0) AS {0}")}
                 FROM (
-                    SELECT account_id, ref, at, charge, shortfall, {Each(Names[1..], "NULL AS {0}")}, {Each(units, "NULL::bigint AS {0}")}
+                    SELECT account_id, ref, at, charge, shortfall, {Each(OfAccount, "NULL AS {0}")}, {Each(Counts, "NULL::bigint AS {0}")}
                     FROM charged
                     UNION ALL
-                    SELECT account_id, request_id, NULL, NULL, NULL, {Each(Names[1..])}, {Each(units)} FROM used) both_of_it
+                    SELECT account_id, request_id, NULL, NULL, NULL, {Each(OfAccount)}, {Each(Counts)} FROM used) both_of_it
                 GROUP BY account_id, ref
                 HAVING max(at) IS NOT NULL)
-            , hours AS ({InsertSql("usage_hour", "hour", "date_trunc('hour', at)", $"hour, {Each(Names)}")})
-            , days AS ({InsertSql("usage_day", "day", "(at AT TIME ZONE 'UTC')::date", $"day, {Each(Names)}")})
+            , hours AS ({InsertSql("usage_hour", "hour", "date_trunc('hour', at)", $"hour, {Each(GroupedBy)}")})
+            , days AS ({InsertSql("usage_day", "day", "(at AT TIME ZONE 'UTC')::date", $"day, {Each(GroupedBy)}")})
             , marked AS (
                 INSERT INTO usage_mark (account_id, seq) SELECT id, upto FROM due
                 ON CONFLICT (account_id) DO UPDATE SET seq = excluded.seq)
@@ -120,13 +117,10 @@ public static class UsageTotals
 
     private static string InsertSql(string table, string period, string of, string key) =>
         $"""
-        INSERT INTO {table} AS t ({period}, {Each(Names)}, requests, {Each(Sums)})
-        SELECT {of}, {Each(Names)}, count(*), {Each(Sums, "sum({0})")} FROM request GROUP BY {of}, {Each(Names)}
+        INSERT INTO {table} AS t ({period}, {Each(GroupedBy)}, requests, {Each(Sums)})
+        SELECT {of}, {Each(GroupedBy)}, count(*), {Each(Sums, "sum({0})")} FROM request GROUP BY {of}, {Each(GroupedBy)}
         ON CONFLICT ({key}) DO UPDATE SET requests = t.requests + excluded.requests, {Each(Sums, "{0} = t.{0} + excluded.{0}")}
         """;
-
-    private static string Each(string[] columns, string form = "{0}") =>
-        string.Join(", ", columns.Select(column => form.Replace("{0}", column, StringComparison.Ordinal)));
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
     {

@@ -15,7 +15,7 @@ internal static class VerifierRules
             (SELECT count(*), coalesce(-sum(amount) FILTER (WHERE kind = 'charge'), 0), coalesce(sum(shortfall), 0) FROM ledger) l
         """;
 
-    private const string TotalKey = "account_id, key_id, model, channel, price_id, status";
+    private static readonly string TotalKey = UsageColumns.Each(UsageColumns.GroupedBy);
 
     /// <summary>Days whose usage is still there.</summary>
     private const string KeptDays =
@@ -179,10 +179,7 @@ internal static class VerifierRules
 
     /// <summary>What is compared, as one text.</summary>
     private static string SumsOf(params string[] first) =>
-        $"""
-        concat_ws(' ', {string.Join(", ", first)}, sum(charge), sum(input), sum(cached_input), sum(cache_write_5m), sum(cache_write_1h),
-            sum(audio_input), sum(image_input), sum(output), sum(reasoning), sum(audio_output), sum(image_output), sum(calls)) AS sums
-        """;
+        $"concat_ws(' ', {string.Join(", ", first)}, sum(charge), {UsageColumns.Each(UsageColumns.Counts, "sum({0})")}) AS sums";
 }
 
 /// <param name="Name">What must hold.</param>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Google.Protobuf.WellKnownTypes;
+using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Operator.Contracts;
 using CatalogProblem = OrleansGateway.Grains.Contracts.Catalog.CatalogProblem;
 using Enum = System.Enum;
@@ -82,17 +83,8 @@ internal static class Rows
         new("channel", row.Channel),
         new("endpoint", row.Endpoint, IsDetail: true),
         new("price_id", row.PriceId, IsDetail: true),
-        new("input", row.Input),
-        new("cached_input", row.CachedInput, IsDetail: true),
-        new("cache_write5m", row.CacheWrite5M, IsDetail: true),
-        new("cache_write1h", row.CacheWrite1H, IsDetail: true),
-        new("audio_input", row.AudioInput, IsDetail: true),
-        new("image_input", row.ImageInput, IsDetail: true),
-        new("output", row.Output),
-        new("reasoning", row.Reasoning, IsDetail: true),
-        new("audio_output", row.AudioOutput, IsDetail: true),
-        new("image_output", row.ImageOutput, IsDetail: true),
-        new("calls", row.Calls, IsDetail: true),
+        .. Units.All.Select(unit => new Field(
+            unit.Name(), row.Units.GetValueOrDefault(unit.Name()), IsDetail: unit is not Unit.Input and not Unit.Output)),
         new("is_estimated", row.IsEstimated, IsDetail: true),
         new("charge_usd", new Usd(row.ChargeNanos)),
         new("first_byte_ms", row.FirstByteMs, IsDetail: true),
@@ -101,20 +93,25 @@ internal static class Rows
         new("client_address", row.ClientAddress, IsDetail: true),
     ];
 
-    public static Field[] Of(UsageTotal total) =>
-    [
-        Group("day", total.HasDay, total.Day),
-        Group("account_id", total.HasAccountId, total.AccountId),
-        Group("key_id", total.HasKeyId, total.KeyId),
-        Group("model", total.HasModel, total.Model),
-        Group("channel", total.HasChannel, total.Channel),
-        new("requests", total.Requests),
-        new("completed", total.Completed, IsDetail: true),
-        new("fresh_input", total.FreshInput),
-        new("cached_input", total.CachedInput),
-        new("output", total.Output),
-        new("charge_usd", new Usd(total.ChargeNanos)),
-    ];
+    public static Field[] Of(UsageTotal total)
+    {
+        var usage = new Usage(unit => total.Units.GetValueOrDefault(unit.Name()));
+        return
+        [
+            Group("day", total.HasDay, total.Day),
+            Group("account_id", total.HasAccountId, total.AccountId),
+            Group("key_id", total.HasKeyId, total.KeyId),
+            Group("model", total.HasModel, total.Model),
+            Group("channel", total.HasChannel, total.Channel),
+            new("requests", total.Requests),
+            new("completed", total.Completed, IsDetail: true),
+            new("fresh_input", usage.Sum(Units.InputTokens - UnitSet.Of(Unit.CachedInput))),
+            new("cached_input", usage[Unit.CachedInput]),
+            new("output", usage.TotalOutput),
+            .. Units.All.Where(unit => !Units.Tokens.Contains(unit)).Select(unit => new Field(unit.Name(), usage[unit], IsDetail: true)),
+            new("charge_usd", new Usd(total.ChargeNanos)),
+        ];
+    }
 
     public static Field[] Of(LedgerRow row) =>
     [

@@ -1,5 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Operations;
 using Proto = OrleansGateway.Operator.Contracts;
 
@@ -93,6 +94,10 @@ internal static class ProtoValues
         written.Addresses.Add(settings.Addresses);
         return written;
     }
+
+    /// <summary>What is not 0, by name.</summary>
+    public static Dictionary<string, long> Write(Usage usage) =>
+        Units.All.Where(unit => usage[unit] != 0).ToDictionary(unit => unit.Name(), unit => usage[unit]);
 
     /// <summary>Sets an optional field if there is a value.</summary>
     public static void Set<T>(T? value, Action<T> set)

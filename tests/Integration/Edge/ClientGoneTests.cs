@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Tests.Integration.Faults;
 using Xunit;
 
@@ -46,7 +47,7 @@ public sealed class ClientGoneTests
         var settled = await SettledAsync(edge);
         Assert.Equal(RequestStatus.ClientGone, settled.Status);
         Assert.True(settled.Usage.IsEstimated);
-        Assert.InRange(settled.Usage.Output, 1, 50);
+        Assert.InRange(settled.Usage[Unit.Output], 1, 50);
         await edge.Provider.WaitUntilAsync(stats => stats.ClientGone == 1, TestContext.Current.CancellationToken);
     }
 
@@ -69,7 +70,7 @@ public sealed class ClientGoneTests
 
         var settled = await SettledAsync(edge);
         Assert.Equal(stream ? RequestStatus.ClientGone : RequestStatus.Completed, settled.Status);
-        Assert.Equal(30, settled.Usage.Output);
+        Assert.Equal(30, settled.Usage[Unit.Output]);
         Assert.False(settled.Usage.IsEstimated);
         Assert.Equal(1, edge.Provider.Stats.Completed);
     }
@@ -120,7 +121,7 @@ public sealed class ClientGoneTests
 
         var settled = await SettledAsync(edge);
         Assert.Equal(RequestStatus.ClientGone, settled.Status);
-        Assert.True(settled.Usage.Output > 0);
+        Assert.True(settled.Usage[Unit.Output] > 0);
         await edge.Provider.WaitUntilAsync(stats => stats.ClientGone == 1, TestContext.Current.CancellationToken);
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Pricing;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Edge;
@@ -18,9 +19,9 @@ public sealed class HappyPathTests
         Assert.True(response.StatusCode == HttpStatusCode.OK, text);
         var answer = JsonNode.Parse(text)!;
         var settled = Assert.Single(edge.Account.Settled);
-        Assert.Equal((long)answer["usage"]!["prompt_tokens"]!, settled.Usage.Input);
-        Assert.Equal((long)answer["usage"]!["completion_tokens"]!, settled.Usage.Output);
-        Assert.Equal((settled.Usage.Input * 1000) + (settled.Usage.Output * 10_000), settled.CostNanos);
+        Assert.Equal((long)answer["usage"]!["prompt_tokens"]!, settled.Usage[Unit.Input]);
+        Assert.Equal((long)answer["usage"]!["completion_tokens"]!, settled.Usage[Unit.Output]);
+        Assert.Equal((settled.Usage[Unit.Input] * 1000) + (settled.Usage[Unit.Output] * 10_000), settled.CostNanos);
         Assert.Equal(RequestStatus.Completed, settled.Status);
         Assert.Equal("channel-0", settled.Ticket.Channel);
         Assert.Equal(response.Headers.GetValues("x-request-id").Single(), settled.Ticket.HoldId);
@@ -50,7 +51,7 @@ public sealed class HappyPathTests
         Assert.Contains("\"finish_reason\":\"stop\"", text, StringComparison.Ordinal);
         Assert.Equal(includeUsage, text.Contains("\"usage\":{", StringComparison.Ordinal));
         var settled = Assert.Single(edge.Account.Settled);
-        Assert.Equal(5, settled.Usage.Output);
+        Assert.Equal(5, settled.Usage[Unit.Output]);
         Assert.False(settled.Usage.IsEstimated);
     }
 }

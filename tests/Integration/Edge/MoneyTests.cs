@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Pricing;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Edge;
@@ -35,7 +36,7 @@ public sealed class MoneyTests
         var outputs = (cap ?? 4096) * choices * 10_000L;
         Assert.InRange(admitted.MostNanos, outputs + 1, outputs + 1_000_000);
         Assert.Equal(stream ? Math.Min(256, cap ?? 4096) * choices * 10_000L < outputs : false, admitted.LeastNanos < admitted.MostNanos);
-        Assert.Equal(5 * choices, settled.Usage.Output);
+        Assert.Equal(5 * choices, settled.Usage[Unit.Output]);
         Assert.InRange(settled.CostNanos, 1, admitted.MostNanos);
         Assert.Equal("test-model@1", admitted.PriceId);
         Assert.Equal("127.0.0.1", admitted.ClientAddress);

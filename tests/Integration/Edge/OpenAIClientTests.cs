@@ -3,6 +3,7 @@ using System.ClientModel.Primitives;
 using OpenAI;
 using OpenAI.Chat;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Pricing;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Edge;
@@ -19,7 +20,7 @@ public sealed class OpenAIClientTests
 
         Assert.NotEmpty(completion.Content[0].Text);
         Assert.Equal(ChatFinishReason.Stop, completion.FinishReason);
-        Assert.Equal(completion.Usage.OutputTokenCount, Assert.Single(edge.Account.Settled).Usage.Output);
+        Assert.Equal(completion.Usage.OutputTokenCount, Assert.Single(edge.Account.Settled).Usage[Unit.Output]);
     }
 
     [Fact]
@@ -37,7 +38,7 @@ public sealed class OpenAIClientTests
 
         Assert.NotEmpty(text);
         Assert.Equal(ChatFinishReason.Stop, finish);
-        Assert.Equal(tokens, Assert.Single(edge.Account.Settled).Usage.Output);
+        Assert.Equal(tokens, Assert.Single(edge.Account.Settled).Usage[Unit.Output]);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Pricing;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Edge;
@@ -147,7 +148,7 @@ public sealed class ProviderFailureTests
         Assert.Empty(edge.Providers[1].Requests);
         var settled = Assert.Single(edge.Account.Settled);
         Assert.True(settled.Usage.IsEstimated);
-        Assert.True(settled.Usage.Output > 0);
+        Assert.True(settled.Usage[Unit.Output] > 0);
         Assert.True(settled.CostNanos > 0);
         Assert.Equal(RequestStatus.ProviderError, settled.Status);
     }
@@ -175,7 +176,7 @@ public sealed class ProviderFailureTests
         Assert.StartsWith(": keep-alive\n\n", text, StringComparison.Ordinal);
         Assert.Contains("}\n\n: keep-alive\n\ndata: ", text, StringComparison.Ordinal);
         Assert.EndsWith("data: [DONE]\n\n", text, StringComparison.Ordinal);
-        Assert.Equal(3, Assert.Single(edge.Account.Settled).Usage.Output);
+        Assert.Equal(3, Assert.Single(edge.Account.Settled).Usage[Unit.Output]);
     }
 
     [Fact]
@@ -190,7 +191,7 @@ public sealed class ProviderFailureTests
             await response.TextAsync();
             var settled = Assert.Single(edge.Account.Settled);
             Assert.True(settled.Usage.IsEstimated);
-            Assert.True(settled.Usage.Output > 0);
+            Assert.True(settled.Usage[Unit.Output] > 0);
             Assert.Equal(RequestStatus.Completed, settled.Status);
         }
     }
@@ -251,7 +252,7 @@ public sealed class ProviderFailureTests
     {
         Assert.Equal(6, expected.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length);
         Assert.Equal(expected, await ContentAsync(edge, sim));
-        Assert.Equal(6, edge.Account.Settled.Last().Usage.Output);
+        Assert.Equal(6, edge.Account.Settled.Last().Usage[Unit.Output]);
     }
 
     private static async Task<string> ContentAsync(EdgeFixture edge, string sim)

@@ -310,6 +310,12 @@ public sealed class OperatorApiTests(PostgresServer server)
         Assert.All(streamed, row => Assert.Equal((GatewayFixture.Model, RequestStatus.Completed), (row.Model, row.Status)));
         var sums = await reports.SumUsageAsync(new SumUsageRequest { Filter = filter, GroupBy = { UsageGroup.Day, UsageGroup.Model } }, cancellationToken: Cancellation);
         Assert.Equal(streamed.Sum(row => row.ChargeNanos), sums.Totals.Sum(total => total.ChargeNanos));
+        Assert.All(streamed, row => Assert.True(row.Units["input"] > 0 && row.Units["output"] > 0 && row.Units["calls"] == 1));
+        foreach (var unit in streamed.SelectMany(row => row.Units.Keys))
+        {
+            Assert.Equal(streamed.Sum(row => row.Units[unit]), sums.Totals.Sum(total => total.Units[unit]));
+        }
+
         Assert.All(sums.Totals, total => Assert.Equal((true, true, false), (total.HasDay, total.HasModel, total.HasKeyId)));
 
         var ledger = await ReadAsync(reports.ExportLedger(new ExportLedgerRequest { AccountId = account }, cancellationToken: Cancellation));

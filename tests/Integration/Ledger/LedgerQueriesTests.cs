@@ -1,4 +1,5 @@
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Ledger;
 using OrleansGateway.Ledger.Postgres;
 using Xunit;
@@ -106,7 +107,7 @@ public sealed class LedgerQueriesTests(LedgerDatabase database) : IClassFixture<
         Assert.Equal(["u-6", "u-5", "u-4", "u-3", "u-2", "u-1"], first.Concat(second).Concat(third).Select(row => row.RequestId));
         Assert.Equal(
             (TestAccount.Start, 2, 3, 345, "completed", "gpt-test@1"),
-            (second[^1].At, second[^1].CacheWrite5m, second[^1].CacheWrite1h, second[^1].DurationMs, second[^1].Status, second[^1].PriceId));
+            (second[^1].At, second[^1].Usage[Unit.CacheWrite5m], second[^1].Usage[Unit.CacheWrite1h], second[^1].DurationMs, second[^1].Status, second[^1].PriceId));
 
         Assert.Equal(["u-5", "u-3", "u-1"], Requests(await _queries.UsageAsync(all with { Model = "even" }, null, 9, Token)));
         Assert.Equal(["u-3", "u-2", "u-1"], Requests(await _queries.UsageAsync(all with { KeyId = "k1" }, null, 9, Token)));
@@ -125,14 +126,16 @@ public sealed class LedgerQueriesTests(LedgerDatabase database) : IClassFixture<
         var days = await _queries.UsageTotalsAsync(all, UsageGroups.Day | UsageGroups.Key, Token);
         Assert.Equal(
             [
-                new UsageTotal { Day = new(2026, 3, 14), KeyId = "k1", Requests = 2, Completed = 2, FreshInput = 210, CachedInput = 2, Output = 50, Charge = 20 },
-                new UsageTotal { Day = new(2026, 3, 15), KeyId = "k1", Requests = 1, Completed = 1, FreshInput = 105, CachedInput = 1, Output = 25, Charge = 10 },
-                new UsageTotal { Day = new(2026, 3, 15), KeyId = "k2", Requests = 3, Completed = 2, FreshInput = 315, CachedInput = 3, Output = 75, Charge = 30 },
+                new UsageTotal { Day = new(2026, 3, 14), KeyId = "k1", Requests = 2, Completed = 2, Usage = Times(2), Charge = 20 },
+                new UsageTotal { Day = new(2026, 3, 15), KeyId = "k1", Requests = 1, Completed = 1, Usage = Times(1), Charge = 10 },
+                new UsageTotal { Day = new(2026, 3, 15), KeyId = "k2", Requests = 3, Completed = 2, Usage = Times(3), Charge = 30 },
             ],
             days);
         Assert.Equal(60, Assert.Single(await _queries.UsageTotalsAsync(all, UsageGroups.None, Token)).Charge);
         Assert.Equal(["even", "odd"], (await _queries.UsageTotalsAsync(all, UsageGroups.Model, Token)).Select(total => total.Model));
     }
+
+    private static Usage Times(long rows) => new(unit => rows * TestAccount.Usage("one", 0).Usage[unit]);
 
     private static IEnumerable<string> Ids(IEnumerable<AccountListing> accounts) => accounts.Select(account => account.AccountId);
 

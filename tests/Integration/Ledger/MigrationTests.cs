@@ -52,6 +52,26 @@ public sealed class MigrationTests(PostgresServer server) : IAsyncLifetime
         Assert.True(await ScalarAsync<bool>("SELECT to_regclass('two') IS NOT NULL"));
     }
 
+    /// <summary>Charges of a day that is detached, but not counted yet, are counted by every column.</summary>
+    [Fact]
+    public async Task Units_BesideDaysOfUsage_AreColumnsOfEachDay()
+    {
+        await LedgerMigrator.ApplyAsync(_dataSource, [.. LedgerMigrator.Embedded().Where(static m => m.Name != "0009_units")], Token);
+        await ExecuteAsync(
+            """
+            CREATE TABLE usage_20200101 (LIKE usage INCLUDING ALL);
+            CREATE TABLE usage_20200102 PARTITION OF usage FOR VALUES FROM ('2020-01-02 00:00:00+00') TO ('2020-01-03 00:00:00+00')
+            """);
+
+        await LedgerMigrator.ApplyAsync(_dataSource, Token);
+
+        Assert.Equal(
+            "usage usage_20200101 usage_20200102 usage_day usage_default usage_hour",
+            await ScalarAsync<string>(
+                "SELECT string_agg(table_name, ' ' ORDER BY table_name) FROM information_schema.columns WHERE column_name = 'searches'"));
+        Assert.Equal(0, await UsageTotals.AddAsync(_dataSource, [new(2020, 1, 1)], Token));
+    }
+
     [Fact]
     public async Task Apply_DatabaseOneReleaseNewer_AppliesNothingAndRuns()
     {

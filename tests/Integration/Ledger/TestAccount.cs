@@ -95,7 +95,11 @@ internal sealed class TestAccount(string id)
         Channel = "main",
         Endpoint = "/v1/chat/completions",
         PriceId = "gpt-test@1",
-        Usage = new Usage { Input = 100, CachedInput = 1, CacheWrite5m = 2, CacheWrite1h = 3, Output = 20, Reasoning = 5, Calls = 1 },
+        Usage = new Usage
+        {
+            [Unit.Input] = 100, [Unit.CachedInput] = 1, [Unit.CacheWrite5m] = 2, [Unit.CacheWrite1h] = 3,
+            [Unit.Output] = 20, [Unit.Reasoning] = 5, [Unit.Calls] = 1,
+        },
         Charge = charge,
         FirstByteMs = 12,
         DurationMs = 345,

@@ -40,16 +40,16 @@ public sealed class UsageTotalsTests(PostgresServer server) : IAsyncLifetime
 
         Assert.Equal(
             """
-            2026-03-14 12:00:00+00 k1 gpt-test main gpt-test@1 completed 3 15 4 300 3 6 9 0 0 60 15 0 0 3
-            2026-03-14 13:00:00+00 k1 gpt-test main gpt-test@2 completed 1 3 0 100 1 2 3 0 0 20 5 0 0 1
-            2026-03-15 12:00:00+00 k2 gpt-test main gpt-test@1 edge_lost 1 0 0 100 1 2 3 0 0 20 5 0 0 1
+            2026-03-14 12:00:00+00 k1 gpt-test main gpt-test@1 completed 3 15 4 300 3 6 9 0 0 60 15 0 0 3 0 0 0 0
+            2026-03-14 13:00:00+00 k1 gpt-test main gpt-test@2 completed 1 3 0 100 1 2 3 0 0 20 5 0 0 1 0 0 0 0
+            2026-03-15 12:00:00+00 k2 gpt-test main gpt-test@1 edge_lost 1 0 0 100 1 2 3 0 0 20 5 0 0 1 0 0 0 0
             """,
             await RowsAsync("usage_hour", "hour"));
         Assert.Equal(
             """
-            2026-03-14 k1 gpt-test main gpt-test@1 completed 3 15 4 300 3 6 9 0 0 60 15 0 0 3
-            2026-03-14 k1 gpt-test main gpt-test@2 completed 1 3 0 100 1 2 3 0 0 20 5 0 0 1
-            2026-03-15 k2 gpt-test main gpt-test@1 edge_lost 1 0 0 100 1 2 3 0 0 20 5 0 0 1
+            2026-03-14 k1 gpt-test main gpt-test@1 completed 3 15 4 300 3 6 9 0 0 60 15 0 0 3 0 0 0 0
+            2026-03-14 k1 gpt-test main gpt-test@2 completed 1 3 0 100 1 2 3 0 0 20 5 0 0 1 0 0 0 0
+            2026-03-15 k2 gpt-test main gpt-test@1 edge_lost 1 0 0 100 1 2 3 0 0 20 5 0 0 1 0 0 0 0
             """,
             await RowsAsync("usage_day", "day"));
         await SoundAsync();
@@ -139,7 +139,7 @@ public sealed class UsageTotalsTests(PostgresServer server) : IAsyncLifetime
         var account = await TestAccount.CreateAsync(_database.Ledger);
         foreach (var hold in new[] { "one", "two" })
         {
-            await SettleAsync(account, hold, 0, TestAccount.Start, usage => usage with { Usage = new Usage { Output = long.MaxValue } });
+            await SettleAsync(account, hold, 0, TestAccount.Start, usage => usage with { Usage = new Usage { [Unit.Output] = long.MaxValue } });
         }
 
         await AddAsync();
@@ -230,8 +230,8 @@ public sealed class UsageTotalsTests(PostgresServer server) : IAsyncLifetime
 
     private Task<string> RowsAsync(string table, string period) => _database.ScalarAsync<string>(
         $"""
-        SELECT string_agg(concat_ws(' ', {period}, key_id, model, channel, price_id, status, requests, charge, shortfall, input, cached_input,
-            cache_write_5m, cache_write_1h, audio_input, image_input, output, reasoning, audio_output, image_output, calls), E'\n'
+        SELECT string_agg(concat_ws(' ', {period}, key_id, model, channel, price_id, status, requests, charge, shortfall,
+            {UsageColumns.Each(UsageColumns.Counts)}), E'\n'
             ORDER BY {period}, price_id) FROM {table}
         """);
 }

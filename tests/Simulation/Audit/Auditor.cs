@@ -244,8 +244,7 @@ internal sealed partial class Auditor(SimulatedClock clock, Trace trace, RareSta
         }
 
         var price = request.Price!;
-        var millionths = ((BigInteger)usage.Input * price.Base.Input) + ((BigInteger)usage.Output * price.Base.Output)
-            + ((BigInteger)usage.Calls * price.PerCallNanos * 1_000_000);
+        var millionths = Units.All.Aggregate(BigInteger.Zero, (sum, unit) => sum + ((BigInteger)usage[unit] * (price.Base[unit] ?? 0)));
         return (millionths + 999_999) / 1_000_000;
     }
 

@@ -65,8 +65,14 @@ internal sealed class SimulatedEdge
     private async Task HandleAsync(ClientRequest request)
     {
         var price = request.Price = _prices.Current;
-        var most = PriceArithmetic.UpperBound(price, request.InputTokens, request.MaxTokens, 1, UsageKinds.Input | UsageKinds.Output);
-        var slice = new Usage { Input = request.InputTokens, Output = Math.Min(request.MaxTokens, FirstSliceTokens), Calls = 1 };
+        var most = PriceArithmetic.UpperBound(
+            price, request.InputTokens, request.MaxTokens, [Unit.Input, Unit.Output], new Usage { [Unit.Calls] = 1 });
+        var slice = new Usage
+        {
+            [Unit.Input] = request.InputTokens,
+            [Unit.Output] = Math.Min(request.MaxTokens, FirstSliceTokens),
+            [Unit.Calls] = 1,
+        };
         var least = request.Streams ? Math.Min(most, PriceArithmetic.Charge(price, slice)) : most;
         request.MostNanos = most;
         var account = Client.Find(request.AccountId);
@@ -103,7 +109,7 @@ internal sealed class SimulatedEdge
         hold.ServedBy("channel");
         var status = await RelayAsync(request, hold, price);
         var isAnswered = status is RequestStatus.Completed or RequestStatus.FundsExhausted;
-        var isCharged = isAnswered || (request.Streams && request.Provided.Output > 0 && (request.GotOutput || request.Drains));
+        var isCharged = isAnswered || (request.Streams && request.Provided[Unit.Output] > 0 && (request.GotOutput || request.Drains));
         var usage = isCharged ? request.Provided : default;
         var end = new RequestEnd(PriceArithmetic.Charge(price, usage), usage, status, 1, 2, request.GotOutput);
         var settled = await Client.SettleAsync(hold, end);
@@ -156,9 +162,9 @@ internal sealed class SimulatedEdge
 
             request.Provided = new Usage
             {
-                Input = request.InputTokens,
-                Output = request.Provided.Output + request.Chunks[chunk],
-                Calls = 1,
+                [Unit.Input] = request.InputTokens,
+                [Unit.Output] = request.Provided[Unit.Output] + request.Chunks[chunk],
+                [Unit.Calls] = 1,
             };
             var isLast = chunk == request.Chunks.Length - 1;
             if (request.Streams)

@@ -86,8 +86,8 @@ internal static class MoneyMutants
         new(
             "a charge rounded down",
             "Grains.Contracts/Pricing/PriceArithmetic.cs",
-            "var nanos = (millionths + (TokensPerRate - 1)) / TokensPerRate;",
-            "var nanos = millionths / TokensPerRate;",
+            "var nanos = (millionths + (UnitsPerRate - 1)) / UnitsPerRate;",
+            "var nanos = millionths / UnitsPerRate;",
             "rule 3"),
 
         // A doubled message grows the hold again, and somebody is refused for money that no request needs.

@@ -14,19 +14,6 @@ internal sealed class Prices(Random random)
 
     private static Price Make(int version, long input, long output, long perCall) => new(
         $"model@{version}",
-        perCall,
-        new Rates
-        {
-            Input = input,
-            CachedInput = 0,
-            CacheWrite5m = 0,
-            CacheWrite1h = 0,
-            AudioInput = 0,
-            ImageInput = 0,
-            Output = output,
-            Reasoning = 0,
-            AudioOutput = 0,
-            ImageOutput = 0,
-        },
+        new Rates { [Unit.Input] = input, [Unit.Output] = output, [Unit.Calls] = perCall * PriceArithmetic.UnitsPerRate },
         []);
 }

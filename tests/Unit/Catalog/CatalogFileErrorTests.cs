@@ -77,9 +77,18 @@ public sealed class CatalogFileErrorTests
             "\"above_input_tokens\": 50000"
         },
         // Windows
-        { "\"multiplier\": 0.5", "\"multiplier\": 0.0000001", Version + ".windows[0].multiplier", "0.0000001" },
+        { "\"multiplier\": 0.5", "\"multiplier\": 0.00000001", Version + ".windows[0].multiplier", "0.00000001" },
         { ", \"multiplier\": 0.5", "", Version + ".windows[0]", "\"night\"" },
         { "\"multiplier\": 0.5", "\"multiplier\": 0.5, \"per_call\": 1", Version + ".windows[0].per_call", "\"night\"" },
+        { "\"multiplier\": 0.5", "\"multiplier\": 0.5, \"per_image\": 1", Version + ".windows[0].per_image", "\"night\"" },
+        // Units beyond tokens
+        { "\"per_call\": 0.001", "\"per_second\": -0.001", Version + ".per_second", "\"per_second\"" },
+        { "\"per_call\": 0.001", "\"per_search\": 0.0000000001", Version + ".per_search", "\"per_search\"" },
+        { "\"per_call\": 0.001", "\"per_image\": 9224", Version + ".per_image", "\"per_image\"" },
+        { "\"per_call\": 0.001", "\"per_character\": 0.001", Version + ".per_character", "\"per_character\"" },
+        { "\"output\": 6 }", "\"output\": 6, \"images\": 1 }", Version + ".per_million.images", "\"images\"" },
+        { "\"output\": 9 }", "\"output\": 9, \"characters\": 1 }", Version + ".tiers[0].per_million.characters", "\"characters\"" },
+        { "\"output\": 9 }", "\"output\": 9 }, \"per_image\": 1", Version + ".tiers[0].per_image", "\"per_image\"" },
         { "\"multiplier\": 0.5", "\"per_million\": { \"input\": 1, \"output\": 1 }", Version + ".windows[0]", "\"night\"" },
         { "\"to\": \"06:00\"", "\"to\": \"6:00\"", Version + ".windows[0].to", "6:00" },
         { "\"from\": \"22:00\"", "\"from\": \"24:00\"", Version + ".windows[0].from", "24:00" },
@@ -186,6 +195,17 @@ public sealed class CatalogFileErrorTests
         var result = CatalogText.Parse(CatalogText.With("\"2026-01-01\",\n        },\n      ],", $"\"2026-01-01\",\n        }},\n{Other}\n{Again}],"));
 
         Assert.Equal(["models[0].prices[1].from", "models[0].prices[2].id"], result.Errors.Select(error => error.Path));
+    }
+
+    [Fact]
+    public void Parse_WindowThatLacksWhatTheVersionSells_IsRefused()
+    {
+        var text = CatalogText.With("\"per_call\": 0.001,", "\"per_call\": 0.001, \"per_image\": 0.04, \"per_search\": 0.01,")
+            .Replace("\"multiplier\": 0.5", "\"per_million\": { \"input\": 1, \"output\": 1 }, \"tiers\": [], \"per_search\": 0", StringComparison.Ordinal);
+
+        var error = Assert.Single(CatalogText.Parse(text).Errors);
+        Assert.Equal(Version + ".windows[0]", error.Path);
+        Assert.Contains("a price for images:", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

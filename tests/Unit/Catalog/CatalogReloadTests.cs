@@ -1,5 +1,6 @@
 using OrleansGateway.Grains.Contracts.Catalog;
 using Xunit;
+using static OrleansGateway.Grains.Contracts.Pricing.Unit;
 
 namespace OrleansGateway.Tests.Unit.Catalog;
 
@@ -24,6 +25,8 @@ public sealed class CatalogReloadTests
     [InlineData("\"cached_input\": \"0.15\"", "\"cached_input\": \"0.16\"", "models[0].prices[0].per_million.cached_input", "\"0.16\"")]
     [InlineData("\"cached_input\": \"0.15\", ", "", "models[0].prices[0].per_million", "\"per_million\"")]
     [InlineData("\"per_call\": 0.001,", "\"per_call\": 0.002,", "models[0].prices[0].per_call", "0.002")]
+    [InlineData("\"per_call\": 0.001,", "\"per_call\": 0.001, \"per_image\": 0,", "models[0].prices[0].per_image", "\"per_image\"")]
+    [InlineData("\"output\": 6 }", "\"output\": 6, \"characters\": 15 }", "models[0].prices[0].per_million.characters", "\"characters\"")]
     [InlineData("\"input\": 3,", "\"input\": 4,", "models[0].prices[0].tiers", "\"tiers\"")]
     [InlineData("\"above_input_tokens\": 50000", "\"above_input_tokens\": 50001", "models[0].prices[0].tiers", "\"tiers\"")]
     [InlineData("\"multiplier\": 0.5", "\"multiplier\": 0.6", "models[0].prices[0].windows[0]", "\"night\"")]
@@ -44,6 +47,6 @@ public sealed class CatalogReloadTests
         var first = CatalogSnapshotTests.Read(CatalogText.Parse(announced));
         var second = CatalogSnapshotTests.Read(CatalogText.Parse(announced.Replace("\"input\": 1.5", "\"input\": 1.4", StringComparison.Ordinal), first));
 
-        Assert.Equal(1_400_000_000, second.Models[0].Prices[0].Price.Base.Input);
+        Assert.Equal(1_400_000_000, second.Models[0].Prices[0].Price.Base[Input]);
     }
 }

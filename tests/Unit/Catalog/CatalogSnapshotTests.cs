@@ -1,6 +1,7 @@
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Pricing;
 using Xunit;
+using static OrleansGateway.Grains.Contracts.Pricing.Unit;
 
 namespace OrleansGateway.Tests.Unit.Catalog;
 
@@ -26,7 +27,7 @@ public sealed class CatalogSnapshotTests
         Assert.Equal(1_767_312_000, model.Created);
         Assert.Equal((100_000, 8_000), (model.ContextWindow, model.MaxOutputTokens));
         Assert.Equal((1_500, 100_000, 100_000), (model.ImageTokens, model.AudioTokens, model.FileTokens));
-        Assert.Equal(UsageKinds.Text | UsageKinds.ImageInput, model.Kinds);
+        Assert.Equal(Units.TextTokens | UnitSet.Of(ImageInput), model.Kinds);
         Assert.Equal(new Route(channel, "acme-small-2026"), Assert.Single(catalog.RoutesTo(model)));
     }
 
@@ -38,20 +39,20 @@ public sealed class CatalogSnapshotTests
         Assert.Equal(
             new Rates
             {
-                Input = 1_500_000_000,
-                CachedInput = 150_000_000,
-                CacheWrite5m = 1_500_000_000,
-                CacheWrite1h = 1_500_000_000,
-                AudioInput = 1_500_000_000,
-                ImageInput = 1_500_000_000,
-                Output = 6_000_000_000,
-                Reasoning = 6_000_000_000,
-                AudioOutput = 6_000_000_000,
-                ImageOutput = 6_000_000_000,
+                [Input] = 1_500_000_000,
+                [CachedInput] = 150_000_000,
+                [CacheWrite5m] = 1_500_000_000,
+                [CacheWrite1h] = 1_500_000_000,
+                [AudioInput] = 1_500_000_000,
+                [ImageInput] = 1_500_000_000,
+                [Output] = 6_000_000_000,
+                [Reasoning] = 6_000_000_000,
+                [AudioOutput] = 6_000_000_000,
+                [ImageOutput] = 6_000_000_000,
+                [Calls] = 1_000_000_000_000,
             },
             price.Base);
-        Assert.Equal(1_000_000, price.PerCallNanos);
-        Assert.Equal((50_000, 9_000_000_000), (price.Tiers[0].AboveInputTokens, price.Tiers[0].Rates.Reasoning));
+        Assert.Equal((50_000, 9_000_000_000), (price.Tiers[0].AboveInputTokens, price.Tiers[0].Rates[Reasoning]));
     }
 
     [Fact]
@@ -59,7 +60,32 @@ public sealed class CatalogSnapshotTests
     {
         var text = CatalogText.With("\"output\": 6 }", "\"cache_write_5m\": 2, \"output\": 6 }");
 
-        Assert.Equal(2_000_000_000, PriceOf(text, "small@1").Base.CacheWrite1h);
+        Assert.Equal(2_000_000_000, PriceOf(text, "small@1").Base[CacheWrite1h]);
+    }
+
+    [Fact]
+    public void Parse_UnitsBeyondTokens_AreExactInEveryTierAndWindow()
+    {
+        var text = CatalogText.With("\"output\": 6 },", "\"output\": 6, \"characters\": 15 }, \"per_second\": 0.0001, \"per_image\": \"0.042000001\",");
+        var (price, night) = (PriceOf(text, "small@1"), PriceOf(text, "small@1#night"));
+
+        Assert.Equal(Units.Tokens | UnitSet.Of(Calls, Seconds, Characters, Images), price.Sold);
+        Assert.Equal((100_000_000_000, 15_000_000_000, 42_000_001_000_000), (price.Base[Seconds], price.Base[Characters], price.Base[Images]));
+        Assert.Equal((50_000_000_000, 7_500_000_000, 21_000_000_500_000), (night.Base[Seconds], night.Base[Characters], night.Base[Images]));
+        Assert.All([Calls, Seconds, Characters, Images], unit => Assert.Equal(price.Base[unit], price.Tiers[0].Rates[unit]));
+        Assert.Null(price.Base[Searches]);
+        Assert.Null(price.Tiers[0].Rates[Searches]);
+    }
+
+    [Fact]
+    public void Parse_WindowWithItsOwnPrices_HasThoseAlone()
+    {
+        const string Own = """{ "name": "night", "from": "22:00", "to": "06:00", "per_million": { "input": 1, "output": 2 }, "tiers": [], "per_search": 0.02 },""";
+        var text = CatalogText.With("{ \"name\": \"night\", \"from\": \"22:00\", \"to\": \"06:00\", \"multiplier\": 0.5 },", Own);
+        var night = PriceOf(text, "small@1#night");
+
+        Assert.Equal((1_000_000_000, 0, 20_000_000_000_000), (night.Base[Input], night.Base[Calls], night.Base[Searches]));
+        Assert.Null(PriceOf(text, "small@1").Base[Searches]);
     }
 
     [Fact]
@@ -114,9 +140,9 @@ public sealed class CatalogSnapshotTests
     {
         var price = PriceOf(CatalogText.Valid, "small@1#night");
 
-        Assert.Equal((750_000_000, 75_000_000, 3_000_000_000), (price.Base.Input, price.Base.CachedInput, price.Base.Output));
-        Assert.Equal((50_000, 1_500_000_000), (price.Tiers[0].AboveInputTokens, price.Tiers[0].Rates.Input));
-        Assert.Equal(500_000, price.PerCallNanos);
+        Assert.Equal((750_000_000, 75_000_000, 3_000_000_000), (price.Base[Input], price.Base[CachedInput], price.Base[Output]));
+        Assert.Equal((50_000, 1_500_000_000), (price.Tiers[0].AboveInputTokens, price.Tiers[0].Rates[Input]));
+        Assert.Equal(500_000_000_000, price.Base[Calls]);
     }
 
     [Fact]

@@ -3,6 +3,7 @@ using FsCheck;
 using FsCheck.Fluent;
 using OrleansGateway.Grains.Contracts.Pricing;
 using Xunit;
+using static OrleansGateway.Grains.Contracts.Pricing.Unit;
 
 namespace OrleansGateway.Tests.Unit.Pricing;
 
@@ -10,25 +11,29 @@ public sealed class PriceArithmeticTests
 {
     private static readonly Rates Flat = new()
     {
-        Input = 3_000_000_000,
-        CachedInput = 300_000_000,
-        CacheWrite5m = 3_750_000_000,
-        CacheWrite1h = 6_000_000_000,
-        AudioInput = 40_000_000_000,
-        ImageInput = 5_000_000_000,
-        Output = 15_000_000_000,
-        Reasoning = 15_000_000_000,
-        AudioOutput = 80_000_000_000,
-        ImageOutput = 30_000_000_000,
+        [Input] = 3_000_000_000,
+        [CachedInput] = 300_000_000,
+        [CacheWrite5m] = 3_750_000_000,
+        [CacheWrite1h] = 6_000_000_000,
+        [AudioInput] = 40_000_000_000,
+        [ImageInput] = 5_000_000_000,
+        [Output] = 15_000_000_000,
+        [Reasoning] = 15_000_000_000,
+        [AudioOutput] = 80_000_000_000,
+        [ImageOutput] = 30_000_000_000,
+        [Calls] = 10_000_000,
+        [Seconds] = 100_000_000_000,
+        [Characters] = 15_000_000_000,
+        [Images] = 40_000_000_000_000,
     };
 
-    private static readonly Price FlatPrice = new("m@1", 0, Flat, []);
+    private static readonly Price FlatPrice = new("m@1", Flat, []);
 
     [Fact]
     public void Charge_CacheReadAndWrite_CountsEachTokenOnce()
     {
         // Input 3, write 3.75, read 0.30, output 15 USD per million: 360 + 3,750 + 1,200 + 855 millionths of a USD.
-        var usage = new Usage { Input = 120, CacheWrite5m = 1_000, CachedInput = 4_000, Output = 57 };
+        var usage = new Usage { [Input] = 120, [CacheWrite5m] = 1_000, [CachedInput] = 4_000, [Output] = 57 };
 
         Assert.Equal(6_165_000, PriceArithmetic.Charge(FlatPrice, usage));
     }
@@ -36,9 +41,9 @@ public sealed class PriceArithmeticTests
     [Fact]
     public void Charge_TwoFractions_IsRoundedUpOnce()
     {
-        var price = FlatPrice with { Base = Flat with { Input = 400_000, Output = 400_000 } };
+        var price = FlatPrice with { Base = With(Flat, new Rates { [Input] = 400_000, [Output] = 400_000 }) };
 
-        Assert.Equal(1, PriceArithmetic.Charge(price, new Usage { Input = 1, Output = 1 }));
+        Assert.Equal(1, PriceArithmetic.Charge(price, new Usage { [Input] = 1, [Output] = 1 }));
     }
 
     [Theory]
@@ -48,66 +53,105 @@ public sealed class PriceArithmeticTests
     {
         var price = FlatPrice with
         {
-            Base = Flat with { Input = 1_000_000 },
-            Tiers = [new PriceTier(1_000, Flat with { Input = 2_000_000 })],
+            Base = With(Flat, new Rates { [Input] = 1_000_000 }),
+            Tiers = [new PriceTier(1_000, With(Flat, new Rates { [Input] = 2_000_000 }))],
         };
 
-        Assert.Equal(expected, PriceArithmetic.Charge(price, new Usage { Input = input }));
+        Assert.Equal(expected, PriceArithmetic.Charge(price, new Usage { [Input] = input }));
     }
 
     [Fact]
     public void Charge_CachedAndImageInput_CountTowardsTheTier()
     {
-        var price = FlatPrice with { Tiers = [new PriceTier(10, Flat with { Output = 20_000_000_000 })] };
+        var price = FlatPrice with { Tiers = [new PriceTier(10, With(Flat, new Rates { [Output] = 20_000_000_000 }))] };
 
         Assert.Equal(
-            PriceArithmetic.Charge(FlatPrice, new Usage { CachedInput = 6, ImageInput = 5 }) + 20_000,
-            PriceArithmetic.Charge(price, new Usage { CachedInput = 6, ImageInput = 5, Output = 1 }));
+            PriceArithmetic.Charge(FlatPrice, new Usage { [CachedInput] = 6, [ImageInput] = 5 }) + 20_000,
+            PriceArithmetic.Charge(price, new Usage { [CachedInput] = 6, [ImageInput] = 5, [Output] = 1 }));
     }
 
     [Fact]
     public void Charge_NothingUsed_IsZero() => Assert.Equal(0, PriceArithmetic.Charge(FlatPrice, default));
 
     [Fact]
-    public void Charge_PerCall_IsAddedForEachCall() =>
-        Assert.Equal(30, PriceArithmetic.Charge(FlatPrice with { PerCallNanos = 10 }, new Usage { Calls = 3 }));
+    public void Charge_UnitsBeyondTokens_AreAddedForEachOne()
+    {
+        // A call 10 nanos, a second 0.0001, a character 0.000015, an image 0.04 USD.
+        var usage = new Usage { [Calls] = 3, [Seconds] = 61, [Characters] = 1_001, [Images] = 2 };
+
+        Assert.Equal(30 + 6_100_000 + 15_015_000 + 80_000_000, PriceArithmetic.Charge(FlatPrice, usage));
+    }
+
+    [Fact]
+    public void Charge_UnitThatIsNotSold_CostsNothing() =>
+        Assert.Equal(10, PriceArithmetic.Charge(FlatPrice, new Usage { [Calls] = 1, [Searches] = 5 }));
 
     [Fact]
     public void Charge_BeyondALong_IsTheGreatestAmount()
     {
-        var huge = new Usage { Input = long.MaxValue, CachedInput = long.MaxValue, Output = long.MaxValue, Calls = long.MaxValue };
+        var huge = new Usage { [Input] = long.MaxValue, [CachedInput] = long.MaxValue, [Output] = long.MaxValue, [Calls] = long.MaxValue };
 
-        Assert.Equal(long.MaxValue, PriceArithmetic.Charge(FlatPrice with { PerCallNanos = long.MaxValue }, huge));
+        Assert.Equal(long.MaxValue, PriceArithmetic.Charge(FlatPrice with { Base = With(Flat, new Rates { [Calls] = long.MaxValue }) }, huge));
+        Assert.Equal(long.MaxValue, PriceArithmetic.Charge(FlatPrice with { Base = new Rates(_ => long.MaxValue) }, new Usage(_ => long.MaxValue)));
         Assert.Equal(long.MaxValue, huge.TotalInput);
     }
 
     [Fact]
-    public void Charge_EachKindNegative_Throws()
-    {
-        Usage[] negatives =
-        [
-            new() { Input = -1 }, new() { CachedInput = -1 }, new() { CacheWrite5m = -1 }, new() { CacheWrite1h = -1 },
-            new() { AudioInput = -1 }, new() { ImageInput = -1 }, new() { Output = -1 }, new() { Reasoning = -1 },
-            new() { AudioOutput = -1 }, new() { ImageOutput = -1 }, new() { Calls = -1 },
-        ];
+    public void Charge_EachUnitNegative_Throws() =>
+        Assert.All(Units.All, negative =>
+            Assert.Throws<ArgumentOutOfRangeException>(() => PriceArithmetic.Charge(FlatPrice, new Usage(unit => unit == negative ? -1 : 0))));
 
-        Assert.All(negatives, usage =>
-            Assert.Throws<ArgumentOutOfRangeException>(() => PriceArithmetic.Charge(FlatPrice, usage)));
+    [Fact]
+    public void Charge_AndUpperBound_AllocateNothing()
+    {
+        var price = FlatPrice with { Tiers = [new PriceTier(100, Flat)] };
+        var usage = new Usage(unit => 7);
+        long Both() => PriceArithmetic.Charge(price, usage)
+            + PriceArithmetic.UpperBound(price, 1_000, 1_000, Units.Tokens, new Usage { [Calls] = 1, [Images] = 4 });
+        Both();
+
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Both();
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
     }
+
+    [Fact]
+    public void Rates_NegativeOne_Throws() => Assert.Throws<ArgumentOutOfRangeException>(() => new Rates { [Images] = -1 });
 
     [Fact]
     public void UpperBound_NegativeBounds_Throw()
     {
-        Assert.Throws<ArgumentOutOfRangeException>(() => PriceArithmetic.UpperBound(FlatPrice, -1, 0, 0, UsageKinds.All));
-        Assert.Throws<ArgumentOutOfRangeException>(() => PriceArithmetic.UpperBound(FlatPrice, 0, -1, 0, UsageKinds.All));
-        Assert.Throws<ArgumentOutOfRangeException>(() => PriceArithmetic.UpperBound(FlatPrice, 0, 0, -1, UsageKinds.All));
+        Assert.Throws<ArgumentOutOfRangeException>(() => PriceArithmetic.UpperBound(FlatPrice, -1, 0, Units.Tokens, default));
+        Assert.Throws<ArgumentOutOfRangeException>(() => PriceArithmetic.UpperBound(FlatPrice, 0, -1, Units.Tokens, default));
+        Assert.Throws<ArgumentOutOfRangeException>(
+            () => PriceArithmetic.UpperBound(FlatPrice, 0, 0, Units.Tokens, new Usage { [Calls] = -1 }));
     }
+
+    [Fact]
+    public void UpperBound_UnitThatIsNotSold_Throws()
+    {
+        var textOnly = FlatPrice with { Base = new Rates(unit => Units.TextTokens.Contains(unit) ? 1 : null) };
+
+        Assert.Throws<ArgumentException>(() => PriceArithmetic.UpperBound(FlatPrice, 1, 1, Units.Tokens, new Usage { [Searches] = 1 }));
+        Assert.Throws<ArgumentException>(() => PriceArithmetic.UpperBound(textOnly, 1, 1, Units.Tokens, default));
+        Assert.Equal(1, PriceArithmetic.UpperBound(textOnly, 1, 1, Units.TextTokens, default));
+    }
+
+    [Fact]
+    public void UpperBound_TokensAmongTheOthers_Throw() =>
+        Assert.Throws<ArgumentException>(() => PriceArithmetic.UpperBound(FlatPrice, 1, 1, Units.Tokens, new Usage { [Reasoning] = 1 }));
+
+    [Fact]
+    public void UpperBound_Others_AreAddedToTheTokens() =>
+        Assert.Equal(
+            6_000 + 15_000 + 10 + 80_000_000,
+            PriceArithmetic.UpperBound(FlatPrice, 1, 1, Units.TextTokens, new Usage { [Calls] = 1, [Images] = 2 }));
 
     [Fact]
     public void UpperBound_TextOnly_LeavesDearerKindsOut() =>
         Assert.Equal(
             (10 * 6_000) + (10 * 15_000),
-            PriceArithmetic.UpperBound(FlatPrice, 10, 10, 0, UsageKinds.Text));
+            PriceArithmetic.UpperBound(FlatPrice, 10, 10, Units.TextTokens, default));
 
     [Theory]
     [InlineData(1_000, 1_000)]
@@ -116,22 +160,22 @@ public sealed class PriceArithmeticTests
     {
         var price = FlatPrice with
         {
-            Base = Flat with { Input = 1_000_000 },
-            Tiers = [new PriceTier(1_000, Flat with { Input = 2_000_000 })],
+            Base = With(Flat, new Rates { [Input] = 1_000_000 }),
+            Tiers = [new PriceTier(1_000, With(Flat, new Rates { [Input] = 2_000_000 }))],
         };
 
-        Assert.Equal(expected, PriceArithmetic.UpperBound(price, maxInput, 0, 0, UsageKinds.Input));
+        Assert.Equal(expected, PriceArithmetic.UpperBound(price, maxInput, 0, [Input], default));
     }
 
     [Fact]
     public void UpperBound_CheaperTier_HoldsForThePromptThatJustMissesIt()
     {
-        var cheap = Flat with { Input = 0, CachedInput = 0, CacheWrite5m = 0, CacheWrite1h = 0, Output = 0, Reasoning = 0 };
+        var cheap = With(Flat, new Rates(unit => Units.TextTokens.Contains(unit) ? 0 : null));
         var price = FlatPrice with { Tiers = [new PriceTier(100, cheap)] };
 
         Assert.Equal(
-            PriceArithmetic.Charge(price, new Usage { CacheWrite1h = 100, Output = 7 }),
-            PriceArithmetic.UpperBound(price, 1_000_000, 7, 0, UsageKinds.Text));
+            PriceArithmetic.Charge(price, new Usage { [CacheWrite1h] = 100, [Output] = 7 }),
+            PriceArithmetic.UpperBound(price, 1_000_000, 7, Units.TextTokens, default));
     }
 
     [Fact]
@@ -162,24 +206,24 @@ public sealed class PriceArithmeticTests
         Holds(PriceGenerators.Price, PriceGenerators.Usage.Two(), (price, usage) =>
         {
             var (used, slack) = usage;
-            var kinds = PriceGenerators.Terms(used, price.Base)
-                .Aggregate(UsageKinds.None, (all, term) => term.Tokens > 0 ? all | term.Kind : all);
+            var kinds = UnitSet.Of([.. Units.All.Where(unit => used[unit] > 0 && Units.Tokens.Contains(unit))]);
+            var others = PriceGenerators.OthersOf(price, PriceGenerators.Add(used, slack));
             return PriceArithmetic.Charge(price, used) <= PriceArithmetic.UpperBound(
-                price, used.TotalInput + slack.Input, used.TotalOutput + slack.Output, used.Calls + slack.Calls, kinds);
+                price, used.TotalInput + slack[Input], used.TotalOutput + slack[Output], kinds, others);
         });
 
     [Fact]
     public void UpperBound_AnyBounds_IsReachedBySomeUsageWithin() =>
         Holds(PriceGenerators.Price, PriceGenerators.Usage, (price, bounds) =>
         {
+            var others = PriceGenerators.OthersOf(price, bounds);
             var candidates =
                 from tokens in price.Tiers.Select(tier => tier.AboveInputTokens).Append(bounds.TotalInput)
                 where tokens <= bounds.TotalInput
-                from input in OfEachKind(tokens, isInput: true)
-                from output in OfEachKind(bounds.TotalOutput, isInput: false)
-                select PriceArithmetic.Charge(price, PriceGenerators.Add(PriceGenerators.Add(input, output), new Usage { Calls = bounds.Calls }));
-            return candidates.Max() == PriceArithmetic.UpperBound(
-                price, bounds.TotalInput, bounds.TotalOutput, bounds.Calls, UsageKinds.All);
+                from input in OfEachKind(tokens, PriceGenerators.InputTokens)
+                from output in OfEachKind(bounds.TotalOutput, PriceGenerators.OutputTokens)
+                select PriceArithmetic.Charge(price, PriceGenerators.Add(PriceGenerators.Add(input, output), others));
+            return candidates.Max() == PriceArithmetic.UpperBound(price, bounds.TotalInput, bounds.TotalOutput, Units.Tokens, others);
         });
 
     [Fact]
@@ -187,9 +231,9 @@ public sealed class PriceArithmeticTests
         Holds(PriceGenerators.Price, PriceGenerators.Usage.Two(), (price, usage) =>
         {
             var (a, more) = usage;
-            return PriceArithmetic.UpperBound(price, a.TotalInput, a.TotalOutput, a.Calls, UsageKinds.Text)
-                <= PriceArithmetic.UpperBound(
-                    price, a.TotalInput + more.Input, a.TotalOutput + more.Output, a.Calls + more.Calls, UsageKinds.All);
+            var wider = PriceGenerators.OthersOf(price, PriceGenerators.Add(a, more));
+            return PriceArithmetic.UpperBound(price, a.TotalInput, a.TotalOutput, Units.TextTokens, PriceGenerators.OthersOf(price, a))
+                <= PriceArithmetic.UpperBound(price, a.TotalInput + more[Input], a.TotalOutput + more[Output], Units.Tokens, wider);
         });
 
     [Fact]
@@ -197,20 +241,21 @@ public sealed class PriceArithmeticTests
         Holds(PriceGenerators.PriceWithoutTiers, PriceGenerators.Usage.Two(), (price, usage) =>
         {
             var (a, b) = usage;
-            var whole = PriceArithmetic.UpperBound(
-                price, a.TotalInput + b.TotalInput, a.TotalOutput + b.TotalOutput, a.Calls + b.Calls, UsageKinds.All);
-            var parts = PriceArithmetic.UpperBound(price, a.TotalInput, a.TotalOutput, a.Calls, UsageKinds.All)
-                + PriceArithmetic.UpperBound(price, b.TotalInput, b.TotalOutput, b.Calls, UsageKinds.All);
+            long Bound(Usage all) => PriceArithmetic.UpperBound(
+                price, all.TotalInput, all.TotalOutput, Units.Tokens, PriceGenerators.OthersOf(price, all));
+            var (whole, parts) = (Bound(PriceGenerators.Add(a, b)), Bound(a) + Bound(b));
             return whole <= parts && parts <= whole + 1;
         });
 
-    private static IEnumerable<Usage> OfEachKind(long tokens, bool isInput) => isInput
-        ?
-        [
-            new() { Input = tokens }, new() { CachedInput = tokens }, new() { CacheWrite5m = tokens },
-            new() { CacheWrite1h = tokens }, new() { AudioInput = tokens }, new() { ImageInput = tokens },
-        ]
-        : [new() { Output = tokens }, new() { Reasoning = tokens }, new() { AudioOutput = tokens }, new() { ImageOutput = tokens }];
+    private static IEnumerable<Usage> OfEachKind(long tokens, UnitSet kinds)
+    {
+        foreach (var kind in kinds)
+        {
+            yield return new Usage { [kind] = tokens };
+        }
+    }
+
+    private static Rates With(Rates rates, Rates others) => new(unit => others[unit] ?? rates[unit]);
 
     private static void Holds<T>(Gen<Price> prices, Gen<T> usages, Func<Price, T, bool> property) =>
         Prop.ForAll(prices.ToArbitrary(), usages.ToArbitrary(), property)

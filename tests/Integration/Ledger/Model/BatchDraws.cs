@@ -108,12 +108,7 @@ internal sealed class BatchDraws(Random random)
         Channel = "main",
         Endpoint = "/v1/chat/completions",
         PriceId = "gpt-test@1",
-        Usage = new Usage
-        {
-            Input = random.Next(99), CachedInput = random.Next(99), CacheWrite5m = random.Next(99), CacheWrite1h = random.Next(99),
-            AudioInput = random.Next(99), ImageInput = random.Next(99), Output = random.Next(99), Reasoning = random.Next(99),
-            AudioOutput = random.Next(99), ImageOutput = random.Next(99), Calls = random.Next(99), IsEstimated = Chance(20),
-        },
+        Usage = new Usage(_ => Math.Max(0, random.Next(-50, 99))) { IsEstimated = Chance(20) },
         Charge = charge,
         FirstByteMs = random.Next(-1, 99),
         DurationMs = random.Next(99),

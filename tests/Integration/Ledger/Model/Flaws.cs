@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Ledger;
 using static OrleansGateway.Tests.Integration.Ledger.Model.Verdict;
 
@@ -140,8 +141,8 @@ internal static class Flaws
         Of("an account with a zero", Refused, (b, _) => b with { AccountId = b.AccountId + "\0" }),
         Of("a limit of zero", Refused, (b, _) => b with { Limits = new RateLimits(null, 0, null) }),
         Of("a usage row's charge below zero", Refused, (b, c) => b with { Usage = [c.Draws.Usage("u", -1)] }),
-        Of("a usage row's tokens below zero", Refused, (b, c) =>
-            b with { Usage = [c.Draws.Usage("u", 1) with { Usage = new() { Reasoning = -1 } }] }),
+        Of("a usage row's count below zero", Refused, (b, c) =>
+            b with { Usage = [c.Draws.Usage("u", 1) with { Usage = new() { [c.Draws.OneOf(Units.All)] = -1 } }] }),
         Of("a usage row's time below zero", Refused, (b, c) => b with { Usage = [c.Draws.Usage("u", 1) with { DurationMs = -1 }] }),
         Of("a usage row's first byte before its start", Refused, (b, c) =>
             b with { Usage = [c.Draws.Usage("u", 1) with { FirstByteMs = -2 }] }),

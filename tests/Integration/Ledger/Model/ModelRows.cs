@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Ledger;
 using OrleansGateway.Tests.Shared.Ledger;
 
@@ -61,10 +62,7 @@ internal static class ModelRows
         ("account_id", account), ("at", row.At), ("key_id", row.KeyId), ("request_id", row.RequestId), ("model", row.Model),
         ("channel", row.Channel), ("endpoint", row.Endpoint), ("price_id", row.PriceId), ("charge", row.Charge),
         ("first_byte_ms", row.FirstByteMs), ("duration_ms", row.DurationMs), ("status", Word(row.Status)),
-        ("client_address", row.ClientAddress), ("input", row.Usage.Input), ("cached_input", row.Usage.CachedInput),
-        ("cache_write_5m", row.Usage.CacheWrite5m), ("cache_write_1h", row.Usage.CacheWrite1h), ("audio_input", row.Usage.AudioInput),
-        ("image_input", row.Usage.ImageInput), ("output", row.Usage.Output), ("reasoning", row.Usage.Reasoning),
-        ("audio_output", row.Usage.AudioOutput), ("image_output", row.Usage.ImageOutput), ("calls", row.Usage.Calls),
+        ("client_address", row.ClientAddress), .. Units.All.Select(unit => (unit.Name(), (object?)row.Usage[unit])),
         ("is_estimated", row.Usage.IsEstimated),
     ];
 

@@ -8,6 +8,7 @@ using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Tests.Shared;
 using Xunit;
+using static OrleansGateway.Grains.Contracts.Pricing.Unit;
 
 namespace OrleansGateway.Tests.Unit.Edge.Accounting;
 
@@ -96,7 +97,7 @@ internal sealed class EdgeWorld : IGrains, IHoldOwner
         var state = HoldState.Lost;
         Done(Start(() =>
         {
-            state = hold.Report(cost, new Usage { Output = cost });
+            state = hold.Report(cost, new Usage { [Output] = cost });
             return Task.FromResult(true);
         }));
         return state;

@@ -1,6 +1,7 @@
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Grains.Contracts.Accounts;
 using Xunit;
+using static OrleansGateway.Grains.Contracts.Pricing.Unit;
 
 namespace OrleansGateway.Tests.Unit.Edge.Accounting;
 
@@ -40,7 +41,7 @@ public sealed class HoldSessionTests
         var items = world.Account.All<RenewRequest>().Select(request => request.Items.Single()).ToList();
         Assert.Equal(items.Select(item => item.ProgressNanos).Order(), items.Select(item => item.ProgressNanos));
         Assert.InRange(items[^1].ProgressNanos, 50, 60);
-        Assert.Equal(items[^1].ProgressNanos, items[^1].Usage.Output);
+        Assert.Equal(items[^1].ProgressNanos, items[^1].Usage[Output]);
     }
 
     [Fact]

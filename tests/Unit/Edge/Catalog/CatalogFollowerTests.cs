@@ -7,6 +7,7 @@ using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Tests.Shared;
 using OrleansGateway.Tests.Unit.Catalog;
 using Xunit;
+using static OrleansGateway.Grains.Contracts.Pricing.Unit;
 
 namespace OrleansGateway.Tests.Unit.Edge.Catalog;
 
@@ -56,8 +57,8 @@ public sealed class CatalogFollowerTests : IAsyncDisposable
         _grain.Publish(CatalogText.With("\"input\": 1.5", "\"input\": 1.4"));
         await PassAsync(1);
 
-        Assert.Equal(1_400_000_000, _follower.Current!.Models[0].Prices[0].Price.Base.Input);
-        Assert.Equal(1_500_000_000, first.Models[0].Prices[0].Price.Base.Input);
+        Assert.Equal(1_400_000_000, _follower.Current!.Models[0].Prices[0].Price.Base[Input]);
+        Assert.Equal(1_500_000_000, first.Models[0].Prices[0].Price.Base[Input]);
         Assert.Equal([0, 1], _grain.Asked);
     }
 

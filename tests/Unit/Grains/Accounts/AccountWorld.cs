@@ -7,6 +7,7 @@ using OrleansGateway.Ledger;
 using OrleansGateway.Tests.Shared;
 using OrleansGateway.Tests.Shared.Ledger;
 using Xunit;
+using static OrleansGateway.Grains.Contracts.Pricing.Unit;
 
 namespace OrleansGateway.Tests.Unit.Grains.Accounts;
 
@@ -126,14 +127,14 @@ internal sealed class AccountWorld : IDisposable
             Epoch = epoch,
             Ticket = Ticket(hold, total),
             CostNanos = cost,
-            Usage = new Usage { Input = tokens },
+            Usage = new Usage { [Input] = tokens },
             Status = status,
             FirstByteMs = 10,
             DurationMs = 20,
         };
 
     public static RenewRequest Renewal(string hold, long total, long progress = 0, long epoch = 0, long ageMs = 1000) =>
-        new(epoch, [new RenewItem(Ticket(hold, total, ageMs), progress, new Usage { Output = progress })]);
+        new(epoch, [new RenewItem(Ticket(hold, total, ageMs), progress, new Usage { [Output] = progress })]);
 
     public AdmitAnswer Admit(string hold, long most, long? least = null, long tokens = 0) =>
         Run(() => Grain.AdmitAsync(Request(hold, most, least, tokens)));

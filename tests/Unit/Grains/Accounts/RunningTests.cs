@@ -3,6 +3,7 @@ using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Tests.Shared.Ledger;
 using Xunit;
+using static OrleansGateway.Grains.Contracts.Pricing.Unit;
 
 namespace OrleansGateway.Tests.Unit.Grains.Accounts;
 
@@ -242,7 +243,7 @@ public sealed class RunningTests
         world.Pass(17);
 
         Assert.Equal(-70, world.Charge("h").Amount);
-        Assert.Equal(70, world.Rows.Usage.Single().Usage.Output);
+        Assert.Equal(70, world.Rows.Usage.Single().Usage[Output]);
     }
 
     [Fact]
@@ -251,7 +252,7 @@ public sealed class RunningTests
         using var world = AccountWorld.With(1000);
         world.Admit("h", 100);
 
-        var item = new RenewItem(AccountWorld.Ticket("h", 100), 1, new Usage { Output = -1 });
+        var item = new RenewItem(AccountWorld.Ticket("h", 100), 1, new Usage { [Output] = -1 });
         Assert.IsType<InvariantException>(world.Start(() => world.Grain.RenewAsync(new RenewRequest(0, [item]))).Error);
         Assert.IsType<InvariantException>(world.StartRenew("h", 100, -1).Error);
 

@@ -4,6 +4,7 @@ using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Ledger;
 using OrleansGateway.Tests.Shared.Ledger;
 using Xunit;
+using static OrleansGateway.Grains.Contracts.Pricing.Unit;
 
 namespace OrleansGateway.Tests.Unit.Grains.Accounts;
 
@@ -43,7 +44,7 @@ public sealed class SettlementTests
                 Channel = "channel",
                 Endpoint = "/v1/chat/completions",
                 PriceId = "price",
-                Usage = new Usage { Input = 5 },
+                Usage = new Usage { [Input] = 5 },
                 Charge = 300,
                 FirstByteMs = 10,
                 DurationMs = 20,

@@ -1,8 +1,10 @@
 using OrleansGateway.Grains.Catalog;
 using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Ledger;
 using OrleansGateway.Tests.Unit.Catalog;
 using Xunit;
+using static OrleansGateway.Grains.Contracts.Pricing.Unit;
 
 namespace OrleansGateway.Tests.Unit.Grains.Catalog;
 
@@ -303,8 +305,25 @@ public sealed class CatalogGrainTests
         Assert.Equal((3, "catalog.json", "ab"), (state.Version, state.Source, state.SeedHash));
         Assert.Equal("{}", state.Text);
         var price = state.Prices[0].Price;
-        Assert.Equal(("small@1", 11, 3, 10, 12), (price.Id, price.PerCallNanos, price.Base.CacheWrite5m, price.Base.ImageOutput, price.Tiers[0].AboveInputTokens));
+        Assert.Equal(("small@1", 3, 10, 12), (price.Id, price.Base[CacheWrite5m], price.Base[ImageOutput], price.Tiers[0].AboveInputTokens));
+        Assert.Equal((11_000_000, Units.Tokens | UnitSet.Of(Calls)), (price.Base[Calls], price.Sold));
         Assert.Equal(price.Base, price.Tiers[0].Rates);
+    }
+
+    /// <summary>The first release finds in a state of this build whatever it knows.</summary>
+    [Fact]
+    public async Task State_AsItIsStored_IsReadByTheFirstRelease()
+    {
+        await using var silo = new CatalogSilo(_storage);
+        await silo.SeedAsync(First);
+
+        Assert.Contains(
+            """
+            {"price":{"id":"small@1","base":{"input":1500000000,"cached_input":150000000,"cache_write5m":1500000000,"cache_write1h":1500000000,"audio_input":1500000000,"image_input":1500000000,"output":6000000000,"reasoning":6000000000,"audio_output":6000000000,"image_output":6000000000,"calls":1000000000000},"tiers":[{"above_input_tokens":50000,
+            """,
+            _storage.Text,
+            StringComparison.Ordinal);
+        Assert.Contains("""}],"per_call_nanos":1000000},"from":""", _storage.Text, StringComparison.Ordinal);
     }
 
     private static (PublishOutcome Outcome, long Version) Told(PublishAnswer answer) => (answer.Outcome, answer.Version);
