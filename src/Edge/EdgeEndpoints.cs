@@ -19,6 +19,7 @@ public static class EdgeEndpoints
             routes,
             front,
             services.GetRequiredService<Relay>(),
+            services.GetRequiredService<EdgeMetrics>(),
             services.GetRequiredService<RandomSource>(),
             services.GetRequiredService<ILogger<FrontRoutes>>()))).ToList();
         foreach (var (front, own) in fronts)

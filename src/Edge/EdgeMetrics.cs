@@ -8,6 +8,13 @@ internal sealed class EdgeMetrics : IDisposable
 {
     public const string MeterName = "OrleansGateway.Edge";
 
+    /// <summary>A model may think for minutes: OpenTelemetry's own bounds end at ten seconds.</summary>
+    private static readonly InstrumentAdvice<double> UpToMinutes = new()
+    {
+        HistogramBucketBoundaries =
+            [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 20_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000],
+    };
+
     private readonly Meter _meter;
     private readonly Counter<long> _requests;
     private readonly Histogram<double> _firstByte;
@@ -20,12 +27,21 @@ internal sealed class EdgeMetrics : IDisposable
     {
         _meter = meters.Create(MeterName);
         _requests = _meter.CreateCounter<long>("og.edge.requests", "{request}", "Requests by their HTTP status and outcome.");
-        _firstByte = _meter.CreateHistogram<double>("og.edge.first_byte", "ms", "From a request's arrival to its provider's first byte.");
-        _duration = _meter.CreateHistogram<double>("og.edge.duration", "ms", "From a request's arrival to its last byte.");
+        _firstByte = _meter.CreateHistogram("og.edge.first_byte", "ms", "From a request's arrival to the first content of its answer.", advice: UpToMinutes);
+        _duration = _meter.CreateHistogram("og.edge.duration", "ms", "From a request's arrival to its last byte.", advice: UpToMinutes);
         _providerErrors = _meter.CreateCounter<long>("og.edge.provider_errors", "{attempt}", "Failed attempts by channel and kind.");
         _running = _meter.CreateUpDownCounter<long>("og.edge.running", "{request}", "Requests that run.");
         _connectionsRefused = _meter.CreateCounter<long>(
             "og.edge.connections_refused", "{connection}", "Connections that were closed because their address has too many.");
+    }
+
+    /// <summary>A request that is not relayed has been answered.</summary>
+    public void Answered(int status)
+    {
+        if (_requests.Enabled)
+        {
+            _requests.Add(1, new("status", status), new("outcome", "NotRelayed"));
+        }
     }
 
     public void Started() => _running.Add(1);

@@ -12,7 +12,8 @@ namespace OrleansGateway.Edge.Fronts;
 /// Adds one front's routes. Every response of theirs has our request id, and an error in the front's form even for another method and for
 /// our own bugs.
 /// </summary>
-internal sealed partial class FrontRoutes(IEndpointRouteBuilder routes, IFront front, Relay relay, RandomSource random, ILogger logger)
+internal sealed partial class FrontRoutes(
+    IEndpointRouteBuilder routes, IFront front, Relay relay, EdgeMetrics metrics, RandomSource random, ILogger logger)
 {
     private static readonly string[] AnyMethod = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
@@ -20,31 +21,38 @@ internal sealed partial class FrontRoutes(IEndpointRouteBuilder routes, IFront f
     public void Relay(IRelayedEndpoint endpoint) =>
         Add(endpoint.Path, HttpMethods.Post, (context, requestId) => relay.RunAsync(context, requestId, endpoint));
 
-    public void Get(string path, Func<HttpContext, Task> handle) => Add(path, HttpMethods.Get, (context, _) => handle(context));
+    /// <summary>Answers a request that is not relayed.</summary>
+    public void Get(string path, Func<HttpContext, Task> handle) => Add(path, HttpMethods.Get, Counted((context, _) => handle(context)));
 
     /// <summary>Answers what nobody has a route for.</summary>
     public void MapRest()
     {
-        routes.Map("/v1/{**path}", Framed(NoSuchUrlAsync));
-        routes.MapFallback("{**path}", Framed(NoSuchUrlAsync));
+        routes.Map("/v1/{**path}", Framed(Counted(NoSuchUrlAsync)));
+        routes.MapFallback("{**path}", Framed(Counted(NoSuchUrlAsync)));
     }
 
     private void Add(string path, string method, Func<HttpContext, string, Task> handle)
     {
         routes.MapMethods(path, [method], Framed(handle));
-        routes.MapMethods(path, AnyMethod.Except([method]), Framed((context, _) =>
+        routes.MapMethods(path, AnyMethod.Except([method]), Framed(Counted((context, _) =>
         {
             context.Response.Headers.Allow = method;
             return RefuseAsync(
                 context,
                 new ApiError(ErrorKind.MethodNotSupported, $"Not allowed to {context.Request.Method} on {context.Request.Path}; use {method}."));
-        }));
+        })));
     }
 
     private Task NoSuchUrlAsync(HttpContext context, string requestId) => RefuseAsync(
         context, new ApiError(ErrorKind.UnknownUrl, $"Unknown request URL: {context.Request.Method} {context.Request.Path}."));
 
     private Task RefuseAsync(HttpContext context, ApiError error) => ErrorReply.WriteAsync(context, front, error);
+
+    private Func<HttpContext, string, Task> Counted(Func<HttpContext, string, Task> handle) => async (context, requestId) =>
+    {
+        await handle(context, requestId);
+        metrics.Answered(context.Response.StatusCode);
+    };
 
     private RequestDelegate Framed(Func<HttpContext, string, Task> handle) => context => RunAsync(context, handle);
 

@@ -17,6 +17,7 @@ public sealed class TelemetryTests(PostgresServer server)
     private static readonly string[] Expected =
     [
         "og.edge.requests", "og.edge.first_byte", "og.account.holds", "og.account.reserve", "og.ledger.flight.duration", "og.ledger.flight.accounts",
+        "Completed", "NotRelayed",
     ];
 
     [Fact]
@@ -55,6 +56,7 @@ public sealed class TelemetryTests(PostgresServer server)
         });
         using var client = gateway.CreateClient(await gateway.CreateKeyAsync(await gateway.CreateAccountAsync("1")));
 
+        using var models = await client.GetAsync("models", TestContext.Current.CancellationToken);
         using var answer = await client.PostAsync("chat/completions", GatewayFixture.Chat(stream: true), TestContext.Current.CancellationToken);
 
         Assert.True(answer.IsSuccessStatusCode);
