@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using System.Reflection;
+using System.Runtime.Loader;
 using System.Text;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
@@ -34,8 +36,7 @@ internal sealed class ProductProject
             _arguments.SourceFiles.Select(file => Parse(file.Path, File.ReadAllText(file.Path))),
             _arguments.MetadataReferences.Select(static r => Reference(r.Reference).WithProperties(r.Properties)),
             _arguments.CompilationOptions);
-        var generators = _arguments.AnalyzerReferences
-            .SelectMany(static a => new AnalyzerFileReference(a.FilePath, new Loader()).GetGenerators(LanguageNames.CSharp));
+        var generators = _arguments.AnalyzerReferences.SelectMany(static a => Generators(a.FilePath));
         CSharpGeneratorDriver.Create(generators, parseOptions: _parseOptions)
             .RunGeneratorsAndUpdateCompilation(compilation, out _compilation, out _);
     }
@@ -71,12 +72,42 @@ internal sealed class ProductProject
     private static PortableExecutableReference Reference(string path) =>
         References.GetOrAdd(path, static p => MetadataReference.CreateFromFile(p));
 
+    private static ImmutableArray<ISourceGenerator> Generators(string path)
+    {
+        var file = new AnalyzerFileReference(path, Loader.Instance);
+        file.AnalyzerLoadFailed += (_, failure) =>
+        {
+            // Not all of them are for C#.
+            if (failure.ErrorCode != AnalyzerLoadFailureEventArgs.FailureErrorCode.NoAnalyzers)
+            {
+                throw new InvalidOperationException($"The generators of {path} cannot be loaded: {failure.Message}");
+            }
+        };
+        return file.GetGenerators(LanguageNames.CSharp);
+    }
+
+    /// <summary>Loads generators. Two of the projects may have two versions of one: each folder's are apart from the others'.</summary>
     private sealed class Loader : IAnalyzerAssemblyLoader
     {
+        public static readonly Loader Instance = new();
+
+        private readonly ConcurrentDictionary<string, Folder> _folders = new(StringComparer.Ordinal);
+
         public void AddDependencyLocation(string fullPath)
         {
         }
 
-        public Assembly LoadFromPath(string fullPath) => Assembly.LoadFrom(fullPath);
+        public Assembly LoadFromPath(string fullPath) =>
+            _folders.GetOrAdd(Path.GetDirectoryName(fullPath)!, static folder => new Folder(folder)).LoadFromAssemblyPath(fullPath);
+
+        /// <summary>What is not in the folder, or is the compiler's, is this process'.</summary>
+        private sealed class Folder(string path) : AssemblyLoadContext
+        {
+            protected override Assembly? Load(AssemblyName name)
+            {
+                var file = Path.Combine(path, name.Name + ".dll");
+                return File.Exists(file) && !File.Exists(Path.Combine(AppContext.BaseDirectory, name.Name + ".dll")) ? LoadFromAssemblyPath(file) : null;
+            }
+        }
     }
 }
