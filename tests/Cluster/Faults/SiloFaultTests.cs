@@ -26,7 +26,8 @@ public sealed class SiloFaultTests
         var isTaking = false;
         for (var customers = 0; !isTaking && customers < CustomersMax; customers++)
         {
-            var customer = await FaultPlan.CreateCustomerAsync(run.Cluster.Operator, "1");
+            var customer = await FaultPlan.CreateCustomerAsync(run.Cluster.Operator, "0.001");
+            run.Newcomers.Add(customer);
             var sent = await run.Load.SendAsync(run.Load.Targets[0], customer, new ChatPlan(IsStream: false, Tokens: 3, TokenRate: 0));
             Assert.Equal(Fate.Completed, sent.Fate);
             isTaking = !before.IsSupersetOf(await run.ProcessesAsync());

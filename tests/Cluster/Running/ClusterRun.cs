@@ -40,6 +40,9 @@ internal sealed class ClusterRun : IAsyncDisposable
 
     public IReadOnlyList<Customer> Customers { get; }
 
+    /// <summary>Customers beside those, who are not asked for again before the end.</summary>
+    public List<Customer> Newcomers { get; } = [];
+
     public Load Load { get; }
 
     public Payer Payer { get; }
@@ -123,7 +126,7 @@ internal sealed class ClusterRun : IAsyncDisposable
         await Load.CompletedAsync(100);
         await Load.StopAsync();
         await Payer.StopAsync();
-        await Solvency.CheckAsync(Load, Cluster.Operator, Cluster.DataSource, Customers);
+        await Solvency.CheckAsync(Load, Cluster.Operator, Cluster.DataSource, [.. Customers, .. Newcomers]);
         var (exitCode, output, errors) = await GatewayProcess.RunAsync(Cluster.Silos[0].Settings, "verify");
         Assert.True(exitCode == 0, $"verify: {output}\n{errors}");
         await Cluster.StopAsync();
