@@ -3,12 +3,12 @@ using OrleansGateway.Grains.Contracts.Pricing;
 
 namespace OrleansGateway.Edge.Accounting;
 
-/// <summary>What a stream may do after it reported its cost.</summary>
+/// <summary>What a stream may do after it reported how far it has come.</summary>
 internal enum HoldState
 {
-    /// <summary>What is held covers the cost: go on.</summary>
+    /// <summary>What is held is enough: go on.</summary>
     Covered,
-    /// <summary>The cost has passed what is held, and more was asked for: <see cref="HoldSession.GrownAsync"/> says when to look again.</summary>
+    /// <summary>The cover has passed what is held, and more was asked for: <see cref="HoldSession.GrownAsync"/> says when to look again.</summary>
     Growing,
     /// <summary>No more can be held: end the response as at its length limit.</summary>
     Exhausted,
@@ -35,9 +35,12 @@ internal sealed class HoldSession
     private readonly long _startedAt;
     private readonly long _stepNanos;
     private string _channel = "";
+    private string _priceId;
     private long _totalNanos;
+    private long _coverNanos;
     private long _progressNanos;
     private Usage _usage;
+    private Price? _price;
     private bool _isRefused;
     private bool _isLost;
     private bool _isSettling;
@@ -51,6 +54,7 @@ internal sealed class HoldSession
     {
         Account = account;
         _admitted = admitted;
+        _priceId = admitted.PriceId;
         _totalNanos = totalNanos;
         _startedAt = startedAt;
         _owner = owner;
@@ -97,25 +101,37 @@ internal sealed class HoldSession
         }
     }
 
-    /// <summary>Reports what the request has cost so far and asks for more where what is held runs short.</summary>
-    public HoldState Report(long costNanos, in Usage usage)
+    /// <summary>Says by which price it is settled.</summary>
+    public void ChargedBy(string priceId)
     {
         lock (_lock)
         {
-            _progressNanos = Math.Max(_progressNanos, costNanos);
-            _usage = usage;
+            _priceId = priceId;
+        }
+    }
+
+    /// <summary>Reports how far the request has come and asks for more where what is held runs short.</summary>
+    /// <param name="coverNanos">The most that it can cost if it ended now: what has to be held.</param>
+    /// <param name="price">What it is charged by.</param>
+    /// <param name="usage">What it has used so far, by what came: charged if its edge dies.</param>
+    public HoldState Report(long coverNanos, Price price, in Usage usage)
+    {
+        lock (_lock)
+        {
+            _coverNanos = Math.Max(_coverNanos, coverNanos);
+            (_price, _usage) = (price, usage);
             if (_isLost)
             {
                 return HoldState.Lost;
             }
 
             var mayGrow = _totalNanos < MostNanos && !_isRefused;
-            if (mayGrow && _growth.IsCompleted && costNanos + _stepNanos >= _totalNanos)
+            if (mayGrow && _growth.IsCompleted && coverNanos + _stepNanos >= _totalNanos)
             {
                 _growth = GrowAsync();
             }
 
-            return costNanos <= _totalNanos || _totalNanos >= MostNanos ? HoldState.Covered
+            return coverNanos <= _totalNanos || _totalNanos >= MostNanos ? HoldState.Covered
                 : _growth.IsCompleted && _isRefused ? HoldState.Exhausted
                 : HoldState.Growing;
         }
@@ -138,7 +154,7 @@ internal sealed class HoldSession
             {
                 HoldId = HoldId,
                 KeyId = _admitted.KeyId,
-                PriceId = _admitted.PriceId,
+                PriceId = _priceId,
                 TotalNanos = _totalNanos,
                 AgeMs = AgeMs,
                 Model = _admitted.Model,
@@ -153,6 +169,11 @@ internal sealed class HoldSession
     {
         lock (_lock)
         {
+            if (_price is not null)
+            {
+                _progressNanos = Math.Max(_progressNanos, PriceArithmetic.Charge(_price, _usage));
+            }
+
             return new RenewItem(Ticket(), _progressNanos, _usage);
         }
     }
@@ -282,7 +303,7 @@ internal sealed class HoldSession
     {
         lock (_lock)
         {
-            var little = Math.Max(_progressNanos, _totalNanos) + _stepNanos;
+            var little = Math.Max(_coverNanos, _totalNanos) + _stepNanos;
             return Math.Min(MostNanos, wantsLittle ? little : Math.Max(little, _totalNanos * 2));
         }
     }

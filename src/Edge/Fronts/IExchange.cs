@@ -2,6 +2,7 @@ using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Metering;
 using OrleansGateway.Protocols.Sse;
 
 namespace OrleansGateway.Edge.Fronts;
@@ -37,6 +38,9 @@ internal interface IStreamCodec : IDisposable
     /// <summary>Output tokens so far, by the text that came.</summary>
     long EstimatedOutputTokens { get; }
 
+    /// <summary>Output tokens so far at the least, by any way to count: beyond the request's bound they prove that its cap is not kept.</summary>
+    long LeastOutputTokens { get; }
+
     /// <summary>Whether the answer is whole as far as it goes: what follows may be missing.</summary>
     bool AllChoicesEnded { get; }
 
@@ -52,9 +56,10 @@ internal interface IStreamCodec : IDisposable
     bool Take(in SseEvent sseEvent, PooledBytes? events);
 
     /// <summary>Writes what ends the client's stream: the request is paid for.</summary>
-    /// <param name="isExhausted">Whether the answer ends early, as at its length limit.</param>
+    /// <param name="outcome">How it ended, as whole or as at its length limit.</param>
+    /// <param name="usage">What is charged for.</param>
     /// <param name="chargedNanos">The charge.</param>
-    void WriteEnd(PooledBytes events, bool isExhausted, long chargedNanos);
+    void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos);
 }
 
 /// <summary>Reads a provider's answer that was not streamed and writes the client's.</summary>
@@ -68,7 +73,8 @@ internal interface IWholeCodec
 
     /// <summary>The answer as the client gets it.</summary>
     /// <param name="answer">The provider's.</param>
+    /// <param name="usage">What is charged for.</param>
     /// <param name="chargedNanos">The charge.</param>
     /// <param name="edited">Holds what differs from the provider's.</param>
-    ReadOnlyMemory<byte> Write(ReadOnlyMemory<byte> answer, long chargedNanos, PooledBytes edited);
+    ReadOnlyMemory<byte> Write(ReadOnlyMemory<byte> answer, in TokenUsage usage, long chargedNanos, PooledBytes edited);
 }

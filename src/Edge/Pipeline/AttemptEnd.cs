@@ -12,6 +12,8 @@ internal enum AttemptOutcome
     Completed,
     /// <summary>No more can be held: to be ended as at the length limit.</summary>
     Exhausted,
+    /// <summary>More came than the request's cap allows: to be ended as at the length limit that it is.</summary>
+    Capped,
     /// <summary>The provider failed, broke off or fell silent.</summary>
     Failed,
     /// <summary>The request was stopped; <see cref="RunningRequest.Stopped"/> says why.</summary>
@@ -20,7 +22,13 @@ internal enum AttemptOutcome
 
 /// <summary>What was counted of a provider's answer.</summary>
 /// <param name="HasOutput">Whether the provider brought any output.</param>
-internal readonly record struct Metered(TokenUsage Usage, bool HasOutput);
+/// <param name="ServiceTier">The tier of service that the provider names; null when it names none.</param>
+internal readonly record struct Metered(TokenUsage Usage, bool HasOutput, string? ServiceTier = null)
+{
+    /// <summary>The same, where it is an estimate with no more output than that.</summary>
+    /// <param name="outputTokens">The most output, tokens.</param>
+    public Metered CappedAt(long outputTokens) => this with { Usage = Usage.CappedAt(outputTokens) };
+}
 
 /// <summary>How an attempt with a channel ended, and what that means for the charge, the usage row and the client.</summary>
 /// <param name="Error">What a client is told of <see cref="AttemptOutcome.Failed"/>.</param>
@@ -35,13 +43,15 @@ internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Erro
 
     public static AttemptEnd Exhausted => new(AttemptOutcome.Exhausted);
 
+    public static AttemptEnd Capped => new(AttemptOutcome.Capped);
+
     public static AttemptEnd Stopped => new(AttemptOutcome.Stopped);
 
     /// <summary>Whether another channel may be tried, before the first byte.</summary>
     public bool IsRetryable => Outcome == AttemptOutcome.Failed && Cause.IsRetryable;
 
     /// <summary>Whether the client gets an end as of a complete answer.</summary>
-    public bool IsWhole => Outcome is AttemptOutcome.Completed or AttemptOutcome.Exhausted;
+    public bool IsWhole => Outcome is AttemptOutcome.Completed or AttemptOutcome.Exhausted or AttemptOutcome.Capped;
 
     /// <summary>How long the provider asked to be left alone, ms; 0 if it did not.</summary>
     public long RetryAfterMs => Cause.RetryAfterMs;
@@ -92,14 +102,15 @@ internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Erro
     }
 
     /// <summary>
-    /// What is charged for: all of a complete answer; of a stream that broke, what was counted, if the client had got any of it
-    /// or its provider was let to finish for it; otherwise nothing.
+    /// What is charged for: all of a complete answer; of a stream that broke, what was counted, if the client had got any of it or has
+    /// hung up; otherwise nothing. Of a client that hung up the same bytes of the provider are charged the same, whether or not it was
+    /// still there when they came.
     /// </summary>
     public Usage ChargedUsage(Call call, in Metered metered)
     {
         var isPartial = call.Facts.Stream && metered.HasOutput
-            && (call.ClientGotOutput || (call.Running.IsClientGone && call.Route!.Channel.OnClientGone.IsDrain));
-        return IsWhole || isPartial ? metered.Usage.ToUsage() : default;
+            && (call.ClientGotOutput || call.Running.IsClientGone);
+        return IsWhole || isPartial ? metered.Usage.ToUsage(call.Bound) : default;
     }
 
     /// <summary>What the usage row says. A whole answer is complete whoever is there to read it: a repeat with its Idempotency-Key is given it.</summary>
@@ -123,7 +134,7 @@ internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Erro
 
         return Outcome switch
         {
-            AttemptOutcome.Completed => RequestStatus.Completed,
+            AttemptOutcome.Completed or AttemptOutcome.Capped => RequestStatus.Completed,
             AttemptOutcome.Stopped => running.Stopped == StopReason.TotalTime ? RequestStatus.TimedOut : RequestStatus.Stopped,
             _ when IsTimeout => RequestStatus.TimedOut,
             _ => IsRetryable ? RequestStatus.ProviderError : RequestStatus.ProviderRefused,

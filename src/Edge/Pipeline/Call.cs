@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Grains.Contracts.Accounts;
@@ -13,8 +14,9 @@ internal readonly record struct Caller(ApiKey Key, string Address);
 /// <summary>What is asked of the account: a request that is read and bounded.</summary>
 /// <param name="IdempotencyKey">Null when the client sent none.</param>
 /// <param name="Endpoint">The path that it came to.</param>
+/// <param name="Routes">The ways to the model that may take it.</param>
 internal sealed record Order(
-    Caller Caller, string? IdempotencyKey, string Endpoint, IExchange Exchange, CatalogSnapshot Catalog, CostBound Bound)
+    Caller Caller, string? IdempotencyKey, string Endpoint, IExchange Exchange, ImmutableArray<Route> Routes, CostBound Bound)
 {
     public RequestFacts Facts => Exchange.Facts;
 }

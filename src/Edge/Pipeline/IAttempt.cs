@@ -12,6 +12,6 @@ internal interface IAttempt : IDisposable
     ValueTask<AttemptEnd> RunAsync(HttpResponseMessage answer, CancellationToken cancellationToken);
 
     /// <summary>Sends what was held back: the request is paid for.</summary>
-    /// <param name="isExhausted">Whether the answer ends early, as at its length limit.</param>
-    ValueTask CompleteAsync(bool isExhausted, long chargedNanos, AnswerCache answers);
+    /// <param name="outcome">How it ended, as whole or as at its length limit.</param>
+    ValueTask CompleteAsync(AttemptOutcome outcome, long chargedNanos, AnswerCache answers);
 }

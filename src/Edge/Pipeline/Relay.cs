@@ -89,7 +89,7 @@ internal sealed partial class Relay(
             if (result is null && !running.IsSettled)
             {
                 // A bug must not leave a hold behind: nothing is charged for it.
-                await SettleAsync(call, default, AttemptEnd.Stopped);
+                await SettleAsync(call, 0, default, AttemptEnd.Stopped);
             }
         }
     }
@@ -133,9 +133,15 @@ internal sealed partial class Relay(
             return (null, Refusals.ModelNotFound(facts.Model));
         }
 
-        return Refusals.BeyondModel(facts, model) is { } beyond
-            ? (null, beyond)
-            : (new Order(caller, idempotencyKey, endpoint.Path, exchange, current, CostBound.Of(facts, model, price, _options.FirstSliceTokens)), default);
+        if (Refusals.BeyondModel(facts, model) is { } beyond)
+        {
+            return (null, beyond);
+        }
+
+        var bound = CostBound.Of(facts, model, price, _options.FirstSliceTokens);
+        return Refusals.BeyondRoutes(facts, bound, current.RoutesTo(model), out var routes) is { } unsold
+            ? (null, unsold)
+            : (new Order(caller, idempotencyKey, endpoint.Path, exchange, routes, bound), default);
     }
 
     /// <summary>Step 3: takes a hold.</summary>
@@ -194,7 +200,8 @@ internal sealed partial class Relay(
     private async ValueTask<Result> ServeAsync(Call call)
     {
         call.Client.ShowRates(call.Admitted.Rates);
-        var routes = call.Order.Catalog.RoutesTo(call.Bound.Model);
+        metrics.PassedOn(call.Facts.UnknownFields);
+        var routes = call.Order.Routes;
         var (tried, last) = (0UL, default(AttemptEnd));
         for (var number = 0; number < _options.MaxAttempts; number++)
         {
@@ -242,7 +249,7 @@ internal sealed partial class Relay(
         }
 
         // Nothing came of it: settled at zero, which alone closes its hold.
-        await SettleAsync(call, default, last);
+        await SettleAsync(call, 0, default, last);
         return await RefuseAsync(call.Running, last.ErrorFor(call.Running, _options.RestMs));
     }
 
@@ -254,9 +261,13 @@ internal sealed partial class Relay(
     private async ValueTask<Result> FinishAsync(Call call, Route route, IAttempt attempt, AttemptEnd end)
     {
         // 7 Settle: the end of the response waits for it.
-        var usage = end.ChargedUsage(call, attempt.Metered);
-        CheckUsage(call, route, usage, attempt.Metered.Usage.IsInconsistent);
-        var settled = await SettleAsync(call, usage, end);
+        var metered = attempt.Metered;
+        var usage = end.ChargedUsage(call, metered);
+        var price = call.Bound.PriceFor(metered.ServiceTier);
+        var cost = usage == default ? 0 : PriceArithmetic.Charge(price, usage);
+        call.Hold.ChargedBy(price.Id);
+        CheckUsage(call, route, cost, metered.Usage.IsInconsistent);
+        var settled = await SettleAsync(call, cost, usage, end);
         if (end.Outcome == AttemptOutcome.Completed)
         {
             // What was cut off or stopped tells nothing of how much the model says.
@@ -268,7 +279,7 @@ internal sealed partial class Relay(
         if (settled.IsCommitted && end.IsWhole)
         {
             // Of a client that is gone, the answer is kept for the repeat of its Idempotency-Key.
-            await attempt.CompleteAsync(end.Outcome == AttemptOutcome.Exhausted, settled.ChargedNanos, answers);
+            await attempt.CompleteAsync(end.Outcome, settled.ChargedNanos, answers);
             return call.Running.IsClientGone ? result with { Status = StatusCodes.Status499ClientClosedRequest } : result;
         }
 
@@ -283,11 +294,11 @@ internal sealed partial class Relay(
     }
 
     /// <summary>Step 7.</summary>
-    private Task<Settled> SettleAsync(Call call, Usage usage, AttemptEnd end)
+    private Task<Settled> SettleAsync(Call call, long costNanos, Usage usage, AttemptEnd end)
     {
         call.Running.Settling();
         return accounts.SettleAsync(call.Hold, new RequestEnd(
-            CostOf(call, usage),
+            costNanos,
             usage,
             end.StatusOf(call),
             call.FirstByteMs,
@@ -295,12 +306,9 @@ internal sealed partial class Relay(
             call.ClientGotOutput));
     }
 
-    private static long CostOf(Call call, Usage usage) => usage == default ? 0 : PriceArithmetic.Charge(call.Bound.Price, usage);
-
     /// <summary>Tells the operator of usage that the price or the provider has wrong; it is settled as it is.</summary>
-    private void CheckUsage(Call call, Route route, Usage usage, bool isInconsistent)
+    private void CheckUsage(Call call, Route route, long cost, bool isInconsistent)
     {
-        var cost = CostOf(call, usage);
         if (isInconsistent || cost > call.Bound.MostNanos)
         {
             LogSuspect(

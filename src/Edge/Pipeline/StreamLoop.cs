@@ -2,7 +2,6 @@ using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Idempotency;
-using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Protocols.Sse;
 
 namespace OrleansGateway.Edge.Pipeline;
@@ -23,7 +22,13 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
     private AttemptEnd _end;
     private bool _hasContent;
 
-    public Metered Metered => _codec.Metered;
+    /// <summary>The most output that can have been made, or that the client gets, tokens.</summary>
+    private long _outputTokensMax = call.Bound.TotalOutputTokensMax;
+
+    /// <summary>Output so far that what is held covers, tokens.</summary>
+    private long _coveredTokens;
+
+    public Metered Metered => _codec.Metered.CappedAt(_outputTokensMax);
 
     /// <summary>Reads the provider's stream to its end, or as far as it gets.</summary>
     public async ValueTask<AttemptEnd> RunAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
@@ -68,10 +73,10 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
         }
     }
 
-    public ValueTask CompleteAsync(bool isExhausted, long chargedNanos, AnswerCache answers)
+    public ValueTask CompleteAsync(AttemptOutcome outcome, long chargedNanos, AnswerCache answers)
     {
         // An answer without content is in the buffer still; what was held back goes out with what follows it.
-        _codec.WriteEnd(_events, isExhausted, chargedNanos);
+        _codec.WriteEnd(_events, outcome, Metered.Usage, chargedNanos);
         return _client.SendEventsAsync(_events.Memory);
     }
 
@@ -87,6 +92,11 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
     private async ValueTask<bool> PassOnAsync(bool isLast)
     {
         var ended = PassEvents(out var progressed);
+        if (!ended && progressed && !await CoverAsync())
+        {
+            return true;
+        }
+
         _hasContent |= _codec.HasOutput || _codec.AllChoicesEnded;
         if (_events.Length > (_hasContent ? 0 : UnsentBytesMax))
         {
@@ -110,7 +120,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
             return true;
         }
 
-        return ended || (progressed && !await CoverAsync());
+        return ended;
     }
 
     private bool PassEvents(out bool progressed)
@@ -146,7 +156,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
         }
     }
 
-    /// <summary>Reports the cost and makes sure that what is held covers it.</summary>
+    /// <summary>Reports how far the answer has come and makes sure that what is held covers the most that it can cost so far.</summary>
     private async ValueTask<bool> CoverAsync()
     {
         if (_running.IsClientGone && _codec.EstimatedOutputTokens > call.Route!.Channel.OnClientGone.MaxTokens)
@@ -155,13 +165,23 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
             return false;
         }
 
-        var usage = _codec.Metered.Usage.ToUsage();
-        var cost = PriceArithmetic.Charge(call.Bound.Price, usage);
+        var bound = call.Bound;
+        if (_codec.LeastOutputTokens > bound.TotalOutputTokensMax && !_codec.AllChoicesEnded)
+        {
+            // The provider does not keep to the cap, or does not count all that it makes against it.
+            _end = AttemptEnd.Capped;
+            _events.Clear();
+            return false;
+        }
+
+        var usage = Metered.Usage.ToUsage(bound);
+        var cover = bound.CoverFor(Math.Min(usage.TotalOutput, bound.TotalOutputTokensMax));
         while (true)
         {
-            switch (call.Hold.Report(cost, usage))
+            switch (call.Hold.Report(cover, bound.Price, usage))
             {
                 case HoldState.Covered:
+                    _coveredTokens = usage.TotalOutput;
                     return true;
                 case HoldState.Growing:
                     await call.Hold.GrownAsync();
@@ -170,7 +190,10 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
                     // Nothing more is produced; the settlement takes what there is.
                     return true;
                 case HoldState.Exhausted:
+                    // What is not covered is not given away, and not charged.
                     _end = AttemptEnd.Exhausted;
+                    _outputTokensMax = _coveredTokens;
+                    _events.Clear();
                     return false;
                 default:
                     _end = AttemptEnd.Stopped;

@@ -13,7 +13,7 @@ internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
     private readonly IWholeCodec _codec = call.Exchange.OpenWhole(call);
     private readonly PooledBytes _body = new(4096);
 
-    public Metered Metered => _codec.Metered;
+    public Metered Metered => _codec.Metered.CappedAt(call.Bound.TotalOutputTokensMax);
 
     /// <summary>Reads the provider's answer.</summary>
     public async ValueTask<AttemptEnd> RunAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
@@ -53,16 +53,17 @@ internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
         }
         catch (Exception exception) when (AttemptEnd.IsBroken(exception))
         {
-            return AttemptEnd.BrokenBy(exception, _running);
+            // All of it may be there, and only its end was not seen any more.
+            return _codec.Read(_body.Span) is { Outcome: AttemptOutcome.Completed } whole ? whole : AttemptEnd.BrokenBy(exception, _running);
         }
 
         return _codec.Read(_body.Span);
     }
 
-    public async ValueTask CompleteAsync(bool isExhausted, long chargedNanos, AnswerCache answers)
+    public async ValueTask CompleteAsync(AttemptOutcome outcome, long chargedNanos, AnswerCache answers)
     {
         using var edited = new PooledBytes(256);
-        var body = _codec.Write(_body.Memory, chargedNanos, edited);
+        var body = _codec.Write(_body.Memory, Metered.Usage, chargedNanos, edited);
         if (call.Order.IdempotencyKey is not null)
         {
             answers.Keep(_running.RequestId, body.Span, chargedNanos);

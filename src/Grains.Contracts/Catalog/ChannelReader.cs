@@ -62,6 +62,7 @@ internal sealed class ChannelReader(
                 ("max_tokens", MaxTokensField.MaxTokens),
                 ("max_completion_tokens", MaxTokensField.MaxCompletionTokens)),
             DropParams = ReadDropParams(fields),
+            DropsUnpriced = fields.Choice("unpriced", false, ("refuse", false), ("drop", true)),
             SupportsStreamUsage = fields.Flag("supports_stream_usage", true),
         };
         fields.Finish();

@@ -11,7 +11,8 @@ internal sealed class Hold(string id, Key? key)
     /// <summary>Null only for a key that the account does not have.</summary>
     public Key? Key { get; } = key;
 
-    public required string PriceId { get; init; }
+    /// <summary>The price that it was admitted at; of a settled one, the one that it was charged by.</summary>
+    public required string PriceId { get; set; }
     public required string Model { get; init; }
     public required string Endpoint { get; init; }
     public required string ClientAddress { get; init; }

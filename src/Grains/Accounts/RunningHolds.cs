@@ -199,6 +199,7 @@ internal sealed class RunningHolds(
         }
 
         hold.Channel = ticket.Channel;
+        hold.PriceId = ticket.PriceId;
         return await OutcomeAsync(Close(hold, new CloseHold(hold, ClosedBy.Settlement, OnClosed)
         {
             Cost = request.CostNanos,

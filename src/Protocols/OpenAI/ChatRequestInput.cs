@@ -1,4 +1,5 @@
 using System.Text.Json;
+using OrleansGateway.Protocols.Exchange;
 
 namespace OrleansGateway.Protocols.OpenAI;
 
@@ -181,6 +182,10 @@ public sealed partial class ChatRequest
             if (isImage && isDataUrl)
             {
                 _request.ImageBytes += bytes;
+                if (ImageSize.OfBase64(payload) is { IsKnown: true } size)
+                {
+                    _request.AddImageSize(size);
+                }
             }
             else if (isImage)
             {
@@ -224,11 +229,26 @@ public sealed partial class ChatRequest
                     CountName(withStructure: true);
                     var isType = _reader.ValueTextEquals("type"u8);
                     _reader.Read();
-                    _request.HasHostedTools |= isType && !areFunctions && _reader.TokenType == JsonTokenType.String
-                        && !_reader.ValueTextEquals("function"u8) && !_reader.ValueTextEquals("custom"u8);
+                    if (isType && !areFunctions)
+                    {
+                        NoteTool();
+                    }
+
                     CountValue(withStructure: true);
                 }
             }
+        }
+
+        private readonly void NoteTool()
+        {
+            if (_reader.TokenType != JsonTokenType.String || _reader.ValueTextEquals("function"u8) || _reader.ValueTextEquals("custom"u8))
+            {
+                return;
+            }
+
+            var kind = _reader.GetString()!;
+            var price = kind.StartsWith("web_search", StringComparison.Ordinal) ? FieldPrice.Searches : FieldPrice.HostedTool;
+            _request.AddPriced(new PricedField(price, "tools", $"tools[{_request.ToolCount - 1}].type", kind));
         }
 
         private void ReadModalities()

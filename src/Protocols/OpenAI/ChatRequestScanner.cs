@@ -28,7 +28,7 @@ public sealed partial class ChatRequest
             "model"u8.ToArray(), "messages"u8.ToArray(), "stream"u8.ToArray(), "stream_options"u8.ToArray(), "n"u8.ToArray(),
             "max_tokens"u8.ToArray(), "max_completion_tokens"u8.ToArray(), "tools"u8.ToArray(), "functions"u8.ToArray(),
             "modalities"u8.ToArray(), "audio"u8.ToArray(), "prediction"u8.ToArray(), "reasoning_effort"u8.ToArray(),
-            "service_tier"u8.ToArray(), "web_search_options"u8.ToArray(), "enable_search"u8.ToArray(),
+            "service_tier"u8.ToArray(), "web_search_options"u8.ToArray(), "enable_search"u8.ToArray(), "search_parameters"u8.ToArray(),
         ];
 
         private readonly ChatRequest _request;
@@ -150,6 +150,10 @@ public sealed partial class ChatRequest
                 var shown = name.Length <= 64 ? name : name[..64];
                 Fail($"Duplicate parameter: '{shown}'.", shown, "duplicate_parameter");
             }
+            else if (!ChatFields.IsPassedOn(name))
+            {
+                _request.AddUnknown(name);
+            }
         }
 
         private bool ReadMember(int known)
@@ -169,9 +173,10 @@ public sealed partial class ChatRequest
                 case 10: _request.HasAudioOutput |= _reader.TokenType != JsonTokenType.Null; break;
                 case 11: ReadPrediction(); return true;
                 case 12: _request.ReasoningEffort = ShortString(); break;
-                case 13: _request.ServiceTier = ShortString(); break;
-                case 14: _request.HasHostedTools |= _reader.TokenType != JsonTokenType.Null; break;
-                case 15: _request.HasHostedTools |= _reader.TokenType is not (JsonTokenType.Null or JsonTokenType.False); break;
+                case 13: return ReadServiceTier();
+                case 14: NoteSearch("web_search_options"); break;
+                case 15: NoteSearch("enable_search"); break;
+                case 16: NoteSearch("search_parameters"); break;
                 default: break;
             }
 

@@ -14,6 +14,7 @@ internal ref struct ChatScanner
     public JsonMember Model;
     public JsonMember Usage;
     public JsonMember SensitiveFinish;
+    public JsonMember ServiceTier;
 
     /// <summary>The usage object that was read, wherever it stands.</summary>
     public JsonMember UsageJson;
@@ -91,6 +92,7 @@ internal ref struct ChatScanner
                 case 5 when name.SequenceEqual("model"u8): Model = Scalar(); break;
                 case 5 when name.SequenceEqual("usage"u8): ReadUsage(); continue;
                 case 5 when name.SequenceEqual("error"u8): HasError = _reader.TokenType != JsonTokenType.Null; break;
+                case 12 when name.SequenceEqual("service_tier"u8) && _reader.TokenType == JsonTokenType.String: ServiceTier = Scalar(); break;
                 case 7 when name.SequenceEqual("created"u8): Created = Scalar(); break;
                 case 7 when name.SequenceEqual("message"u8): _hasMessage = _reader.TokenType == JsonTokenType.String; break;
                 case 7 when name.SequenceEqual("choices"u8): ReadChoices(); continue;

@@ -9,6 +9,9 @@ namespace OrleansGateway.Protocols.OpenAI;
 /// <param name="choices">How many choices the request asked for.</param>
 public sealed class ChatStreamMeter(int choices)
 {
+    /// <summary>No text that models write has longer tokens on average: prose has four to five bytes, and whole words with their blank rarely eight.</summary>
+    private const long BytesPerTokenMax = 8;
+
     private ChatOutput _output;
     private UInt128 _seen;
     private UInt128 _ended;
@@ -21,6 +24,9 @@ public sealed class ChatStreamMeter(int choices)
     /// <summary>The usage that the provider reported last, null when it reported none.</summary>
     public TokenUsage? Reported { get; private set; }
 
+    /// <summary>The tier of service that the provider names; null when it names none.</summary>
+    public string? ServiceTier { get; private set; }
+
     /// <summary>Whether a usage came that could not be read.</summary>
     public bool HasMalformedUsage { get; private set; }
 
@@ -32,6 +38,9 @@ public sealed class ChatStreamMeter(int choices)
 
     /// <summary>Output tokens so far by the text that came: what a running hold has to cover.</summary>
     public long EstimatedOutputTokens => _output.Estimate(0).TotalOutput;
+
+    /// <summary>Output tokens so far at the least: as reported, or where every token were a long word.</summary>
+    public long LeastOutputTokens => Math.Max(Reported?.TotalOutput ?? 0, OutputBytes / BytesPerTokenMax);
 
     /// <summary>
     /// Whether all choices that have begun have ended. They may be fewer than were asked for, since some providers make one whatever they are
@@ -180,6 +189,11 @@ public sealed class ChatStreamMeter(int choices)
         {
             Reported = scan.Tokens;
             KeepUsageJson(scan.UsageJson.Value(payload));
+        }
+
+        if (scan.ServiceTier.IsPresent)
+        {
+            ServiceTier = ChatResponse.TierOf(payload, scan.ServiceTier, ServiceTier);
         }
 
         if (!_head.IsPresent && scan.Id.IsPresent)

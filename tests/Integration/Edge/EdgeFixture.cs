@@ -186,7 +186,7 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         {
             ["providers"] = new JsonArray([.. hosts.Select((host, index) =>
             {
-                var provider = new JsonObject { ["name"] = $"provider-{index}", ["kind"] = "openai", ["base_url"] = $"{host.BaseAddress}v1" };
+                var provider = new JsonObject { ["name"] = $"provider-{index}", ["kind"] = "openai", ["base_url"] = $"{host.BaseAddress}v1", ["unknown_fields"] = "pass" };
                 changeProvider?.Invoke(index, provider);
                 return provider;
             })]),

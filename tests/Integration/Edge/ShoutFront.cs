@@ -80,7 +80,7 @@ internal sealed class ShoutFront : IFront, IRelayedEndpoint
             return AttemptEnd.Completed;
         }
 
-        public ReadOnlyMemory<byte> Write(ReadOnlyMemory<byte> answer, long chargedNanos, PooledBytes edited) =>
+        public ReadOnlyMemory<byte> Write(ReadOnlyMemory<byte> answer, in TokenUsage usage, long chargedNanos, PooledBytes edited) =>
             Encoding.UTF8.GetBytes(new JsonObject { ["said"] = Encoding.UTF8.GetString(answer.Span) }.ToJsonString());
     }
 
@@ -93,6 +93,8 @@ internal sealed class ShoutFront : IFront, IRelayedEndpoint
         public bool HasOutput => _output > 0;
 
         public long EstimatedOutputTokens => _output;
+
+        public long LeastOutputTokens => _output;
 
         public bool AllChoicesEnded => _output == request.Say.Length;
 
@@ -111,7 +113,7 @@ internal sealed class ShoutFront : IFront, IRelayedEndpoint
             return !AllChoicesEnded;
         }
 
-        public void WriteEnd(PooledBytes events, bool isExhausted, long chargedNanos) => events.Write("data: over\n\n"u8);
+        public void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos) => events.Write("data: over\n\n"u8);
 
         public void Dispose()
         {

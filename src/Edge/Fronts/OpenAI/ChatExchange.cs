@@ -11,7 +11,7 @@ internal sealed class ChatExchange(ChatRequest request) : IExchange
 {
     public RequestFacts Facts => request;
 
-    public UpstreamBody BodyFor(Route route, CostBound bound) => RequestFor(route.Channel).ForUpstream(new UpstreamChanges
+    public UpstreamBody BodyFor(Route route, CostBound bound) => RequestFor(route.Channel, bound).ForUpstream(new UpstreamChanges
     {
         Model = route.UpstreamModel,
         MaxOutputTokens = bound.LoweredCap,
@@ -28,14 +28,15 @@ internal sealed class ChatExchange(ChatRequest request) : IExchange
 
     public IWholeCodec OpenWhole(Call call) => new ChatWholeCodec(call);
 
-    private ChatRequest RequestFor(Channel channel)
+    private ChatRequest RequestFor(Channel channel, CostBound bound)
     {
-        if (channel.DropParams.IsEmpty)
+        if (channel.DropParams.IsEmpty && bound.Unpriced.Count == 0)
         {
             return request;
         }
 
-        var body = DroppedParams.Remove(request.Body, channel.DropParams);
+        var body = bound.Unpriced.Count == 0 ? request.Body : UnpricedFields.Remove(request.Body, bound.Unpriced);
+        body = DroppedParams.Remove(body, channel.DropParams);
         return ChatRequest.TryRead(body, ChatRequest.MaxChoicesLimit, out var without, out var error)
             ? without
             : throw new InvalidOperationException($"The request cannot be read without fields that it can be sent without: {error.Code}.");

@@ -2,6 +2,7 @@ using System.Buffers;
 using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Protocols.Metering;
 using OrleansGateway.Protocols.OpenAI;
 using OrleansGateway.Protocols.Sse;
 
@@ -31,11 +32,13 @@ internal sealed class ChatStreamCodec : IStreamCodec
         _edits = ChatEdits.Of(request.Model) with { Usage = request.IncludeUsage ? UsageEdit.Null : UsageEdit.Remove };
     }
 
-    public Metered Metered => new(_meter.Usage(_request.EstimatedInputTokens), _meter.HasOutput);
+    public Metered Metered => new(_meter.Usage(_call.Bound.EstimatedInputTokens), _meter.HasOutput, _meter.ServiceTier);
 
     public bool HasOutput => _meter.HasOutput;
 
     public long EstimatedOutputTokens => _meter.EstimatedOutputTokens;
+
+    public long LeastOutputTokens => _meter.LeastOutputTokens;
 
     public bool AllChoicesEnded => _meter.AllChoicesEnded;
 
@@ -80,11 +83,11 @@ internal sealed class ChatStreamCodec : IStreamCodec
         }
     }
 
-    public void WriteEnd(PooledBytes events, bool isExhausted, long chargedNanos)
+    public void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos)
     {
-        if (isExhausted)
+        if (outcome != AttemptOutcome.Completed)
         {
-            events.Write(ExhaustedNotice);
+            events.Write(outcome == AttemptOutcome.Exhausted ? ExhaustedNotice : default);
             _meter.WriteLengthEnd(events, _edits.ModelJson, _request.IncludeUsage);
         }
         else
@@ -94,7 +97,7 @@ internal sealed class ChatStreamCodec : IStreamCodec
 
         if (_request.IncludeUsage)
         {
-            _meter.WriteUsageEvent(events, _edits.ModelJson, Metered.Usage, _call.Admitted.ShowCost ? chargedNanos : null);
+            _meter.WriteUsageEvent(events, _edits.ModelJson, usage, _call.Admitted.ShowCost ? chargedNanos : null);
         }
 
         events.Write(ChatStreamFrames.Done);

@@ -1,6 +1,7 @@
 using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Protocols.Metering;
 using OrleansGateway.Protocols.OpenAI;
 
 namespace OrleansGateway.Edge.Fronts.OpenAI;
@@ -9,12 +10,14 @@ namespace OrleansGateway.Edge.Fronts.OpenAI;
 internal sealed class ChatWholeCodec(Call call) : IWholeCodec
 {
     private ChatResponse _response;
+    private string? _tier;
 
-    public Metered Metered => new(_response.Usage(call.Facts.EstimatedInputTokens), _response.HasOutput);
+    public Metered Metered => new(_response.Usage(call.Bound.EstimatedInputTokens), _response.HasOutput, _tier);
 
     public AttemptEnd Read(ReadOnlySpan<byte> answer)
     {
         _response = ChatResponse.Read(answer);
+        _tier = _response.ServiceTier(answer);
         return _response.Kind switch
         {
             ChatPayloadKind.Choices => AttemptEnd.Completed,
@@ -23,16 +26,16 @@ internal sealed class ChatWholeCodec(Call call) : IWholeCodec
         };
     }
 
-    public ReadOnlyMemory<byte> Write(ReadOnlyMemory<byte> answer, long chargedNanos, PooledBytes edited)
+    public ReadOnlyMemory<byte> Write(ReadOnlyMemory<byte> answer, in TokenUsage usage, long chargedNanos, PooledBytes edited)
     {
         var edits = ChatEdits.Of(call.Facts.Model);
         using var usageJson = new PooledBytes(256);
         long? cost = call.Admitted.ShowCost ? chargedNanos : null;
-        if (_response.Reported is not null && (cost is not null || Metered.Usage.IsEstimated))
+        if (_response.Reported is not null && (cost is not null || usage.IsEstimated || ChatUsageJson.TellsCost(_response.UsageJson(answer.Span))))
         {
-            if (Metered.Usage.IsEstimated)
+            if (usage.IsEstimated)
             {
-                ChatUsageJson.Write(usageJson, Metered.Usage, cost);
+                ChatUsageJson.Write(usageJson, usage, cost);
             }
             else
             {

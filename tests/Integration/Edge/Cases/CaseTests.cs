@@ -44,6 +44,18 @@ public sealed class CaseTests
         Assert.False(run.Settled.Usage.IsEstimated);
     }
 
+    [Fact]
+    public async Task Answer_WithTheProvidersCost_DoesNotTellIt()
+    {
+        var usage = Usage(5, 2).Replace("} }", "},\"cost\":0.5,\"cost_details\":{\"upstream_inference_cost\":0.4},\"is_byok\":false}", StringComparison.Ordinal);
+        await using var whole = await RunAsync(Step.Send(Http(Whole(usage))));
+        Assert.Equal(Usage(5, 2).Replace(" ", "", StringComparison.Ordinal), (await whole.WholeAsync())["usage"]!.ToJsonString());
+        await using var stream = await RunAsync(Step.Send(Stream(Text("a"), Fin(usage), Done)));
+        var text = await stream.StreamAsync(includeUsage: true);
+        Assert.Contains("\"prompt_tokens\":5", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("cost", text, StringComparison.Ordinal);
+    }
+
     /// <summary>Streams that break after content: the client gets one error event and no end, and is charged for what came.</summary>
     public static TheoryData<string, Step[]> BrokenStreams => new()
     {

@@ -45,11 +45,12 @@ public sealed class ChatRequestTests
         Assert.Equal(3, request.Choices);
         Assert.Equal((500, OutputLimitField.MaxCompletionTokens), (request.MaxOutputTokens, request.OutputLimitField));
         Assert.Equal((2, 1), (request.MessageCount, request.ToolCount));
-        Assert.Equal(("high", "flex"), (request.ReasoningEffort, request.ServiceTier));
+        Assert.Equal("high", request.ReasoningEffort);
+        Assert.Equal([new PricedField(FieldPrice.ServiceTier, "service_tier", "service_tier", "flex")], request.PricedFields);
+        Assert.Equal(["x_unknown"], request.UnknownFields);
         Assert.True(request.HasAudioOutput);
         Assert.False(request.HasImageOutput);
         Assert.True(request.PredictionBytes >= 6);
-        Assert.False(request.HasHostedTools);
         Assert.False(request.HasUnsizedInput);
     }
 
@@ -252,20 +253,25 @@ public sealed class ChatRequestTests
         var request = Read($$"""{"model":"m","messages":[{"role":"user","content":[{{part}}]}]}""");
 
         Assert.True(request.HasUnsizedInput);
-        var rules = new InputTokenRules(128_000) { PerImage = 1, PerAudio = 1, PerFile = 1 };
+        var rules = new InputTokenRules(128_000) { Images = new(1), PerAudio = 1, PerFile = 1 };
         Assert.Equal(128_000, request.MaxInputTokens(rules));
     }
 
     [Theory]
-    [InlineData(""" "web_search_options":{} """, true)]
-    [InlineData(""" "web_search_options":null """, false)]
-    [InlineData(""" "enable_search":true """, true)]
-    [InlineData(""" "enable_search":false """, false)]
-    [InlineData(""" "tools":[{"type":"function"},{"type":"web_search"}] """, true)]
-    [InlineData(""" "tools":[{"type":"custom","custom":{"type":"x"}}] """, false)]
-    public void TryRead_HostedTools_AreSeen(string member, bool expected)
+    [InlineData(""" "web_search_options":{} """, "Searches web_search_options web_search_options")]
+    [InlineData(""" "web_search_options":null """, "")]
+    [InlineData(""" "enable_search":true """, "Searches enable_search enable_search")]
+    [InlineData(""" "enable_search":false,"service_tier":null """, "")]
+    [InlineData(""" "service_tier":"auto" """, "ServiceTier service_tier auto")]
+    [InlineData(""" "tools":[{"type":"function"},{"type":"web_search"}] """, "Searches tools[1].type web_search")]
+    [InlineData(""" "tools":[{"x":1,"type":"code_interpreter"}] """, "HostedTool tools[0].type code_interpreter")]
+    [InlineData(""" "tools":[{"type":"custom","custom":{"type":"x"}}],"functions":[{"type":"web_search"}] """, "")]
+    public void TryRead_FieldsThatChangeThePrice_AreSeen(string member, string expected)
     {
-        Assert.Equal(expected, Read($$"""{"model":"m",{{Messages}},{{member}}}""").HasHostedTools);
+        var request = Read($$"""{"model":"m",{{Messages}},{{member}}}""");
+
+        Assert.Equal(expected, string.Join("; ", request.PricedFields.Select(field => $"{field.Price} {field.Path} {field.Value}")));
+        Assert.Empty(request.UnknownFields);
     }
 
     [Fact]
@@ -285,8 +291,8 @@ public sealed class ChatRequestTests
     {
         var request = Read("""{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":"data:image/png;base64,AAAA"}]}]}""");
 
-        Assert.Equal(9000, request.MaxInputTokens(new InputTokenRules(9000)));
-        Assert.InRange(request.MaxInputTokens(new InputTokenRules(9000) { PerImage = 1500 }), 1500, 1700);
+        Assert.Equal(9000, request.MaxInputTokens(new InputTokenRules(9000) { Images = new(9000) }));
+        Assert.InRange(request.MaxInputTokens(new InputTokenRules(9000) { Images = new(1500) }), 1500, 1700);
     }
 
     [Fact]
