@@ -35,6 +35,7 @@ internal sealed class HoldSession
     private readonly long _startedAt;
     private readonly long _stepNanos;
     private string _channel = "";
+    private int _extraAttempts;
     private long _totalNanos;
     private long _progressNanos;
     private Usage _usage;
@@ -89,11 +90,13 @@ internal sealed class HoldSession
     public long AgeMs => _calls.ElapsedMs(_startedAt);
 
     /// <summary>Says which channel serves the request.</summary>
-    public void ServedBy(string channel)
+    /// <param name="extraAttempts">How many attempts before may have generated something too.</param>
+    public void ServedBy(string channel, int extraAttempts)
     {
         lock (_lock)
         {
             _channel = channel;
+            _extraAttempts = extraAttempts;
         }
     }
 
@@ -145,6 +148,7 @@ internal sealed class HoldSession
                 Channel = _channel,
                 Endpoint = _admitted.Endpoint,
                 ClientAddress = _admitted.ClientAddress,
+                ExtraAttempts = _extraAttempts,
             };
         }
     }

@@ -208,7 +208,7 @@ internal sealed partial class Relay(
             try
             {
                 var beganMs = health.NowMs;
-                var token = call.BeginAttempt(route);
+                var token = call.BeginAttempt(route, isExtra: last.MayHaveRun);
 
                 // 5 Forward.
                 (var answer, last) = await forwarder.SendAsync(call, route, token);
@@ -219,7 +219,7 @@ internal sealed partial class Relay(
                     using (IAttempt attempt = call.Facts.Stream ? new StreamLoop(call, _options) : new WholeLoop(call, _options))
                     {
                         // 6 Stream and meter.
-                        last = await attempt.RunAsync(answer, token);
+                        last = await attempt.RunAsync(answer, token) with { MayHaveRun = true };
                         if (!MayMoveOn(call, last))
                         {
                             failures.Note(call.Running.RequestId, route, last, beganMs);
@@ -246,9 +246,13 @@ internal sealed partial class Relay(
         return await RefuseAsync(call.Running, last.ErrorFor(call.Running, _options.RestMs));
     }
 
-    /// <summary>Whether another channel may serve the request: its failure is the channel's, and the client has seen nothing yet.</summary>
+    /// <summary>
+    /// Whether another channel may serve the request: its failure is the channel's, it is not lost or the operator pays for it twice, and the
+    /// client has seen nothing yet.
+    /// </summary>
     private static bool MayMoveOn(Call call, in AttemptEnd last) =>
-        last.IsRetryable && call.Running.Stopped == StopReason.None && !call.Running.IsClientGone && !call.Client.HasEvents;
+        last.IsRetryable && (!last.IsLost || call.Route!.Channel.RepeatLost)
+        && call.Running.Stopped == StopReason.None && !call.Running.IsClientGone && !call.Client.HasEvents;
 
     /// <summary>Steps 7 and 8 of a request that a provider has answered, in full or in part.</summary>
     private async ValueTask<Result> FinishAsync(Call call, Route route, IAttempt attempt, AttemptEnd end)

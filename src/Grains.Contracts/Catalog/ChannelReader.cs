@@ -63,6 +63,7 @@ internal sealed class ChannelReader(
                 ("max_completion_tokens", MaxTokensField.MaxCompletionTokens)),
             DropParams = ReadDropParams(fields),
             SupportsStreamUsage = fields.Flag("supports_stream_usage", true),
+            RepeatLost = fields.Flag("repeat_lost", false),
         };
         fields.Finish();
         return channel;

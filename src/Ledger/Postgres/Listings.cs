@@ -62,6 +62,9 @@ public sealed record UsageListing
     public required string Status { get; init; }
 
     public required string ClientAddress { get; init; }
+
+    /// <summary>Attempts with other channels that may have generated something too.</summary>
+    public int ExtraAttempts { get; init; }
 }
 
 /// <summary>A usage row's place in the order of lists.</summary>

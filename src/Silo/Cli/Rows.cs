@@ -91,6 +91,7 @@ internal static class Rows
         new("duration_ms", row.DurationMs, IsDetail: true),
         new("status", Name(row.Status)),
         new("client_address", row.ClientAddress, IsDetail: true),
+        new("extra_attempts", row.ExtraAttempts, IsDetail: true),
     ];
 
     public static Field[] Of(UsageTotal total)

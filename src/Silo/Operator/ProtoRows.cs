@@ -102,6 +102,7 @@ internal static class ProtoRows
         FirstByteMs = row.FirstByteMs,
         DurationMs = row.DurationMs,
         ClientAddress = row.ClientAddress,
+        ExtraAttempts = row.ExtraAttempts,
     };
 
     public static Proto.UsageTotal ToProto(this UsageTotal total)

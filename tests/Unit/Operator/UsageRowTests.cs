@@ -29,6 +29,7 @@ public sealed class UsageRowTests
         DurationMs = 3,
         Status = "client_gone",
         ClientAddress = "192.0.2.7",
+        ExtraAttempts = 4,
     };
 
     [Fact]
@@ -38,6 +39,7 @@ public sealed class UsageRowTests
 
         Assert.Equal(Units.All.ToDictionary(unit => unit.Name(), unit => OfAll[unit]), row.Units);
         Assert.True(row.IsEstimated);
+        Assert.Equal(4, Assert.Single(Rows.Of(row), field => field.Name == "extra_attempts").Value);
         Assert.All(Units.All, unit => Assert.Equal(OfAll[unit], ValueOf(Rows.Of(row), unit.Name())));
     }
 

@@ -100,6 +100,49 @@ public sealed class CaseTests
         Assert.Equal("channel-1", run.Settled.Ticket.Channel);
     }
 
+    /// <summary>Requests that went out whole and got no status: nobody knows whether they ran.</summary>
+    public static TheoryData<string, Step, int> Lost => new() { { "broken off", Step.Reset, 503 }, { "C062 silent", Step.Silence, 504 } };
+
+    [Theory]
+    [MemberData(nameof(Lost), DisableDiscoveryEnumeration = true)]
+    public async Task Request_ThatMayHaveRun_IsNotSentAgain(string what, Step step, int status)
+    {
+        foreach (var stream in new[] { false, true })
+        {
+            await using var run = await RunAsync(step);
+            using var response = await run.PostAsync(stream);
+            Assert.Equal((what, status), (what, (int)response.StatusCode));
+            Assert.Contains("did not send it again", (string?)(await response.ErrorAsync())["message"], StringComparison.Ordinal);
+            Assert.Empty(run.B.Requests);
+            Assert.Equal((0, 0), (run.Settled.CostNanos, run.Settled.Ticket.ExtraAttempts));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Lost), DisableDiscoveryEnumeration = true)]
+    public async Task Request_ThatMayHaveRun_IsSentAgainWhereTheChannelSaysSo(string what, Step step, int status)
+    {
+        Assert.NotEqual(200, status);
+        await using var run = await RunAsync([step], b: null, channel => channel["repeat_lost"] = true);
+        Assert.Equal((what, OfB), (what, (string?)(await run.WholeAsync())["choices"]![0]!["message"]!["content"]));
+        Assert.Single(run.A.Requests);
+        Assert.Equal((50_000, 1), (run.Settled.CostNanos, run.Settled.Ticket.ExtraAttempts));
+    }
+
+    /// <summary>Failures after which the next channel answers, and whether the operator may pay for them too.</summary>
+    [Theory]
+    [InlineData(500, 0)]
+    [InlineData(503, 0)]
+    [InlineData(429, 0)]
+    [InlineData(504, 1)]
+    [InlineData(200, 1)]
+    public async Task FailedAttempt_InWhichSomethingMayBeGenerated_IsCounted(int status, int extra)
+    {
+        await using var run = await RunAsync(Step.Send(Http("<p>busy", status, type: "text/html")));
+        await run.WholeAsync();
+        Assert.Equal(("channel-1", extra), (run.Settled.Ticket.Channel, run.Settled.Ticket.ExtraAttempts));
+    }
+
     /// <summary>Errors that blame the request are the client's, in our form; no other channel is tried, and nothing is charged.</summary>
     public static TheoryData<string, bool, string, int> Refusals => new()
     {
@@ -375,9 +418,10 @@ public sealed class CaseTests
 
     private static Task<Run> RunAsync(params Step[] a) => RunAsync(a, b: null);
 
-    private static Task<Run> RunAsync(Step[] a, Step[]? b) => Run.StartAsync(
+    private static Task<Run> RunAsync(Step[] a, Step[]? b, Action<JsonObject>? channel = null) => Run.StartAsync(
         _ => a,
-        request => b ?? [Step.Send(request.Contains("\"stream\":true", StringComparison.Ordinal) ? HealthyStream : HealthyWhole)]);
+        request => b ?? [Step.Send(request.Contains("\"stream\":true", StringComparison.Ordinal) ? HealthyStream : HealthyWhole)],
+        channel);
 
     /// <summary>A relay before A and B.</summary>
     private sealed class Run : IAsyncDisposable
@@ -393,12 +437,17 @@ public sealed class CaseTests
         /// <summary>The settlement of the one request.</summary>
         public SettleRequest Settled => Assert.Single(Edge.Account.Settled);
 
-        public static async Task<Run> StartAsync(Func<string, IReadOnlyList<Step>> a, Func<string, IReadOnlyList<Step>> b)
+        public static async Task<Run> StartAsync(
+            Func<string, IReadOnlyList<Step>> a, Func<string, IReadOnlyList<Step>> b, Action<JsonObject>? channel = null)
         {
             var (first, second) = (new Backend(a), new Backend(b));
             var edge = await EdgeFixture.StartAsync(
                 providers: 2,
-                channel: (_, channel) => channel["times"] = new JsonObject { ["first_byte_ms"] = 1000, ["idle_ms"] = 1000 },
+                channel: (_, own) =>
+                {
+                    own["times"] = new JsonObject { ["first_byte_ms"] = 1000, ["idle_ms"] = 1000 };
+                    channel?.Invoke(own);
+                },
                 model: model => model["prices"]![0]!["per_million"] = new JsonObject { ["input"] = "1", ["cached_input"] = "0.1", ["output"] = "4" },
                 provider: (index, provider) => provider["base_url"] = (index == 0 ? first : second).Url);
             return new Run(first, second, edge);
