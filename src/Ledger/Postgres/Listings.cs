@@ -122,6 +122,9 @@ public sealed record UsageTotal
 
     /// <summary>Nanos.</summary>
     public required long Charge { get; init; }
+
+    /// <summary>What requests cost beyond what there was money for, nanos.</summary>
+    public required long Shortfall { get; init; }
 }
 
 /// <summary>A change that was asked for. JSON as text, null for none.</summary>

@@ -111,6 +111,7 @@ internal static class Rows
             new("output", usage.TotalOutput),
             .. Units.All.Where(unit => !Units.Tokens.Contains(unit)).Select(unit => new Field(unit.Name(), usage[unit], IsDetail: true)),
             new("charge_usd", new Usd(total.ChargeNanos)),
+            new("shortfall_usd", new Usd(total.ShortfallNanos), IsDetail: true),
         ];
     }
 

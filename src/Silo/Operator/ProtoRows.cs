@@ -113,6 +113,7 @@ internal static class ProtoRows
             Completed = total.Completed,
             Units = { Write(total.Usage) },
             ChargeNanos = total.Charge,
+            ShortfallNanos = total.Shortfall,
         };
         Set(total.Day, day => written.Day = day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
         SetText(total.AccountId, text => written.AccountId = text);

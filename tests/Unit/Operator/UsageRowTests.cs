@@ -65,9 +65,11 @@ public sealed class UsageRowTests
     [Fact]
     public void Total_OfEveryUnit_SumsTokensAndShowsTheOthers()
     {
-        var total = new UsageTotal { Requests = 1, Completed = 1, Usage = OfAll, Charge = 1 }.ToProto();
+        var total = new UsageTotal { Requests = 1, Completed = 1, Usage = OfAll, Charge = 1, Shortfall = 2 }.ToProto();
         var fields = Rows.Of(total);
 
+        Assert.Equal(2, total.ShortfallNanos);
+        Assert.Contains(fields, field => field is { Name: "shortfall_usd", Value: Usd { Nanos: var nanos } } && nanos == 2);
         Assert.Equal(Units.All.ToDictionary(unit => unit.Name(), unit => OfAll[unit]), total.Units);
         Assert.Equal(
             (OfAll.TotalInput - OfAll[CachedInput], OfAll[CachedInput], OfAll.TotalOutput),
