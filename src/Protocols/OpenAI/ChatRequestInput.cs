@@ -43,6 +43,7 @@ public sealed partial class ChatRequest
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
                 CountName(withStructure: false);
+                CheckName(InMessage);
                 var isRole = _reader.ValueTextEquals("role"u8);
                 var isContent = _reader.ValueTextEquals("content"u8);
                 var isAudio = _reader.ValueTextEquals("audio"u8);
@@ -75,7 +76,7 @@ public sealed partial class ChatRequest
 
         private void ReadParts()
         {
-            while (_reader.Read() && _reader.TokenType != JsonTokenType.EndArray)
+            for (_part = 0; _reader.Read() && _reader.TokenType != JsonTokenType.EndArray; _part++)
             {
                 if (_reader.TokenType == JsonTokenType.StartObject)
                 {
@@ -94,6 +95,7 @@ public sealed partial class ChatRequest
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
                 CountName(withStructure: false);
+                CheckName(InPart);
                 var isType = _reader.ValueTextEquals("type"u8);
                 var isImage = _reader.ValueTextEquals("image_url"u8);
                 var isAudio = _reader.ValueTextEquals("input_audio"u8);
@@ -150,6 +152,7 @@ public sealed partial class ChatRequest
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
                 CountName(withStructure: false);
+                CheckName(isImage ? InImage : isAudio ? InAudio : InFile);
                 var isPayload = _reader.ValueTextEquals(isImage ? "url"u8 : isAudio ? "data"u8 : "file_data"u8);
                 var isDetail = _reader.ValueTextEquals("detail"u8);
                 var isStored = _reader.ValueTextEquals("file_id"u8);
@@ -222,6 +225,7 @@ public sealed partial class ChatRequest
                 while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
                 {
                     CountName(withStructure: true);
+                    CheckName(InTool);
                     var isType = _reader.ValueTextEquals("type"u8);
                     _reader.Read();
                     _request.HasHostedTools |= isType && !areFunctions && _reader.TokenType == JsonTokenType.String

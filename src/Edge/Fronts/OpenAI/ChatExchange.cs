@@ -1,4 +1,4 @@
-using OrleansGateway.Edge.Dialects.OpenAI;
+using System.Collections.Immutable;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Protocols.Exchange;
@@ -9,6 +9,9 @@ namespace OrleansGateway.Edge.Fronts.OpenAI;
 /// <summary>A Chat Completions request.</summary>
 internal sealed class ChatExchange(ChatRequest request) : IExchange
 {
+    /// <summary>The request as channels get it that drop some of its fields.</summary>
+    private readonly List<(ImmutableArray<string> Names, ChatRequest Request)> _without = [];
+
     public RequestFacts Facts => request;
 
     public UpstreamBody BodyFor(Route route, CostBound bound) => RequestFor(route.Channel).ForUpstream(new UpstreamChanges
@@ -35,9 +38,15 @@ internal sealed class ChatExchange(ChatRequest request) : IExchange
             return request;
         }
 
-        var body = DroppedParams.Remove(request.Body, channel.DropParams);
-        return ChatRequest.TryRead(body, ChatRequest.MaxChoicesLimit, out var without, out var error)
-            ? without
-            : throw new InvalidOperationException($"The request cannot be read without fields that it can be sent without: {error.Code}.");
+        foreach (var (names, made) in _without)
+        {
+            if (names.SequenceEqual(channel.DropParams))
+            {
+                return made;
+            }
+        }
+
+        _without.Add((channel.DropParams, request.Without(channel.DropParams)));
+        return _without[^1].Request;
     }
 }
