@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -199,6 +200,7 @@ internal sealed partial class Relay(
         for (var number = 0; number < _options.MaxAttempts; number++)
         {
             // 4 Choose a channel.
+            tried |= Gone(call.Order, routes);
             if (choice.Next(routes, ref tried, out var retryAfterMs) is not { } route)
             {
                 last = number == 0 ? AttemptEnd.NoChannel(retryAfterMs) : last;
@@ -253,6 +255,24 @@ internal sealed partial class Relay(
     private static bool MayMoveOn(Call call, in AttemptEnd last) =>
         last.IsRetryable && (!last.IsLost || call.Route!.Channel.RepeatLost)
         && call.Running.Stopped == StopReason.None && !call.Running.IsClientGone && !call.Client.HasEvents;
+
+    /// <summary>A bit for each route that the catalog in force does not have any more: a channel that was disabled gets no attempt of an older request.</summary>
+    private ulong Gone(Order order, ImmutableArray<Route> routes)
+    {
+        if (catalog.Current is not { } current || ReferenceEquals(current, order.Catalog))
+        {
+            return 0;
+        }
+
+        var gone = 0UL;
+        var left = current.FindModel(order.Bound.Model.Id) is { } model ? current.RoutesTo(model) : [];
+        for (var i = 0; i < Math.Min(routes.Length, ChannelChoice.RoutesMax); i++)
+        {
+            gone |= left.Any(route => route.Channel.Name == routes[i].Channel.Name) ? 0 : 1UL << i;
+        }
+
+        return gone;
+    }
 
     /// <summary>Steps 7 and 8 of a request that a provider has answered, in full or in part.</summary>
     private async ValueTask<Result> FinishAsync(Call call, Route route, IAttempt attempt, AttemptEnd end)
