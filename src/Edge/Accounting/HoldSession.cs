@@ -36,6 +36,7 @@ internal sealed class HoldSession
     private readonly long _stepNanos;
     private string _channel = "";
     private string _priceId;
+    private int _extraAttempts;
     private long _totalNanos;
     private long _coverNanos;
     private long _progressNanos;
@@ -93,11 +94,13 @@ internal sealed class HoldSession
     public long AgeMs => _calls.ElapsedMs(_startedAt);
 
     /// <summary>Says which channel serves the request.</summary>
-    public void ServedBy(string channel)
+    /// <param name="extraAttempts">How many attempts before may have generated something too.</param>
+    public void ServedBy(string channel, int extraAttempts)
     {
         lock (_lock)
         {
             _channel = channel;
+            _extraAttempts = extraAttempts;
         }
     }
 
@@ -161,6 +164,7 @@ internal sealed class HoldSession
                 Channel = _channel,
                 Endpoint = _admitted.Endpoint,
                 ClientAddress = _admitted.ClientAddress,
+                ExtraAttempts = _extraAttempts,
             };
         }
     }

@@ -25,6 +25,7 @@ internal sealed record Order(
 internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admitted, HoldSession hold)
 {
     private long _attemptStartedAt;
+    private int _extraAttempts;
 
     public RunningRequest Running => running;
 
@@ -56,12 +57,14 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
         Math.Max(0, Route!.Channel.Times.FirstByteMs - (long)running.Time.GetElapsedTime(_attemptStartedAt).TotalMilliseconds);
 
     /// <summary>Begins an attempt.</summary>
+    /// <param name="isExtra">Whether the one before it may have generated something, so that the operator pays for one more than the client.</param>
     /// <returns>What ends it from outside.</returns>
-    public CancellationToken BeginAttempt(Route route)
+    public CancellationToken BeginAttempt(Route route, bool isExtra)
     {
         Route = route;
         _attemptStartedAt = running.Time.GetTimestamp();
-        hold.ServedBy(route.Channel.Name);
+        _extraAttempts += isExtra ? 1 : 0;
+        hold.ServedBy(route.Channel.Name, _extraAttempts);
         return running.BeginAttempt(route.Channel);
     }
 

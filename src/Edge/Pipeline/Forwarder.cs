@@ -30,7 +30,9 @@ internal sealed class Forwarder(DialectSet dialects, ChannelClients clients, Tim
         }
         catch (Exception exception) when (AttemptEnd.IsBroken(exception))
         {
-            return (null, AttemptEnd.BrokenBy(exception, call.Running));
+            // Of content that is not ours nobody knows how far it came.
+            var end = AttemptEnd.BrokenBy(exception, call.Running);
+            return (null, request.Content is BodyContent { MayBeSent: false } ? end : end.AsLost());
         }
         finally
         {
@@ -66,7 +68,11 @@ internal sealed class Forwarder(DialectSet dialects, ChannelClients clients, Tim
         {
             RetryAfterMs = Math.Max(error.RetryAfterMs, RetryAfterMs(answer.Headers.RetryAfter)),
             RequestId = answer.Headers.TryGetValues("x-request-id", out var ids) && ids.First() is { Length: <= 128 } id ? id : null,
-        });
+        }) with
+        {
+            // What stands before the provider did not get its answer.
+            MayHaveRun = (int)answer.StatusCode is 502 or 504 or 524,
+        };
     }
 
     private long RetryAfterMs(RetryConditionHeaderValue? header)

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -206,6 +207,7 @@ internal sealed partial class Relay(
         for (var number = 0; number < _options.MaxAttempts; number++)
         {
             // 4 Choose a channel.
+            tried |= Gone(call.Order, routes);
             if (choice.Next(routes, ref tried, out var retryAfterMs) is not { } route)
             {
                 last = number == 0 ? AttemptEnd.NoChannel(retryAfterMs) : last;
@@ -215,7 +217,7 @@ internal sealed partial class Relay(
             try
             {
                 var beganMs = health.NowMs;
-                var token = call.BeginAttempt(route);
+                var token = call.BeginAttempt(route, isExtra: last.MayHaveRun);
 
                 // 5 Forward.
                 (var answer, last) = await forwarder.SendAsync(call, route, token);
@@ -226,7 +228,7 @@ internal sealed partial class Relay(
                     using (IAttempt attempt = call.Facts.Stream ? new StreamLoop(call, _options) : new WholeLoop(call, _options))
                     {
                         // 6 Stream and meter.
-                        last = await attempt.RunAsync(answer, token);
+                        last = await attempt.RunAsync(answer, token) with { MayHaveRun = true };
                         if (!MayMoveOn(call, last))
                         {
                             failures.Note(call.Running.RequestId, route, last, beganMs);
@@ -253,9 +255,31 @@ internal sealed partial class Relay(
         return await RefuseAsync(call.Running, last.ErrorFor(call.Running, _options.RestMs));
     }
 
-    /// <summary>Whether another channel may serve the request: its failure is the channel's, and the client has seen nothing yet.</summary>
+    /// <summary>
+    /// Whether another channel may serve the request: its failure is the channel's, it is not lost or the operator pays for it twice, and the
+    /// client has seen nothing yet.
+    /// </summary>
     private static bool MayMoveOn(Call call, in AttemptEnd last) =>
-        last.IsRetryable && call.Running.Stopped == StopReason.None && !call.Running.IsClientGone && !call.Client.HasEvents;
+        last.IsRetryable && (!last.IsLost || call.Route!.Channel.RepeatLost)
+        && call.Running.Stopped == StopReason.None && !call.Running.IsClientGone && !call.Client.HasEvents;
+
+    /// <summary>A bit for each route that the catalog in force does not have any more: a channel that was disabled gets no attempt of an older request.</summary>
+    private ulong Gone(Order order, ImmutableArray<Route> routes)
+    {
+        if (catalog.Current is not { } current || ReferenceEquals(current, order.Catalog))
+        {
+            return 0;
+        }
+
+        var gone = 0UL;
+        var left = current.FindModel(order.Bound.Model.Id) is { } model ? current.RoutesTo(model) : [];
+        for (var i = 0; i < Math.Min(routes.Length, ChannelChoice.RoutesMax); i++)
+        {
+            gone |= left.Any(route => route.Channel.Name == routes[i].Channel.Name) ? 0 : 1UL << i;
+        }
+
+        return gone;
+    }
 
     /// <summary>Steps 7 and 8 of a request that a provider has answered, in full or in part.</summary>
     private async ValueTask<Result> FinishAsync(Call call, Route route, IAttempt attempt, AttemptEnd end)

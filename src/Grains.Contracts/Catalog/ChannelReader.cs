@@ -64,6 +64,7 @@ internal sealed class ChannelReader(
             DropParams = ReadDropParams(fields),
             DropsUnpriced = fields.Choice("unpriced", false, ("refuse", false), ("drop", true)),
             SupportsStreamUsage = fields.Flag("supports_stream_usage", true),
+            RepeatLost = fields.Flag("repeat_lost", false),
         };
         fields.Finish();
         return channel;

@@ -16,7 +16,8 @@ internal sealed class Hold(string id, Key? key)
     public required string Model { get; init; }
     public required string Endpoint { get; init; }
     public required string ClientAddress { get; init; }
-    public string Channel { get; set; } = "";
+    public string Channel { get; private set; } = "";
+    public int ExtraAttempts { get; private set; }
 
     /// <summary>Backed by this epoch's reserve, nanos.</summary>
     public long Own { get; set; }
@@ -53,10 +54,12 @@ internal sealed class Hold(string id, Key? key)
 
     public void StartLease(TimeSpan now, TimeSpan lease) => LeaseEnd = now + lease;
 
+    public void ServedAs(Ticket ticket) => (Channel, PriceId, ExtraAttempts) = (ticket.Channel, ticket.PriceId, ticket.ExtraAttempts);
+
     public void Renew(RenewItem item, TimeSpan now, TimeSpan lease)
     {
         IsRenewed = true;
-        Channel = item.Ticket.Channel;
+        ServedAs(item.Ticket);
         AgeMs = Math.Max(AgeMs, item.Ticket.AgeMs);
         StartLease(now, lease);
         if (item.ProgressNanos >= Progress)

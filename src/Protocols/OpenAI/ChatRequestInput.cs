@@ -44,6 +44,7 @@ public sealed partial class ChatRequest
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
                 CountName(withStructure: false);
+                CheckName(InMessage);
                 var isRole = _reader.ValueTextEquals("role"u8);
                 var isContent = _reader.ValueTextEquals("content"u8);
                 var isAudio = _reader.ValueTextEquals("audio"u8);
@@ -76,7 +77,7 @@ public sealed partial class ChatRequest
 
         private void ReadParts()
         {
-            while (_reader.Read() && _reader.TokenType != JsonTokenType.EndArray)
+            for (_part = 0; _reader.Read() && _reader.TokenType != JsonTokenType.EndArray; _part++)
             {
                 if (_reader.TokenType == JsonTokenType.StartObject)
                 {
@@ -95,6 +96,7 @@ public sealed partial class ChatRequest
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
                 CountName(withStructure: false);
+                CheckName(InPart);
                 var isType = _reader.ValueTextEquals("type"u8);
                 var isImage = _reader.ValueTextEquals("image_url"u8);
                 var isAudio = _reader.ValueTextEquals("input_audio"u8);
@@ -151,6 +153,7 @@ public sealed partial class ChatRequest
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
                 CountName(withStructure: false);
+                CheckName(isImage ? InImage : isAudio ? InAudio : InFile);
                 var isPayload = _reader.ValueTextEquals(isImage ? "url"u8 : isAudio ? "data"u8 : "file_data"u8);
                 var isDetail = _reader.ValueTextEquals("detail"u8);
                 var isStored = _reader.ValueTextEquals("file_id"u8);
@@ -227,6 +230,7 @@ public sealed partial class ChatRequest
                 while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
                 {
                     CountName(withStructure: true);
+                    CheckName(InTool);
                     var isType = _reader.ValueTextEquals("type"u8);
                     _reader.Read();
                     if (isType && !areFunctions)

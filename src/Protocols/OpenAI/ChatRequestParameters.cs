@@ -63,6 +63,7 @@ public sealed partial class ChatRequest
                     return Fail("Duplicate parameter in 'stream_options'.", "stream_options", "duplicate_parameter");
                 }
 
+                CheckName(InStreamOptions);
                 _nameStart = (int)_reader.TokenStartIndex;
                 _reader.Read();
                 if (name == "include_usage" && !ReadIncludeUsage())

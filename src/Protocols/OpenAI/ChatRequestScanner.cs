@@ -38,6 +38,7 @@ public sealed partial class ChatRequest
         private int _seen;
         private HashSet<string>? _others;
         private int _nameStart;
+        private int _part;
         private Metering.TokenEstimate _text;
         private long _structureBytes;
 
@@ -122,24 +123,16 @@ public sealed partial class ChatRequest
                 }
             }
 
-            FindOtherName(Encoding.UTF8.GetString(name));
+            if (!IsFolded(name, Names, ""))
+            {
+                FindOtherName(Encoding.UTF8.GetString(name));
+            }
+
             return -1;
         }
 
         private void FindOtherName(string name)
         {
-            // Go's decoder, behind many providers, matches names by Unicode case folding: it would read such a
-            // member as the known one and bill what was never bounded here.
-            var folded = name.Replace('\u017F', 's').Replace('\u212A', 'k');
-            foreach (var known in Names)
-            {
-                if (known.Length == folded.Length && Encoding.ASCII.GetString(known).Equals(folded, StringComparison.OrdinalIgnoreCase))
-                {
-                    Fail($"Unknown parameter: '{name}'. Did you mean '{Encoding.ASCII.GetString(known)}'?", name, "unknown_parameter");
-                    return;
-                }
-            }
-
             _others ??= new(StringComparer.Ordinal);
             if (_others.Count == MaxUnknownNames)
             {

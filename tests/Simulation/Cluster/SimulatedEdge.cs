@@ -106,7 +106,7 @@ internal sealed class SimulatedEdge
             return;
         }
 
-        hold.ServedBy("channel");
+        hold.ServedBy("channel", extraAttempts: 0);
         var status = await RelayAsync(request, hold, price);
         var isAnswered = status is RequestStatus.Completed or RequestStatus.FundsExhausted;
         var isCharged = isAnswered || (request.Streams && request.Provided[Unit.Output] > 0 && (request.GotOutput || request.Drains));

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
@@ -9,6 +10,9 @@ namespace OrleansGateway.Edge.Fronts.OpenAI;
 /// <summary>A Chat Completions request.</summary>
 internal sealed class ChatExchange(ChatRequest request) : IExchange
 {
+    /// <summary>The request as channels get it that leave out some of its fields.</summary>
+    private readonly List<(ImmutableArray<string> Names, ChatRequest Request)> _without = [];
+
     public RequestFacts Facts => request;
 
     public UpstreamBody BodyFor(Route route, CostBound bound) => RequestFor(route.Channel, bound).ForUpstream(new UpstreamChanges
@@ -35,10 +39,21 @@ internal sealed class ChatExchange(ChatRequest request) : IExchange
             return request;
         }
 
-        var body = bound.Unpriced.Count == 0 ? request.Body : UnpricedFields.Remove(request.Body, bound.Unpriced);
-        body = DroppedParams.Remove(body, channel.DropParams);
-        return ChatRequest.TryRead(body, ChatRequest.MaxChoicesLimit, out var without, out var error)
+        foreach (var (names, made) in _without)
+        {
+            if (names.SequenceEqual(channel.DropParams))
+            {
+                return made;
+            }
+        }
+
+        var without = (bound.Unpriced.Count == 0 ? request : WithoutUnpriced(bound)).Without(channel.DropParams);
+        _without.Add((channel.DropParams, without));
+        return without;
+    }
+
+    private ChatRequest WithoutUnpriced(CostBound bound) =>
+        ChatRequest.TryRead(UnpricedFields.Remove(request.Body, bound.Unpriced), ChatRequest.MaxChoicesLimit, out var without, out var error)
             ? without
             : throw new InvalidOperationException($"The request cannot be read without fields that it can be sent without: {error.Code}.");
-    }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using System.Text.Json.Nodes;
 using OrleansGateway.Grains.Contracts.Accounts;
 using Xunit;
@@ -110,6 +111,49 @@ public sealed class CaseTests
         Assert.Equal((what, OfB), (what, answer));
         Assert.Equal(50_000, run.Settled.CostNanos);
         Assert.Equal("channel-1", run.Settled.Ticket.Channel);
+    }
+
+    /// <summary>Requests that went out whole and got no status: nobody knows whether they ran.</summary>
+    public static TheoryData<string, Step, int> Lost => new() { { "broken off", Step.Reset, 503 }, { "C062 silent", Step.Silence, 504 } };
+
+    [Theory]
+    [MemberData(nameof(Lost), DisableDiscoveryEnumeration = true)]
+    public async Task Request_ThatMayHaveRun_IsNotSentAgain(string what, Step step, int status)
+    {
+        foreach (var stream in new[] { false, true })
+        {
+            await using var run = await RunAsync(step);
+            using var response = await run.PostAsync(stream);
+            Assert.Equal((what, status), (what, (int)response.StatusCode));
+            Assert.Contains("did not send it again", (string?)(await response.ErrorAsync())["message"], StringComparison.Ordinal);
+            Assert.Empty(run.B.Requests);
+            Assert.Equal((0, 0), (run.Settled.CostNanos, run.Settled.Ticket.ExtraAttempts));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Lost), DisableDiscoveryEnumeration = true)]
+    public async Task Request_ThatMayHaveRun_IsSentAgainWhereTheChannelSaysSo(string what, Step step, int status)
+    {
+        Assert.NotEqual(200, status);
+        await using var run = await RunAsync([step], b: null, channel => channel["repeat_lost"] = true);
+        Assert.Equal((what, OfB), (what, (string?)(await run.WholeAsync())["choices"]![0]!["message"]!["content"]));
+        Assert.Single(run.A.Requests);
+        Assert.Equal((50_000, 1), (run.Settled.CostNanos, run.Settled.Ticket.ExtraAttempts));
+    }
+
+    /// <summary>Failures after which the next channel answers, and whether the operator may pay for them too.</summary>
+    [Theory]
+    [InlineData(500, 0)]
+    [InlineData(503, 0)]
+    [InlineData(429, 0)]
+    [InlineData(504, 1)]
+    [InlineData(200, 1)]
+    public async Task FailedAttempt_InWhichSomethingMayBeGenerated_IsCounted(int status, int extra)
+    {
+        await using var run = await RunAsync(Step.Send(Http("<p>busy", status, type: "text/html")));
+        await run.WholeAsync();
+        Assert.Equal(("channel-1", extra), (run.Settled.Ticket.Channel, run.Settled.Ticket.ExtraAttempts));
     }
 
     /// <summary>Errors that blame the request are the client's, in our form; no other channel is tried, and nothing is charged.</summary>
@@ -385,11 +429,133 @@ public sealed class CaseTests
         }
     }
 
+    /// <summary>And C064, of which there is no more while requests are not kept to a channel.</summary>
+    [Fact]
+    public async Task C052_DisabledChannel_IsNotTriedByARequestThatWasThereBefore()
+    {
+        EdgeFixture? edge = null;
+        await using var a = new Backend(_ =>
+        {
+            edge!.Publish((index, channel) => channel["enabled"] = index != 1);
+            return [Step.Send(Http("{}", 500))];
+        });
+        edge = await EdgeFixture.StartAsync(3, provider: (index, provider) => provider["base_url"] = index == 0 ? a.Url : (string?)provider["base_url"]);
+        await using var own = edge;
+
+        using var response = await edge.PostAsync(EdgeFixture.Body());
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal((1, 0, 1), (a.Requests.Count, edge.Providers[1].Requests.Count, edge.Providers[2].Requests.Count));
+        Assert.Equal("channel-2", Assert.Single(edge.Account.Settled).Ticket.Channel);
+    }
+
+    /// <summary>What is logged of a request that fails does not grow with those before it.</summary>
+    [Fact]
+    public async Task C061_RequestsThatAllFail_LogTheSameFewLinesEach()
+    {
+        await using var run = await RunAsync([Step.Send(Http("""{"error":{"message":"m"}}""", 500))], [Step.Send(Http("<p>busy", 502, type: "text/html"))]);
+        var sizes = new List<int>();
+        for (var i = 0; i < 20; i++)
+        {
+            using var response = await run.PostAsync(stream: i % 2 == 0);
+            await response.ErrorAsync();
+            var lines = run.Edge.Log.Lines.ToList();
+            run.Edge.Log.Lines.Clear();
+            sizes.Add(lines.Sum(line => line.Text.Length));
+            Assert.DoesNotContain(lines, line => line.Text.Contains("\"hi\"", StringComparison.Ordinal) || line.Text.Contains("sk-", StringComparison.Ordinal));
+        }
+
+        Assert.All(sizes, size => Assert.InRange(size, 1, 4000));
+    }
+
+    [Fact]
+    public async Task C062_IdleConnectionThatTheProviderClosed_IsNotUsedAgain()
+    {
+        using var closed = new SemaphoreSlim(0);
+        var whole = Whole(Usage(5, 1));
+        var step = new Step(async (client, stream, token) =>
+        {
+            await stream.WriteAsync(Encoding.UTF8.GetBytes($"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {whole.Length}\r\n\r\n{whole}"), token);
+            client.Close();
+            closed.Release();
+        });
+        await using var run = await RunAsync(step);
+        for (var i = 0; i < 50; i++)
+        {
+            await run.WholeAsync();
+            await closed.WaitAsync(TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal((50, 0), (run.A.Requests.Count, run.B.Requests.Count));
+    }
+
+    [Fact]
+    public async Task C067_Stream_IsEstimatedAndCountedLikeAWholeAnswer()
+    {
+        var told = new List<(long, long, long)>();
+        foreach (var stream in new[] { false, true })
+        {
+            await using var run = await RunAsync(Step.Send(stream ? Stream(Text("a"), Fin(), Use(10, 290), Done) : Http(Whole(Usage(10, 290)))));
+            for (var i = 0; i < 2; i++)
+            {
+                using var response = await run.PostAsync(stream);
+                await response.TextAsync();
+            }
+
+            var last = run.Edge.Account.Settled.Last().Usage;
+            told.Add((run.Edge.Account.Admitted.Last().EstimatedTokens, last.TotalInput, last.TotalOutput));
+        }
+
+        Assert.Equal(told[0], told[1]);
+        Assert.Equal((10, 290), (told[0].Item2, told[0].Item3));
+        Assert.InRange(told[0].Item1, 200, 310);
+    }
+
+    /// <summary>Ends of requests after which nothing is held.</summary>
+    public static TheoryData<string, Step[]> Ends => new()
+    {
+        { "whole", [Step.Send(HealthyStream)] },
+        { "reset", [Step.Reset] },
+        { "reset in the middle", [Step.Send(Stream(Text("a"))), Step.Reset] },
+        { "silent", [Step.Silence] },
+        { "silent in the middle", [Step.Send(Stream(Text("a"))), Step.Silence] },
+        { "refused", [Step.Send(Http("{}", 400))] },
+        { "an answer that is none", [Step.Send(Http("<p>", type: "text/html"))] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Ends), DisableDiscoveryEnumeration = true)]
+    public async Task C068_RequestHoweverItEnds_HoldsNothingAfterwards(string what, Step[] steps)
+    {
+        await using var run = await RunAsync(steps, steps);
+        for (var i = 0; i < 3; i++)
+        {
+            using var response = await run.PostAsync(stream: true);
+            await response.TextAsync();
+        }
+
+        Assert.Equal((what, 3, 0), (what, run.Edge.Account.Settled.Count, run.Edge.Accounts.OpenHolds));
+    }
+
+    [Fact]
+    public async Task C124_LongPrompt_ArrivesByteForByte()
+    {
+        var message = $$"""{"role":"user","content":"{{new string('x', 2 * 1024 * 1024 / 334)}}"}""";
+        const string Tool = """{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"a":{"type":"string"} } } } }""";
+        var body = $$"""{"model":"test-model","messages":[{{string.Join(',', Enumerable.Repeat(message, 334))}}],"tools":[{{string.Join(',', Enumerable.Repeat(Tool, 18))}}]}""";
+        await using var run = await Run.StartAsync(
+            _ => [Step.Send(HealthyWhole)], _ => [Step.Send(HealthyWhole)], model: model => model["context_window"] = 10_000_000);
+        using var response = await run.Edge.PostAsync(body);
+        Assert.True(response.StatusCode == HttpStatusCode.OK, await response.TextAsync());
+        Assert.EndsWith("\r\n\r\n" + body, Assert.Single(run.A.Requests), StringComparison.Ordinal);
+    }
+
     private static Task<Run> RunAsync(params Step[] a) => RunAsync(a, b: null);
 
-    private static Task<Run> RunAsync(Step[] a, Step[]? b) => Run.StartAsync(
+    private static Task<Run> RunAsync(Step[] a, Step[]? b, Action<JsonObject>? channel = null) => Run.StartAsync(
         _ => a,
-        request => b ?? [Step.Send(request.Contains("\"stream\":true", StringComparison.Ordinal) ? HealthyStream : HealthyWhole)]);
+        request => b ?? [Step.Send(request.Contains("\"stream\":true", StringComparison.Ordinal) ? HealthyStream : HealthyWhole)],
+        channel);
 
     /// <summary>A relay before A and B.</summary>
     private sealed class Run : IAsyncDisposable
@@ -405,13 +571,25 @@ public sealed class CaseTests
         /// <summary>The settlement of the one request.</summary>
         public SettleRequest Settled => Assert.Single(Edge.Account.Settled);
 
-        public static async Task<Run> StartAsync(Func<string, IReadOnlyList<Step>> a, Func<string, IReadOnlyList<Step>> b)
+        public static async Task<Run> StartAsync(
+            Func<string, IReadOnlyList<Step>> a,
+            Func<string, IReadOnlyList<Step>> b,
+            Action<JsonObject>? channel = null,
+            Action<JsonObject>? model = null)
         {
             var (first, second) = (new Backend(a), new Backend(b));
             var edge = await EdgeFixture.StartAsync(
                 providers: 2,
-                channel: (_, channel) => channel["times"] = new JsonObject { ["first_byte_ms"] = 1000, ["idle_ms"] = 1000 },
-                model: model => model["prices"]![0]!["per_million"] = new JsonObject { ["input"] = "1", ["cached_input"] = "0.1", ["output"] = "4" },
+                channel: (_, own) =>
+                {
+                    own["times"] = new JsonObject { ["first_byte_ms"] = 1000, ["idle_ms"] = 1000 };
+                    channel?.Invoke(own);
+                },
+                model: own =>
+                {
+                    own["prices"]![0]!["per_million"] = new JsonObject { ["input"] = "1", ["cached_input"] = "0.1", ["output"] = "4" };
+                    model?.Invoke(own);
+                },
                 provider: (index, provider) => provider["base_url"] = (index == 0 ? first : second).Url);
             return new Run(first, second, edge);
         }

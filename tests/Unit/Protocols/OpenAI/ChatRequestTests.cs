@@ -165,6 +165,55 @@ public sealed class ChatRequestTests
     }
 
     [Theory]
+    [InlineData(""" "stream":true,"stream_options":{"INCLUDE_USAGE":true} """, "stream_options.INCLUDE_USAGE")]
+    [InlineData(""" "stream":true,"stream_options":{"include_u\u017Fage":true} """, "stream_options.include_u\u017Fage")]
+    [InlineData(""" "messages":[{"role":"user"},{"role":"user","Content":"x"}] """, "messages[1].Content")]
+    [InlineData(""" "messages":[{"role":"user","\u0043ontent":"x"}] """, "messages[0].Content")]
+    [InlineData(""" "messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"image_url","Image_URL":{"url":"x"}}]}] """, "messages[0].content[1].Image_URL")]
+    [InlineData(""" "messages":[{"role":"user","content":[{"Type":"video_url"}]}] """, "messages[0].content[0].Type")]
+    [InlineData(""" "messages":[{"role":"user","content":[{"type":"image_url","image_url":{"URL":"x"}}]}] """, "messages[0].content[0].image_url.URL")]
+    [InlineData(""" "messages":[{"role":"user","content":[{"type":"file","file":{"File_ID":"x"}}]}] """, "messages[0].content[0].file.File_ID")]
+    [InlineData(""" "messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"Data":"x"}}]}] """, "messages[0].content[0].input_audio.Data")]
+    [InlineData(""" "tools":[{"type":"function"},{"TYPE":"web_search"}] """, "tools[1].TYPE")]
+    public void TryRead_NestedKeyThatOnlyFoldsToAKnownOne_IsRefusedByItsPath(string member, string path)
+    {
+        var messages = member.Contains("\"messages\"", StringComparison.Ordinal) ? "" : Messages + ",";
+        var error = Refuse($$"""{"model":"m",{{messages}}{{member}}}""");
+        Assert.Equal((path, "unknown_parameter"), (error.Param, error.Code));
+    }
+
+    [Theory]
+    [InlineData(""" "messages":[{"role":"user","contents":"x","Tool_Call":1}] """)]
+    [InlineData(""" "messages":[{"role":"user","content":[{"type":"text","text":"x","cacheControl":{"Type":"x"}}]}] """)]
+    [InlineData(""" "messages":[{"\u0072ole":"user"}],"tools":[{"type":"function","function":{"parameters":{"properties":{"Type":{}}}}}] """)]
+    public void TryRead_OtherKeysWithCapitals_AreRead(string members) => Read($$"""{"model":"m",{{members}}}""");
+
+    /// <summary>C124.</summary>
+    [Fact]
+    public void TryRead_MoreMessagesPartsAndTools_AllocatesNoMore()
+    {
+        var bodies = Enumerable.Range(1, 2).Select(i => i * 100).Select(count => Encoding.UTF8.GetBytes(
+            $$"""
+            {"model":"m","messages":[{{string.Join(',', Enumerable.Repeat("""{"role":"user","content":[{"type":"text","text":"x","cacheControl":1}]}""", count))}}],
+             "tools":[{{string.Join(',', Enumerable.Repeat("""{"type":"function","function":{"name":"f"}}""", count))}}]}
+            """)).ToList();
+
+        Assert.Single(bodies.Select(Allocated).Distinct());
+
+        static long Allocated(byte[] body)
+        {
+            var before = 0L;
+            for (var i = 0; i < 2; i++)
+            {
+                before = GC.GetAllocatedBytesForCurrentThread();
+                Assert.True(ChatRequest.TryRead(body, 8, out _, out _));
+            }
+
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData(" ")]
     [InlineData("nope")]
@@ -400,6 +449,30 @@ public sealed class ChatRequestTests
             Assert.Equal(("up", 9), ((string?)body["model"], (int?)body["max_completion_tokens"]));
             Assert.Equal("""{"include_usage":true,"x":1}""", body["stream_options"]!.ToJsonString());
             Assert.Equal("""{"model":"keep","n":[1.50]}""", body["other"]!.ToJsonString());
+        }
+    }
+
+    [Fact]
+    public void Without_SomeFields_IsTheRestWithTheSameChanges()
+    {
+        string[] members =
+        [
+            "\"model\" : \"m\"", Messages, "\"stream\":true", "\"stream_options\":{\"x\":1,\"include_usage\":false}", "\"max_tokens\":100", "\"seed\":[5]", "\"us\\u0065r\":\"u\"",
+        ];
+        var random = new Random(1);
+        for (var i = 0; i < 200; i++)
+        {
+            random.Shuffle(members);
+            var request = Read("{ " + string.Join(" , ", members) + "}");
+
+            var without = request.Without(["seed", "user", "none"]);
+            var body = JsonNode.Parse(Text(without.ForUpstream(new() { Model = "up", MaxOutputTokens = 9 })))!.AsObject();
+
+            Assert.Equal(["max_tokens", "messages", "model", "stream", "stream_options"], body.Select(field => field.Key).Order());
+            Assert.Equal(("up", 9), ((string?)body["model"], (int?)body["max_tokens"]));
+            Assert.Equal("""{"x":1,"include_usage":true}""", body["stream_options"]!.ToJsonString());
+            Assert.Equal("m", request.Model);
+            Assert.Same(request, request.Without(["none"]));
         }
     }
 
