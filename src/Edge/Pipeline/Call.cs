@@ -14,9 +14,10 @@ internal readonly record struct Caller(ApiKey Key, string Address);
 /// <summary>What is asked of the account: a request that is read and bounded.</summary>
 /// <param name="IdempotencyKey">Null when the client sent none.</param>
 /// <param name="Endpoint">The path that it came to.</param>
+/// <param name="Catalog">The one that it was read by.</param>
 /// <param name="Routes">The ways to the model that may take it.</param>
 internal sealed record Order(
-    Caller Caller, string? IdempotencyKey, string Endpoint, IExchange Exchange, ImmutableArray<Route> Routes, CostBound Bound)
+    Caller Caller, string? IdempotencyKey, string Endpoint, IExchange Exchange, CatalogSnapshot Catalog, ImmutableArray<Route> Routes, CostBound Bound)
 {
     public RequestFacts Facts => Exchange.Facts;
 }

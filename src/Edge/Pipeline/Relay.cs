@@ -142,7 +142,7 @@ internal sealed partial class Relay(
         var bound = CostBound.Of(facts, model, price, _options.FirstSliceTokens);
         return Refusals.BeyondRoutes(facts, bound, current.RoutesTo(model), out var routes) is { } unsold
             ? (null, unsold)
-            : (new Order(caller, idempotencyKey, endpoint.Path, exchange, routes, bound), default);
+            : (new Order(caller, idempotencyKey, endpoint.Path, exchange, current, routes, bound), default);
     }
 
     /// <summary>Step 3: takes a hold.</summary>

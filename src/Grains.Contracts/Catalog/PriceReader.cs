@@ -213,7 +213,8 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
     {
         foreach (var unit in Units.All)
         {
-            if (before.Base[unit] != after.Base[unit])
+            // What was not sold was not charged either.
+            if (before.Base[unit] is { } rate && rate != after.Base[unit])
             {
                 return unit.PerOne() ?? unit.Name();
             }

@@ -20,7 +20,7 @@ public readonly record struct ImageSize(int Width, int Height)
     {
         // Of all kinds but JPEG the first bytes tell.
         Span<byte> first = stackalloc byte[48];
-        var size = Base64.DecodeFromUtf8(base64[..Math.Min(base64.Length / 4 * 4, 64)], first, out _, out var count, isFinalBlock: false) is OperationStatus.InvalidData
+        var size = Base64.DecodeFromUtf8(base64[..Math.Min(base64.Length / 4 * 4, 64)], first, out _, out var count) is OperationStatus.InvalidData
             ? default
             : Of(first[..count]);
         if (size.IsKnown || !IsJpeg(first[..count]))
@@ -31,7 +31,7 @@ public readonly record struct ImageSize(int Width, int Height)
         var head = ArrayPool<byte>.Shared.Rent(HeadBytesMax);
         try
         {
-            Base64.DecodeFromUtf8(base64[..Math.Min(base64.Length / 4 * 4, HeadBytesMax / 3 * 4)], head, out _, out count, isFinalBlock: false);
+            Base64.DecodeFromUtf8(base64[..Math.Min(base64.Length / 4 * 4, HeadBytesMax / 3 * 4)], head, out _, out count);
             return OfJpeg(head.AsSpan(0, count));
         }
         finally
