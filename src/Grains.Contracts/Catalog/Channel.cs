@@ -81,6 +81,9 @@ public sealed record Channel
     /// <summary>Whether <c>stream_options.include_usage</c> may be sent; a provider without it reports usage unasked.</summary>
     public bool SupportsStreamUsage { get; init; } = true;
 
+    /// <summary>Whether faults of tool calls that clients break on are mended in answers; text and arguments stay as they are.</summary>
+    public bool Mend { get; init; } = true;
+
     public bool IsOn => OffReason is null;
 }
 

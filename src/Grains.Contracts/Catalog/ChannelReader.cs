@@ -63,6 +63,7 @@ internal sealed class ChannelReader(
                 ("max_completion_tokens", MaxTokensField.MaxCompletionTokens)),
             DropParams = ReadDropParams(fields),
             SupportsStreamUsage = fields.Flag("supports_stream_usage", true),
+            Mend = fields.Flag("mend", true),
         };
         fields.Finish();
         return channel;

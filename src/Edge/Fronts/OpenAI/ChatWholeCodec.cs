@@ -5,25 +5,29 @@ using OrleansGateway.Protocols.OpenAI;
 
 namespace OrleansGateway.Edge.Fronts.OpenAI;
 
-/// <summary>A Chat Completions answer of a provider that speaks the same: it passes through, changed only where it must be.</summary>
+/// <summary>A whole answer for a client that asked for one: it passes through, changed only where it must be.</summary>
 internal sealed class ChatWholeCodec(Call call) : IWholeCodec
 {
+    private readonly PooledBytes _mended = new(0);
+    private ReadOnlyMemory<byte> _answer;
     private ChatResponse _response;
 
     public Metered Metered => new(_response.Usage(call.Facts.EstimatedInputTokens), _response.HasOutput);
 
-    public AttemptEnd Read(ReadOnlySpan<byte> answer)
+    public AttemptEnd Read(ReadOnlyMemory<byte> answer)
     {
-        _response = ChatResponse.Read(answer);
+        var isMended = call.Route!.Channel.Mend && new ChatMender(call.Running.RequestId).Mend(answer.Span, _mended);
+        _answer = isMended ? _mended.Memory : answer;
+        _response = ChatResponse.Read(_answer.Span);
         return _response.Kind switch
         {
             ChatPayloadKind.Choices => AttemptEnd.Completed,
-            ChatPayloadKind.Error => AttemptEnd.Failed(OpenAIDialect.ReadErrorOf(call.Route!.Channel, 200, answer)),
+            ChatPayloadKind.Error => AttemptEnd.Failed(OpenAIDialect.ReadErrorOf(call.Route!.Channel, 200, answer.Span)),
             _ => AttemptEnd.Unreadable,
         };
     }
 
-    public ReadOnlyMemory<byte> Write(ReadOnlyMemory<byte> answer, long chargedNanos, PooledBytes edited)
+    public void Write(PooledBytes written, long chargedNanos)
     {
         var edits = ChatEdits.Of(call.Facts.Model);
         using var usageJson = new PooledBytes(256);
@@ -36,13 +40,14 @@ internal sealed class ChatWholeCodec(Call call) : IWholeCodec
             }
             else
             {
-                ChatUsageJson.Write(usageJson, _response.UsageJson(answer.Span), cost);
+                ChatUsageJson.Write(usageJson, _response.UsageJson(_answer.Span), cost);
             }
 
             edits = edits with { Usage = UsageEdit.Replace, UsageJson = usageJson.Memory };
         }
 
-        _response.WriteTo(edited, answer.Span, edits);
-        return edited.Memory;
+        _response.WriteTo(written, _answer.Span, edits);
     }
+
+    public void Dispose() => _mended.Dispose();
 }
