@@ -57,6 +57,7 @@ public static class EdgeServices
         services.AddSingleton<ChannelHealth>();
         services.AddSingleton<ChannelChoice>();
         services.AddSingleton<ChannelFailures>();
+        services.AddSingleton<AddedFields>();
         services.AddSingleton<Forwarder>();
         services.AddSingleton<RequestBodies>();
         services.AddSingleton<Relay>();

@@ -202,6 +202,11 @@ internal sealed partial class Relay(
     {
         call.Client.ShowRates(call.Admitted.Rates);
         metrics.PassedOn(call.Facts.UnknownFields);
+        if (call.Facts.Stream)
+        {
+            call.Client.ExpectEvents();
+        }
+
         var routes = call.Order.Routes;
         var (tried, last) = (0UL, default(AttemptEnd));
         for (var number = 0; number < _options.MaxAttempts; number++)
@@ -223,9 +228,8 @@ internal sealed partial class Relay(
                 (var answer, last) = await forwarder.SendAsync(call, route, token);
                 if (answer is not null)
                 {
-                    using (answer)
-                    using (answer.RequestMessage)
-                    using (IAttempt attempt = call.Facts.Stream ? new StreamLoop(call, _options) : new WholeLoop(call, _options))
+                    await using (answer)
+                    using (IAttempt attempt = answer.IsEvents ? new StreamLoop(call, _options) : new WholeLoop(call, _options))
                     {
                         // 6 Stream and meter.
                         last = await attempt.RunAsync(answer, token) with { MayHaveRun = true };
@@ -238,7 +242,6 @@ internal sealed partial class Relay(
                 }
 
                 failures.Note(call.Running.RequestId, route, last, beganMs);
-                call.Client.EndEvents();
                 if (!MayMoveOn(call, last))
                 {
                     break;
@@ -302,8 +305,7 @@ internal sealed partial class Relay(
         var result = new Result(StatusCodes.Status200OK, end.StatusOf(call).ToString()) { Usage = usage, ChargedNanos = settled.ChargedNanos };
         if (settled.IsCommitted && end.IsWhole)
         {
-            // Of a client that is gone, the answer is kept for the repeat of its Idempotency-Key.
-            await attempt.CompleteAsync(end.Outcome, settled.ChargedNanos, answers);
+            await SendRestAsync(call, attempt.Rest(end.Outcome, settled.ChargedNanos), settled.ChargedNanos);
             return call.Running.IsClientGone ? result with { Status = StatusCodes.Status499ClientClosedRequest } : result;
         }
 
@@ -315,6 +317,23 @@ internal sealed partial class Relay(
         var error = settled.IsCommitted ? end.ErrorFor(call.Running, _options.RestMs) : Refusals.NotSettled(call.ClientGotOutput);
         await call.Client.RefuseAsync(error);
         return result with { Status = error.Status, Outcome = settled.IsCommitted ? result.Outcome : error.Kind.ToString() };
+    }
+
+    /// <summary>Step 8: in the form that was asked for, whichever the provider's answer had.</summary>
+    private ValueTask SendRestAsync(Call call, ReadOnlyMemory<byte> rest, long chargedNanos)
+    {
+        if (call.Facts.Stream)
+        {
+            return call.Client.SendEventsAsync(rest);
+        }
+
+        if (call.Order.IdempotencyKey is not null)
+        {
+            // Of a client that is gone, too: the repeat is given it.
+            answers.Keep(call.Running.RequestId, rest.Span, chargedNanos);
+        }
+
+        return call.Client.SendWholeAsync(rest, chargedNanos);
     }
 
     /// <summary>Step 7.</summary>
@@ -344,7 +363,7 @@ internal sealed partial class Relay(
     private static async ValueTask<Result> RefuseAsync(RunningRequest running, ApiError error)
     {
         await running.Client.RefuseAsync(error);
-        return new Result(error.Status, error.Kind.ToString());
+        return new Result(running.IsClientGone ? StatusCodes.Status499ClientClosedRequest : error.Status, error.Kind.ToString());
     }
 
     private static async ValueTask<Result> RepeatAsync(RunningRequest running, KeptAnswer kept)

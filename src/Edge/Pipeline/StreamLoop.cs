@@ -1,7 +1,6 @@
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Http;
-using OrleansGateway.Edge.Idempotency;
 using OrleansGateway.Protocols.Sse;
 
 namespace OrleansGateway.Edge.Pipeline;
@@ -31,25 +30,13 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
     public Metered Metered => _codec.Metered.CappedAt(_outputTokensMax);
 
     /// <summary>Reads the provider's stream to its end, or as far as it gets.</summary>
-    public async ValueTask<AttemptEnd> RunAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    public async ValueTask<AttemptEnd> RunAsync(AnswerBody answer, CancellationToken cancellationToken)
     {
-        if (answer.Content.Headers.ContentType?.MediaType != "text/event-stream")
-        {
-            return AttemptEnd.Unreadable;
-        }
-
-        _client.BeginEvents();
         try
         {
-            await using var stream = await AnswerBody.OpenAsync(answer, cancellationToken);
-            if (stream is null)
-            {
-                return AttemptEnd.Unreadable;
-            }
-
             while (true)
             {
-                var read = await AnswerBody.ReadAsync(stream, _splitter.GetMemory(ReadBytes), cancellationToken);
+                var read = await answer.ReadAsync(_splitter.GetMemory(ReadBytes), cancellationToken);
                 if (read == 0)
                 {
                     _splitter.Complete();
@@ -73,11 +60,11 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
         }
     }
 
-    public ValueTask CompleteAsync(AttemptOutcome outcome, long chargedNanos, AnswerCache answers)
+    public ReadOnlyMemory<byte> Rest(AttemptOutcome outcome, long chargedNanos)
     {
         // An answer without content is in the buffer still; what was held back goes out with what follows it.
         _codec.WriteEnd(_events, outcome, Metered.Usage, chargedNanos);
-        return _client.SendEventsAsync(_events.Memory);
+        return _events.Memory;
     }
 
     public void Dispose()
@@ -146,6 +133,12 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
             if (!_codec.Take(sseEvent, _running.IsClientGone ? null : _events))
             {
                 _end = _codec.End;
+                return true;
+            }
+
+            if (_codec.HeldBytes > options.MaxAnswerBytes)
+            {
+                _end = _codec.AllChoicesEnded ? AttemptEnd.Completed : AttemptEnd.Unreadable;
                 return true;
             }
 

@@ -1,6 +1,5 @@
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Http;
-using OrleansGateway.Edge.Idempotency;
 
 namespace OrleansGateway.Edge.Pipeline;
 
@@ -12,26 +11,20 @@ internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
     private readonly RunningRequest _running = call.Running;
     private readonly IWholeCodec _codec = call.Exchange.OpenWhole(call);
     private readonly PooledBytes _body = new(4096);
+    private readonly PooledBytes _written = new(256);
 
     public Metered Metered => _codec.Metered.CappedAt(call.Bound.TotalOutputTokensMax);
 
     /// <summary>Reads the provider's answer.</summary>
-    public async ValueTask<AttemptEnd> RunAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    public async ValueTask<AttemptEnd> RunAsync(AnswerBody answer, CancellationToken cancellationToken)
     {
         var idleMs = call.Route!.Channel.Times.IdleMs;
-        _running.WaitFor(Waiting.Provider, idleMs);
         try
         {
-            await using var stream = await AnswerBody.OpenAsync(answer, cancellationToken);
-            if (stream is null)
-            {
-                return AttemptEnd.Unreadable;
-            }
-
             while (true)
             {
                 var memory = _body.GetMemory(4096);
-                var read = await AnswerBody.ReadAsync(stream, memory, cancellationToken);
+                var read = await answer.ReadAsync(memory, cancellationToken);
                 if (read == 0)
                 {
                     break;
@@ -54,23 +47,22 @@ internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
         catch (Exception exception) when (AttemptEnd.IsBroken(exception))
         {
             // All of it may be there, and only its end was not seen any more.
-            return _codec.Read(_body.Span) is { Outcome: AttemptOutcome.Completed } whole ? whole : AttemptEnd.BrokenBy(exception, _running);
+            return _codec.Read(_body.Memory) is { Outcome: AttemptOutcome.Completed } whole ? whole : AttemptEnd.BrokenBy(exception, _running);
         }
 
-        return _codec.Read(_body.Span);
+        return _codec.Read(_body.Memory);
     }
 
-    public async ValueTask CompleteAsync(AttemptOutcome outcome, long chargedNanos, AnswerCache answers)
+    public ReadOnlyMemory<byte> Rest(AttemptOutcome outcome, long chargedNanos)
     {
-        using var edited = new PooledBytes(256);
-        var body = _codec.Write(_body.Memory, Metered.Usage, chargedNanos, edited);
-        if (call.Order.IdempotencyKey is not null)
-        {
-            answers.Keep(_running.RequestId, body.Span, chargedNanos);
-        }
-
-        await call.Client.SendWholeAsync(body, chargedNanos);
+        _codec.Write(_written, Metered.Usage, chargedNanos);
+        return _written.Memory;
     }
 
-    public void Dispose() => _body.Dispose();
+    public void Dispose()
+    {
+        _codec.Dispose();
+        _body.Dispose();
+        _written.Dispose();
+    }
 }

@@ -87,6 +87,9 @@ public sealed record Channel
     /// <summary>Whether a request that the provider may have run, and whose answer is lost, is sent to another channel: the operator may pay twice.</summary>
     public bool RepeatLost { get; init; }
 
+    /// <summary>Whether faults of tool calls that clients break on are mended in answers; text and arguments stay as they are.</summary>
+    public bool Mend { get; init; } = true;
+
     public bool IsOn => OffReason is null;
 }
 

@@ -65,6 +65,7 @@ internal sealed class ChannelReader(
             DropsUnpriced = fields.Choice("unpriced", false, ("refuse", false), ("drop", true)),
             SupportsStreamUsage = fields.Flag("supports_stream_usage", true),
             RepeatLost = fields.Flag("repeat_lost", false),
+            Mend = fields.Flag("mend", true),
         };
         fields.Finish();
         return channel;

@@ -78,6 +78,9 @@ public readonly record struct ChatEdits
     /// <summary>The member that is put first into a payload without a model.</summary>
     internal ReadOnlyMemory<byte> ModelMember { get; private init; }
 
+    /// <summary>The id that all chunks are to have, as a JSON string; empty leaves each its own.</summary>
+    public ReadOnlyMemory<byte> IdJson { get; init; }
+
     /// <summary>What becomes of the usage.</summary>
     public UsageEdit Usage { get; init; }
 
@@ -93,7 +96,7 @@ public readonly record struct ChatEdits
 }
 
 /// <summary>Where the members stand that a relay may change.</summary>
-internal readonly record struct ChatMembers(JsonMember Model, JsonMember Usage, JsonMember SensitiveFinish)
+internal readonly record struct ChatMembers(JsonMember Id, JsonMember Model, JsonMember Usage, JsonMember SensitiveFinish)
 {
     private static readonly ReadOnlyMemory<byte> ContentFilter = "\"content_filter\""u8.ToArray();
     private static readonly ReadOnlyMemory<byte> AddedNull = ",\"usage\":null"u8.ToArray();
@@ -113,6 +116,11 @@ internal readonly record struct ChatMembers(JsonMember Model, JsonMember Usage, 
         else if (!edits.ModelJson.IsEmpty && !Model.Value(json).SequenceEqual(edits.ModelJson.Span))
         {
             splices.ReplaceValue(Model, edits.ModelJson);
+        }
+
+        if (!edits.IdJson.IsEmpty && Id.IsPresent && !Id.Value(json).SequenceEqual(edits.IdJson.Span))
+        {
+            splices.ReplaceValue(Id, edits.IdJson);
         }
 
         if (SensitiveFinish.IsPresent)

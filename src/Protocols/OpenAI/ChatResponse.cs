@@ -23,7 +23,7 @@ public readonly struct ChatResponse
         FinishReason = scan.FinishReason;
         ChoiceCount = scan.ChoiceCount;
         _tier = scan.ServiceTier;
-        _members = new(scan.Model, scan.Usage, scan.SensitiveFinish);
+        _members = new(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish);
         _output = new() { Text = scan.Text, Reasoning = scan.Reasoning, AudioBytes = scan.AudioBytes };
         (_usageStart, _usageEnd) = (scan.UsageJson.ValueStart, scan.UsageJson.ValueEnd);
     }

@@ -51,6 +51,9 @@ public sealed class ChatStreamMeter(int choices)
     /// <summary>Whether all choices that were asked for have ended.</summary>
     public bool HasEnded => UInt128.PopCount(_ended) >= (UInt128)choices;
 
+    /// <summary>The answer's id as a JSON string, that of the first chunk with one; empty before.</summary>
+    public ReadOnlyMemory<byte> IdJson => _head.IdJson;
+
     /// <summary>The id for chunks of our own when the stream ends before its first chunk.</summary>
     public string FallbackId { get; init; } = "chatcmpl-0";
 
@@ -114,10 +117,28 @@ public sealed class ChatStreamMeter(int choices)
     /// <param name="costNanos">The charge in nanos (10⁻⁹ USD) to show as <c>usage.cost</c>; null shows none.</param>
     public void WriteUsageEvent(IBufferWriter<byte> writer, ReadOnlyMemory<byte> modelJson, in TokenUsage usage, long? costNanos)
     {
-        WriteHead(writer, modelJson);
+        WriteChunkHead(writer, modelJson);
         writer.Write("[],\"usage\":"u8);
         WriteUsage(writer, usage, costNanos);
         writer.Write("}\n\n"u8);
+    }
+
+    /// <summary>Writes the whole completion that the chunks give together.</summary>
+    /// <param name="writer">Where to.</param>
+    /// <param name="assembly">The chunks that were read.</param>
+    /// <param name="endsAtLength">Whether what has not ended does so as at its length limit.</param>
+    /// <param name="modelJson">The public model name as a JSON string; empty takes the provider's.</param>
+    /// <param name="usage">What was charged for.</param>
+    /// <param name="costNanos">The charge in nanos (10⁻⁹ USD) to show as <c>usage.cost</c>; null shows none.</param>
+    public void WriteWhole(
+        IBufferWriter<byte> writer, ChatAssembly assembly, bool endsAtLength, ReadOnlyMemory<byte> modelJson, in TokenUsage usage, long? costNanos)
+    {
+        _head.Write(writer, "chat.completion"u8, modelJson, FallbackId, FallbackCreatedSeconds);
+        assembly.WriteChoices(writer, endsAtLength);
+        writer.Write(",\"usage\":"u8);
+        WriteUsage(writer, usage, costNanos);
+        assembly.WriteRest(writer);
+        writer.Write("}"u8);
     }
 
     /// <summary>
@@ -135,7 +156,7 @@ public sealed class ChatStreamMeter(int choices)
                 continue;
             }
 
-            WriteHead(writer, modelJson);
+            WriteChunkHead(writer, modelJson);
             writer.Write("[{\"index\":"u8);
             ChatStreamHead.WriteNumber(writer, index);
             writer.Write(",\"delta\":{},\"logprobs\":null,\"finish_reason\":\"length\"}]"u8);
@@ -158,8 +179,11 @@ public sealed class ChatStreamMeter(int choices)
         }
     }
 
-    private void WriteHead(IBufferWriter<byte> writer, ReadOnlyMemory<byte> modelJson) =>
-        _head.Write(writer, modelJson, FallbackId, FallbackCreatedSeconds);
+    private void WriteChunkHead(IBufferWriter<byte> writer, ReadOnlyMemory<byte> modelJson)
+    {
+        writer.Write(ChatStreamFrames.DataPrefix);
+        _head.Write(writer, "chat.completion.chunk"u8, modelJson, FallbackId, FallbackCreatedSeconds);
+    }
 
     private ChatChunk ReadPlainText(ReadOnlySpan<byte> text, ChatMembers members)
     {
@@ -196,7 +220,8 @@ public sealed class ChatStreamMeter(int choices)
             ServiceTier = ChatResponse.TierOf(payload, scan.ServiceTier, ServiceTier);
         }
 
-        if (!_head.IsPresent && scan.Id.IsPresent)
+        // Azure's first chunk, of what its filter thinks of the prompt, has an empty id.
+        if (!_head.IsPresent && scan.Id.ValueLength > 2)
         {
             _head = new(payload, scan.Id, scan.Created, scan.Model);
         }
@@ -204,7 +229,7 @@ public sealed class ChatStreamMeter(int choices)
         var wasOpen = !HasEnded;
         _seen |= scan.Seen;
         _ended |= scan.Ended;
-        var members = new ChatMembers(scan.Model, scan.Usage, scan.SensitiveFinish);
+        var members = new ChatMembers(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish);
         if (scan.IsPlainText)
         {
             _template.Keep(payload, scan, members);

@@ -181,7 +181,7 @@ public sealed class ProviderFailureTests
     [Fact]
     public async Task Post_ProviderIsSilent_TheClientGetsKeepAlivesBetweenEvents()
     {
-        await using var edge = await EdgeFixture.StartAsync(settings: [new("Edge:KeepAliveMs", "150")]);
+        await using var edge = await EdgeFixture.StartAsync(settings: [new("Edge:KeepAliveMs", "150"), new("Edge:FirstKeepAliveMs", "150")]);
 
         using var response = await edge.PostAsync(EdgeFixture.Body(stream: true, sim: new { tokens = 3, first_byte_ms = 700, token_rate = 3 }));
 

@@ -28,9 +28,12 @@ internal sealed class ChatExchange(ChatRequest request) : IExchange
         WithoutStreamOptions = !route.Channel.SupportsStreamUsage,
     });
 
-    public IStreamCodec OpenStream(Call call) => new ChatStreamCodec(call, request);
+    public string? AddedField(Channel channel) => request.LacksStreamOptions && channel.SupportsStreamUsage ? "stream_options" : null;
 
-    public IWholeCodec OpenWhole(Call call) => new ChatWholeCodec(call);
+    public IStreamCodec OpenStream(Call call) =>
+        request.Stream ? new ChatStreamCodec(call, request, call.Route!.Channel.Mend) : new ChatAssemblyCodec(call, request);
+
+    public IWholeCodec OpenWhole(Call call) => request.Stream ? new ChatSplitCodec(call, request) : new ChatWholeCodec(call);
 
     private ChatRequest RequestFor(Channel channel, CostBound bound)
     {

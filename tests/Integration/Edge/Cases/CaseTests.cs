@@ -11,7 +11,7 @@ namespace OrleansGateway.Tests.Integration.Edge.Cases;
 /// What broke at other relays, from public reports: raw bytes of a provider, and what must come of them at the client and in the charge. Prices
 /// per million tokens: input $1, cached input $0.10, output $4. A is the first provider, B a healthy one behind it.
 /// </summary>
-public sealed class CaseTests
+public sealed partial class CaseTests
 {
     private const string OfB = "I am B";
 
@@ -98,6 +98,10 @@ public sealed class CaseTests
         { "C080 headers and nothing", true, [Step.Send(Stream()), Step.Silence] },
         { "headers and a role", true, [Step.Send(Stream(Delta("""{"role":"assistant","content":""}"""))), Step.Silence] },
         { "a role, then a break", true, [Step.Send(Stream(Delta("""{"role":"assistant"}"""))), Step.Reset] },
+        { "an error for a stream", true, [Step.Send(Http("""{"error":{"message":"x","code":503}}"""))] },
+        { "an error event for a whole answer", false, [Step.Send(Stream("""data: {"error":{"message":"x","code":503}}""" + "\n\n"))] },
+        { "a stream that breaks for a whole answer", false, [Step.Send(Stream(Text("a"))), Step.Reset] },
+        { "a stream without an end for a whole answer", false, [Step.Send(Stream(Text("a")))] },
         { "comments alone", true, [Step.Send(Stream(": processing\n\n", ": processing\n\n")), Step.Silence] },
         { "C059 a list with RetryInfo", false, [Step.Send(Http("""[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","details":[{"retryDelay":"12s"}]}}]""", 429))] },
     };
@@ -160,6 +164,8 @@ public sealed class CaseTests
     public static TheoryData<string, bool, string, int> Refusals => new()
     {
         { "C002 a first event with code 400", true, Stream("""data: {"error":{"message":"x","code":400}}""" + "\n\n", Done), 400 },
+        { "a first event with code 400 for a whole answer", false, Stream("""data: {"error":{"message":"x","code":400}}""" + "\n\n"), 400 },
+        { "an error with code 400 for a stream", true, Http("""{"error":{"message":"x","code":400}}"""), 400 },
         { "C059 an error in a list", false, Http("""[{"error":{"code":400,"message":"m","status":"INVALID_ARGUMENT"}}]""", 400), 400 },
         { "an error that is not compressed as it says", false, Http("""{"error":{"message":"m"}}""", 400, headers: "content-encoding: gzip\r\n"), 400 },
         { "a type that blames the request", false, Http("""{"error":{"message":"m","type":"invalid_request_error"}}"""), 400 },
@@ -571,11 +577,14 @@ public sealed class CaseTests
         /// <summary>The settlement of the one request.</summary>
         public SettleRequest Settled => Assert.Single(Edge.Account.Settled);
 
+        /// <param name="channel">Further fields of each channel.</param>
+        /// <param name="settings">Of the relay.</param>
         public static async Task<Run> StartAsync(
             Func<string, IReadOnlyList<Step>> a,
             Func<string, IReadOnlyList<Step>> b,
             Action<JsonObject>? channel = null,
-            Action<JsonObject>? model = null)
+            Action<JsonObject>? model = null,
+            params KeyValuePair<string, string?>[] settings)
         {
             var (first, second) = (new Backend(a), new Backend(b));
             var edge = await EdgeFixture.StartAsync(
@@ -590,6 +599,7 @@ public sealed class CaseTests
                     own["prices"]![0]!["per_million"] = new JsonObject { ["input"] = "1", ["cached_input"] = "0.1", ["output"] = "4" };
                     model?.Invoke(own);
                 },
+                settings: settings,
                 provider: (index, provider) => provider["base_url"] = (index == 0 ? first : second).Url);
             return new Run(first, second, edge);
         }
@@ -629,7 +639,7 @@ public sealed class CaseTests
             await B.DisposeAsync();
         }
 
-        private static JsonObject Body(bool stream)
+        public static JsonObject Body(bool stream)
         {
             var body = new JsonObject
             {
