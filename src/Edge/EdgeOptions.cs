@@ -38,7 +38,7 @@ public sealed class EdgeOptions
     /// </summary>
     public int MaxConnectionsPerAddress { get; set; } = 4000;
 
-    /// <summary>The largest answer of a provider that is not streamed.</summary>
+    /// <summary>The largest answer that is not streamed, by the provider or to the client.</summary>
     public int MaxAnswerBytes { get; set; } = 32 * 1024 * 1024;
 
     /// <summary>The most requests that run, or wait for their settlement, at once; past it clients are told to come back.</summary>

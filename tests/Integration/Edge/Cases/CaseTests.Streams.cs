@@ -61,6 +61,23 @@ public sealed partial class CaseTests
         Assert.Equal(50_000, run.Settled.CostNanos);
     }
 
+    [Theory]
+    [InlineData(500, "a")]
+    [InlineData(5000, "I")]
+    public async Task Stream_ForAWholeAnswer_MayBeAsLargeAsOne(int length, string begin)
+    {
+        await using var run = await Run.StartAsync(
+            _ => [Step.Send(Stream([.. Enumerable.Repeat(Text(new string('a', 100)), length / 100), Fin(), Done]))],
+            _ => [Step.Send(HealthyWhole)],
+            change: null,
+            new KeyValuePair<string, string?>("Edge:MaxAnswerBytes", "4096"));
+        var content = (string)(await run.WholeAsync())["choices"]![0]!["message"]!["content"]!;
+        Assert.StartsWith(begin, content, StringComparison.Ordinal);
+
+        // No usage came with the stream.
+        Assert.Equal(begin == "a", run.Settled.Usage.IsEstimated);
+    }
+
     /// <summary>Tool calls as A streams them, and what clients that join the pieces have in the end.</summary>
     public static TheoryData<string, string, string[]> ToolCalls => new()
     {
