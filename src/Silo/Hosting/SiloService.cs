@@ -17,8 +17,11 @@ internal sealed partial class SiloService(
     /// <summary>What of the stop's time is left for those that stop after the silo: the journal, the lock.</summary>
     private static readonly TimeSpan StopRest = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long a silo that was met by a stranger may go on trying: another cluster may be where a silo that died has been.</summary>
-    private static readonly TimeSpan StrangerPatience = TimeSpan.FromSeconds(15);
+    /// <summary>
+    /// How long a silo that has met a stranger may go on trying. Soon after, the others, which get no answer from it, declare it dead; Orleans
+    /// then kills the process, and nothing names the settings.
+    /// </summary>
+    private static readonly TimeSpan StrangerPatience = TimeSpan.FromSeconds(2);
 
     private readonly CancellationTokenSource _calledOff = new();
     private readonly TaskCompletionSource _active = new(TaskCreationOptions.RunContinuationsAsynchronously);
