@@ -50,7 +50,7 @@ internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Erro
     /// <summary>Whether the provider may have generated something, and bill it, although no answer came of it.</summary>
     public bool MayHaveRun { get; init; }
 
-    /// <summary>Whether the provider may have the whole request and told no status: nobody knows whether it has run it.</summary>
+    /// <summary>Whether the connection broke when the provider may have had the whole request and told no status: nobody knows whether it has run it.</summary>
     public bool IsLost { get; private init; }
 
     /// <summary>Whether another channel may be tried, before the first byte.</summary>
@@ -86,17 +86,23 @@ internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Erro
         UpstreamFailure.ServerError,
         new ApiError(ErrorKind.ProviderUnreadable, "The model's provider sent an answer that cannot be read. Please try again."));
 
-    /// <summary>The same of a request that had gone out whole, before a status came.</summary>
-    public AttemptEnd AsLost() => Outcome != AttemptOutcome.Failed ? this : this with
-    {
-        IsLost = true,
-        MayHaveRun = true,
-        Error = Error with
+    /// <summary>
+    /// The same of a request that had gone out whole, before a status came. One whose time is over is left behind like an answer that has not
+    /// begun: another channel is tried.
+    /// </summary>
+    public AttemptEnd AsLost() =>
+        Outcome != AttemptOutcome.Failed ? this
+        : IsTimeout ? this with { MayHaveRun = true }
+        : this with
         {
-            Message = (IsTimeout ? "The model's provider took too long to answer" : "The connection to the model's provider broke before it answered")
-                + ". It may have run the request, so the gateway did not send it again. Nothing was charged. Please try again.",
-        },
-    };
+            IsLost = true,
+            MayHaveRun = true,
+            Error = Error with
+            {
+                Message = "The connection to the model's provider broke before it answered. It may have run the request, so the gateway did not "
+                    + "send it again. Nothing was charged. Please try again.",
+            },
+        };
 
     /// <summary>Whether it is how a provider's answer breaks off, is stopped, or shows not to be what it says.</summary>
     public static bool IsBroken(Exception exception) =>

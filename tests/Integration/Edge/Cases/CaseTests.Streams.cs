@@ -69,8 +69,7 @@ public sealed partial class CaseTests
         await using var run = await Run.StartAsync(
             _ => [Step.Send(Stream([.. Enumerable.Repeat(Text(new string('a', 100)), length / 100), Fin(), Done]))],
             _ => [Step.Send(HealthyWhole)],
-            change: null,
-            new KeyValuePair<string, string?>("Edge:MaxAnswerBytes", "4096"));
+            settings: [new("Edge:MaxAnswerBytes", "4096")]);
         var content = (string)(await run.WholeAsync())["choices"]![0]!["message"]!["content"]!;
         Assert.StartsWith(begin, content, StringComparison.Ordinal);
 
