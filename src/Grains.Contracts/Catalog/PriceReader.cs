@@ -71,9 +71,16 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
     }
 
     /// <summary>Rates and tiers: of a version, or of one of its windows.</summary>
-    public Price ReadPrice(CatalogFields fields, string id)
+    public Price ReadPrice(CatalogFields fields, string id) => ReadPrice(fields, id, (unit, perMillion) => ReadOther(unit, fields, perMillion));
+
+    /// <summary>Rates and tiers of tokens alone: of a tier of service.</summary>
+    public Price ReadTokenPrice(CatalogFields fields, string id) => ReadPrice(fields, id, static (_, _) => null);
+
+    /// <param name="fields">What has the prices.</param>
+    /// <param name="other">The rate of a unit that is no token.</param>
+    private Price ReadPrice(CatalogFields fields, string id, Func<Unit, CatalogFields, long?> other)
     {
-        var rates = ReadRates(fields, (unit, perMillion) => ReadOther(unit, fields, perMillion));
+        var rates = ReadRates(fields, other);
         var tiers = ImmutableArray.CreateBuilder<PriceTier>();
         foreach (var tier in fields.Objects("tiers"))
         {
@@ -213,8 +220,7 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
     {
         foreach (var unit in Units.All)
         {
-            // What was not sold was not charged either.
-            if (before.Base[unit] is { } rate && rate != after.Base[unit])
+            if (before.Base[unit] != after.Base[unit])
             {
                 return unit.PerOne() ?? unit.Name();
             }

@@ -33,7 +33,7 @@ internal sealed class ServiceReader
             {
                 fields.Find(tier);
                 var own = new CatalogFields(value, problems);
-                _services.Add((tier, value, null, prices.ReadPrice(own, tier)));
+                _services.Add((tier, value, null, prices.ReadTokenPrice(own, tier)));
                 own.Finish();
             }
             else if (fields.Decimal(tier) is { } factor)
@@ -44,16 +44,21 @@ internal sealed class ServiceReader
         fields.Finish();
     }
 
-    /// <summary>The price with what it is for each tier of service. What is no token costs there what it costs everywhere, unless it is said.</summary>
-    public Price AddTo(Price price) => _services.Count == 0 ? price : price with
+    /// <summary>The price with what it is for each tier of service. What is no token costs there what it costs everywhere.</summary>
+    public Price AddTo(Price price)
     {
-        Services =
-        [
-            .. _services.Select(service => new ServicePrice(
-                service.Tier,
-                service.Own is { } own
-                    ? own with { Id = $"{price.Id}#{service.Tier}", Base = new Rates(unit => own.Base[unit] ?? price.Base[unit]) }
-                    : _prices.Times(price, $"{price.Id}#{service.Tier}", service.Factor!.Value, Units.Tokens, service.Node))),
-        ],
-    };
+        return _services.Count == 0 ? price : price with
+        {
+            Services =
+            [
+                .. _services.Select(service => new ServicePrice(
+                    service.Tier,
+                    service.Own is { } own
+                        ? new Price($"{price.Id}#{service.Tier}", Filled(own.Base), [.. own.Tiers.Select(tier => tier with { Rates = Filled(tier.Rates) })])
+                        : _prices.Times(price, $"{price.Id}#{service.Tier}", service.Factor!.Value, Units.Tokens, service.Node))),
+            ],
+        };
+
+        Rates Filled(Rates own) => new(unit => own[unit] ?? price.Base[unit]);
+    }
 }

@@ -102,12 +102,12 @@ public sealed class PriceArithmeticTests
             Assert.Throws<ArgumentOutOfRangeException>(() => PriceArithmetic.Charge(FlatPrice, new Usage(unit => unit == negative ? -1 : 0))));
 
     [Fact]
-    public void Charge_AndUpperBound_AllocateNothing()
+    public void Charge_AndNanosFor_AllocateNothing()
     {
         var price = FlatPrice with { Tiers = [new PriceTier(100, Flat)] };
         var usage = new Usage(unit => 7);
-        long Both() => PriceArithmetic.Charge(price, usage)
-            + PriceArithmetic.UpperBound(price, 1_000, Units.Tokens, new Usage { [Calls] = 1, [Images] = 4 }).NanosFor(1_000);
+        var bound = PriceArithmetic.UpperBound(price, 1_000, Units.Tokens, new Usage { [Calls] = 1, [Images] = 4 });
+        long Both() => PriceArithmetic.Charge(price, usage) + bound.NanosFor(1_000);
         Both();
 
         var before = GC.GetAllocatedBytesForCurrentThread();
