@@ -57,7 +57,10 @@ public readonly record struct TokenUsage
         var left = outputTokens;
         return this with
         {
-            Output = Take(ref left, Output), Reasoning = Take(ref left, Reasoning), AudioOutput = Take(ref left, AudioOutput), ImageOutput = Take(ref left, ImageOutput),
+            Output = Take(ref left, Output),
+            Reasoning = Take(ref left, Reasoning),
+            AudioOutput = Take(ref left, AudioOutput),
+            ImageOutput = Take(ref left, ImageOutput),
         };
 
         static long Take(ref long left, long part)
