@@ -140,6 +140,21 @@ internal sealed class HoldSession
         }
     }
 
+    /// <summary>Reports as <see cref="Report"/> does, and waits for what growth decides.</summary>
+    /// <returns>Anything but <see cref="HoldState.Growing"/>.</returns>
+    public async ValueTask<HoldState> CoverAsync(long coverNanos, Price price, Usage usage)
+    {
+        while (true)
+        {
+            if (Report(coverNanos, price, usage) is var state and not HoldState.Growing)
+            {
+                return state;
+            }
+
+            await GrownAsync();
+        }
+    }
+
     /// <summary>Ends when the growth that is under way was decided.</summary>
     public Task GrownAsync()
     {

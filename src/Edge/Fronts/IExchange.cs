@@ -61,6 +61,9 @@ internal interface IStreamCodec : IDisposable
     /// <returns>False when the stream ends with this event.</returns>
     bool Take(in SseEvent sseEvent, PooledBytes? events);
 
+    /// <summary>Says that the client got all that was written for it so far. What is written later may be dropped.</summary>
+    void Sent();
+
     /// <summary>Writes what ends the client's stream, or the client's whole answer: the request is paid for.</summary>
     /// <param name="outcome">How it ended, as whole or as at its length limit.</param>
     /// <param name="usage">What is charged for.</param>
@@ -79,7 +82,8 @@ internal interface IWholeCodec : IDisposable
     AttemptEnd Read(ReadOnlyMemory<byte> answer);
 
     /// <summary>Writes the answer as the client gets it: the request is paid for.</summary>
+    /// <param name="outcome">How it ended: as whole, or, of one that the client wanted streamed, before its beginning for want of money.</param>
     /// <param name="usage">What is charged for.</param>
     /// <param name="chargedNanos">The charge.</param>
-    void Write(PooledBytes written, in TokenUsage usage, long chargedNanos);
+    void Write(PooledBytes written, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos);
 }

@@ -28,6 +28,12 @@ internal readonly record struct Metered(TokenUsage Usage, bool HasOutput, string
     /// <summary>The same, where it is an estimate with no more output than that.</summary>
     /// <param name="outputTokens">The most output, tokens.</param>
     public Metered CappedAt(long outputTokens) => this with { Usage = Usage.CappedAt(outputTokens) };
+
+    /// <summary>The same of an answer that was cut there, whatever its provider reports: the client got no more.</summary>
+    public Metered CutAt(long outputTokens) => this with
+    {
+        Usage = Usage.TotalOutput <= outputTokens ? Usage : (Usage with { IsEstimated = true }).CappedAt(outputTokens),
+    };
 }
 
 /// <summary>How an attempt with a channel ended, and what that means for the charge, the usage row and the client.</summary>
@@ -103,6 +109,13 @@ internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Erro
                     + "send it again. Nothing was charged. Please try again.",
             },
         };
+
+    /// <summary>The answer that has to be kept until it is paid for is larger than there is room for: no fault of the channel, and no other has a smaller one.</summary>
+    public static AttemptEnd TooLarge => Failed(
+        UpstreamFailure.TooLarge,
+        new ApiError(
+            ErrorKind.AnswerTooLarge,
+            "The answer is larger than this gateway passes on in one piece. Ask for a stream, or for less: n, top_logprobs, max_completion_tokens."));
 
     /// <summary>Whether it is how a provider's answer breaks off, is stopped, or shows not to be what it says.</summary>
     public static bool IsBroken(Exception exception) =>

@@ -39,14 +39,17 @@ internal sealed record CostBound
     public required int Searches { get; init; }
 
     /// <summary>What it is charged by if the provider serves it in the usual tier, whatever tier it asked for.</summary>
-    private Price UsualPrice { get; init; } = null!;
+    public required Price UsualPrice { get; init; }
+
+    /// <summary>The tier of service that was asked for and has a price; null for the usual one.</summary>
+    private string? Tier { get; init; }
 
     /// <summary>Bounds a request at a price.</summary>
     /// <param name="usual">The model's price for a request without a tier of service.</param>
     /// <param name="sliceTokens">The first slice of output of each choice.</param>
     public static CostBound Of(RequestFacts request, Model model, Price usual, int sliceTokens)
     {
-        var (price, searches, unpriced) = (usual, 0, new List<PricedField>());
+        var (price, tier, searches, unpriced) = (usual, (string?)null, 0, new List<PricedField>());
         foreach (var field in request.PricedFields)
         {
             switch (field.Price)
@@ -54,7 +57,7 @@ internal sealed record CostBound
                 case FieldPrice.ServiceTier when ServiceTiers.IsUsual(field.Value):
                     break;
                 case FieldPrice.ServiceTier when usual.ForService(field.Value) is { } ofTier:
-                    price = ofTier;
+                    (price, tier) = (ofTier, field.Value);
                     break;
                 case FieldPrice.Searches when usual.Sold.Contains(Unit.Searches):
                     searches = model.MaxSearches;
@@ -82,6 +85,7 @@ internal sealed record CostBound
             Model = model,
             Price = price,
             UsualPrice = usual,
+            Tier = tier,
             Unpriced = unpriced,
             Searches = searches,
             OutputTokensMax = request.MaxOutputTokens ?? model.MaxOutputTokens,
@@ -107,9 +111,27 @@ internal sealed record CostBound
         };
     }
 
-    /// <summary>What the request is charged by: the tier that served it, as far as that is the one that was asked for or the usual one.</summary>
+    /// <summary>
+    /// What the request is charged, nanos, and by which price: that of the tier that served it, as far as it is the one that was asked for or
+    /// the usual one; the dearer of the two where the answer names neither.
+    /// </summary>
     /// <param name="tier">The tier that the answer names; null when it names none.</param>
-    public Price PriceFor(string? tier) => tier is not null && ServiceTiers.IsUsual(tier) ? UsualPrice : Price;
+    public (long Nanos, Price Price) Charge(in Usage usage, string? tier)
+    {
+        if (usage == default)
+        {
+            return (0, Price);
+        }
+
+        var nanos = PriceArithmetic.Charge(Price, usage);
+        if (ReferenceEquals(Price, UsualPrice) || tier == Tier)
+        {
+            return (nanos, Price);
+        }
+
+        var usual = PriceArithmetic.Charge(UsualPrice, usage);
+        return (tier is not null && ServiceTiers.IsUsual(tier)) || usual > nanos ? (usual, UsualPrice) : (nanos, Price);
+    }
 
     /// <summary>The same request with its cap lowered to what the money covers; null when that is nothing.</summary>
     public CostBound? LoweredTo(long availableNanos)

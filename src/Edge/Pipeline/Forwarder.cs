@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net.Http.Headers;
+using System.Text;
 using OrleansGateway.Edge.Channels;
 using OrleansGateway.Edge.Dialects;
 using OrleansGateway.Edge.Http;
@@ -28,8 +29,10 @@ internal sealed class Forwarder(DialectSet dialects, ChannelClients clients, Add
         var sent = await TryAsync(call, addedFields.RouteFor(route), cancellationToken);
         if (sent.RefusedField is { } field)
         {
+            // Only a provider that says what it finds wrong is remembered: without the field, what a stream uses is not reported.
+            var isSaid = sent.SaysWhy;
             sent = await TryAsync(call, AddedFields.Without(route), cancellationToken);
-            if (sent.Answer is not null)
+            if (sent.Answer is not null && isSaid)
             {
                 addedFields.Refused(route, field);
             }
@@ -56,7 +59,7 @@ internal sealed class Forwarder(DialectSet dialects, ChannelClients clients, Add
 
             if (answer is null)
             {
-                return new Sent(null, AttemptEnd.Unreadable);
+                return new Sent(null, AttemptEnd.Unreadable with { MayHaveRun = true });
             }
 
             await answer.BeginAsync(cancellationToken);
@@ -117,15 +120,19 @@ internal sealed class Forwarder(DialectSet dialects, ChannelClients clients, Add
             // What stands before the provider did not get its answer.
             MayHaveRun = (int)response.StatusCode is 502 or 504 or 524,
         };
-        return new Sent(null, failure, addedField is not null && MayBlame(addedField, error) ? addedField : null);
+        return addedField is not null && MayBlame(addedField, error)
+            ? new Sent(null, failure, addedField, error.Message is not null || body.Span.IndexOf(Encoding.ASCII.GetBytes(addedField)) >= 0)
+            : new Sent(null, failure);
     }
 
     /// <summary>Whether an error may be about a field, named or not: asking again without it shows whether it is.</summary>
     private static bool MayBlame(string field, in UpstreamError error) =>
         error.Status is 400 or 422
-        && (error.Param?.StartsWith(field, StringComparison.Ordinal) == true
-            || error.Message?.Contains(field, StringComparison.Ordinal) == true
+        && (IsNamed(field, error)
             || (error.Param is null && (error.Message is null || error.Message.AsSpan().ContainsAny(OfUnknownFields))));
+
+    private static bool IsNamed(string field, in UpstreamError error) =>
+        error.Param?.StartsWith(field, StringComparison.Ordinal) == true || error.Message?.Contains(field, StringComparison.Ordinal) == true;
 
     private long RetryAfterMs(RetryConditionHeaderValue? header)
     {
@@ -134,5 +141,6 @@ internal sealed class Forwarder(DialectSet dialects, ChannelClients clients, Add
     }
 
     /// <param name="RefusedField">The field of ours that the provider seems to have refused.</param>
-    private readonly record struct Sent(AnswerBody? Answer, AttemptEnd Failure = default, string? RefusedField = null);
+    /// <param name="SaysWhy">Whether the provider said anything of it.</param>
+    private readonly record struct Sent(AnswerBody? Answer, AttemptEnd Failure = default, string? RefusedField = null, bool SaysWhy = false);
 }

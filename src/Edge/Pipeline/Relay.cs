@@ -290,8 +290,7 @@ internal sealed partial class Relay(
         // 7 Settle: the end of the response waits for it.
         var metered = attempt.Metered;
         var usage = end.ChargedUsage(call, metered);
-        var price = call.Bound.PriceFor(metered.ServiceTier);
-        var cost = usage == default ? 0 : PriceArithmetic.Charge(price, usage);
+        var (cost, price) = call.Bound.Charge(usage, metered.ServiceTier);
         call.Hold.ChargedBy(price.Id);
         CheckUsage(call, route, cost, metered.Usage.IsInconsistent);
         var settled = await SettleAsync(call, cost, usage, end);

@@ -20,6 +20,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
     private readonly PooledBytes _events = new(4096);
     private AttemptEnd _end;
     private bool _hasContent;
+    private bool _isCut;
 
     /// <summary>The most output that can have been made, or that the client gets, tokens.</summary>
     private long _outputTokensMax = call.Bound.TotalOutputTokensMax;
@@ -27,7 +28,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
     /// <summary>Output so far that what is held covers, tokens.</summary>
     private long _coveredTokens;
 
-    public Metered Metered => _codec.Metered.CappedAt(_outputTokensMax);
+    public Metered Metered => _isCut ? _codec.Metered.CutAt(_outputTokensMax) : _codec.Metered.CappedAt(_outputTokensMax);
 
     /// <summary>Reads the provider's stream to its end, or as far as it gets.</summary>
     public async ValueTask<AttemptEnd> RunAsync(AnswerBody answer, CancellationToken cancellationToken)
@@ -90,6 +91,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
             call.ClientGotOutput |= _codec.HasOutput && !_running.IsClientGone;
             await _client.SendEventsAsync(_events.Memory);
             _events.Clear();
+            _codec.Sent();
         }
 
         if (!ended && progressed)
@@ -138,7 +140,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
 
             if (_codec.HeldBytes > options.MaxAnswerBytes)
             {
-                _end = _codec.AllChoicesEnded ? AttemptEnd.Completed : AttemptEnd.Unreadable;
+                _end = _codec.AllChoicesEnded ? AttemptEnd.Completed : AttemptEnd.TooLarge;
                 return true;
             }
 
@@ -162,36 +164,33 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
         if (_codec.LeastOutputTokens > bound.TotalOutputTokensMax && !_codec.AllChoicesEnded)
         {
             // The provider does not keep to the cap, or does not count all that it makes against it.
-            _end = AttemptEnd.Capped;
-            _events.Clear();
+            Cut(AttemptEnd.Capped, bound.TotalOutputTokensMax);
             return false;
         }
 
         var usage = Metered.Usage.ToUsage(bound);
         var cover = bound.CoverFor(Math.Min(usage.TotalOutput, bound.TotalOutputTokensMax));
-        while (true)
+        switch (await call.Hold.CoverAsync(cover, bound.Price, usage))
         {
-            switch (call.Hold.Report(cover, bound.Price, usage))
-            {
-                case HoldState.Covered:
-                    _coveredTokens = usage.TotalOutput;
-                    return true;
-                case HoldState.Growing:
-                    await call.Hold.GrownAsync();
-                    continue;
-                case HoldState.Exhausted when _codec.AllChoicesEnded:
-                    // Nothing more is produced; the settlement takes what there is.
-                    return true;
-                case HoldState.Exhausted:
-                    // What is not covered is not given away, and not charged.
-                    _end = AttemptEnd.Exhausted;
-                    _outputTokensMax = _coveredTokens;
-                    _events.Clear();
-                    return false;
-                default:
-                    _end = AttemptEnd.Stopped;
-                    return false;
-            }
+            case HoldState.Covered:
+                _coveredTokens = usage.TotalOutput;
+                return true;
+            case HoldState.Exhausted when _codec.AllChoicesEnded:
+                // Nothing more is produced; the settlement takes what there is.
+                return true;
+            case HoldState.Exhausted:
+                Cut(AttemptEnd.Exhausted, _coveredTokens);
+                return false;
+            default:
+                _end = AttemptEnd.Stopped;
+                return false;
         }
+    }
+
+    /// <summary>Ends the answer here: what goes beyond is not given away, and not charged, whatever the provider reports of it.</summary>
+    private void Cut(AttemptEnd end, long outputTokens)
+    {
+        (_end, _isCut, _outputTokensMax) = (end, true, outputTokens);
+        _events.Clear();
     }
 }

@@ -1,3 +1,4 @@
+using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Http;
 
@@ -13,7 +14,9 @@ internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
     private readonly PooledBytes _body = new(4096);
     private readonly PooledBytes _written = new(256);
 
-    public Metered Metered => _codec.Metered.CappedAt(call.Bound.TotalOutputTokensMax);
+    private bool _isCovered = true;
+
+    public Metered Metered => _isCovered ? _codec.Metered.CappedAt(call.Bound.TotalOutputTokensMax) : _codec.Metered.CutAt(0);
 
     /// <summary>Reads the provider's answer.</summary>
     public async ValueTask<AttemptEnd> RunAsync(AnswerBody answer, CancellationToken cancellationToken)
@@ -40,23 +43,45 @@ internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
                 _body.Advance(read);
                 if (_body.Length > options.MaxAnswerBytes)
                 {
-                    return AttemptEnd.Unreadable;
+                    return AttemptEnd.TooLarge;
                 }
             }
         }
         catch (Exception exception) when (AttemptEnd.IsBroken(exception))
         {
             // All of it may be there, and only its end was not seen any more.
-            return _codec.Read(_body.Memory) is { Outcome: AttemptOutcome.Completed } whole ? whole : AttemptEnd.BrokenBy(exception, _running);
+            return _codec.Read(_body.Memory) is { Outcome: AttemptOutcome.Completed } whole ? await CoverAsync(whole) : AttemptEnd.BrokenBy(exception, _running);
         }
 
-        return _codec.Read(_body.Memory);
+        return await CoverAsync(_codec.Read(_body.Memory));
     }
 
     public ReadOnlyMemory<byte> Rest(AttemptOutcome outcome, long chargedNanos)
     {
-        _codec.Write(_written, Metered.Usage, chargedNanos);
+        _codec.Write(_written, outcome, Metered.Usage, chargedNanos);
         return _written.Memory;
+    }
+
+    /// <summary>For an answer that was to be streamed only a first part may be held; one that the money does not cover is not given away.</summary>
+    private async ValueTask<AttemptEnd> CoverAsync(AttemptEnd end)
+    {
+        if (end.Outcome != AttemptOutcome.Completed || !call.Facts.Stream)
+        {
+            return end;
+        }
+
+        var usage = Metered.Usage.ToUsage(call.Bound);
+        var cover = call.Bound.CoverFor(Math.Min(usage.TotalOutput, call.Bound.TotalOutputTokensMax));
+        switch (await call.Hold.CoverAsync(cover, call.Bound.Price, usage))
+        {
+            case HoldState.Covered:
+                return end;
+            case HoldState.Exhausted:
+                _isCovered = false;
+                return AttemptEnd.Exhausted;
+            default:
+                return AttemptEnd.Stopped;
+        }
     }
 
     public void Dispose()

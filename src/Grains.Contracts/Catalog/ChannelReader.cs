@@ -13,7 +13,11 @@ internal sealed class ChannelReader(
 {
     /// <summary>The fields that a provider must get as they are counted on.</summary>
     private static readonly FrozenSet<string> Bounding =
-        FrozenSet.ToFrozenSet(["model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "modalities"]);
+        FrozenSet.ToFrozenSet(
+        [
+            "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "modalities",
+            "tools", "service_tier", "web_search_options", "enable_search", "search_options", "search_parameters",
+        ]);
 
     private const int MaxRank = 1_000_000;
     private const long MaxDrainTokens = 1_000_000;

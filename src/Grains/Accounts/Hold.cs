@@ -54,7 +54,14 @@ internal sealed class Hold(string id, Key? key)
 
     public void StartLease(TimeSpan now, TimeSpan lease) => LeaseEnd = now + lease;
 
-    public void ServedAs(Ticket ticket) => (Channel, PriceId, ExtraAttempts) = (ticket.Channel, ticket.PriceId, ticket.ExtraAttempts);
+    /// <summary>Takes what the edge says of its way. A hold that is being closed keeps what its row is to say.</summary>
+    public void ServedAs(Ticket ticket)
+    {
+        if (Closing is null)
+        {
+            (Channel, PriceId, ExtraAttempts) = (ticket.Channel, ticket.PriceId, ticket.ExtraAttempts);
+        }
+    }
 
     public void Renew(RenewItem item, TimeSpan now, TimeSpan lease)
     {

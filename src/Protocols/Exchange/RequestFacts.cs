@@ -85,7 +85,7 @@ public abstract class RequestFacts
     /// <summary>What the pictures count at the most, tokens.</summary>
     public long ImageTokens(in ImageRule rule)
     {
-        var tokens = Math.Max(0, ImageCount - (_imageSizes?.Count ?? 0)) * rule.Max;
+        var tokens = 0L;
         foreach (var size in _imageSizes ?? [])
         {
             tokens += rule.TokensOf(size);
@@ -94,7 +94,7 @@ public abstract class RequestFacts
         return tokens;
     }
 
-    /// <summary>Notes a picture whose size is known.</summary>
+    /// <summary>Notes a picture, of a size that may be unknown.</summary>
     protected void AddImageSize(ImageSize size) => (_imageSizes ??= []).Add(size);
 
     /// <summary>Notes a field that changes the price.</summary>

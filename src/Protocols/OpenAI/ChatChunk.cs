@@ -63,7 +63,7 @@ public enum UsageEdit
     /// <summary>It becomes, or is added as, <c>"usage":null</c>: the client asked, and the usage chunk tells it.</summary>
     Null,
 
-    /// <summary>It becomes <see cref="ChatEdits.UsageJson"/>.</summary>
+    /// <summary>It becomes, or is added as, <see cref="ChatEdits.UsageJson"/>.</summary>
     Replace,
 }
 
@@ -99,6 +99,8 @@ public readonly record struct ChatEdits
 internal readonly record struct ChatMembers(JsonMember Id, JsonMember Model, JsonMember Usage, JsonMember SensitiveFinish)
 {
     private static readonly ReadOnlyMemory<byte> ContentFilter = "\"content_filter\""u8.ToArray();
+    private static ReadOnlySpan<byte> AddedUsage => ",\"usage\":"u8;
+
     private static readonly ReadOnlyMemory<byte> AddedNull = ",\"usage\":null"u8.ToArray();
 
     public JsonSplices Splices(ReadOnlySpan<byte> json, in ChatEdits edits)
@@ -148,6 +150,10 @@ internal readonly record struct ChatMembers(JsonMember Id, JsonMember Model, Jso
                 break;
             case UsageEdit.Replace when Usage.IsPresent:
                 splices.ReplaceValue(Usage, edits.UsageJson);
+                break;
+            case UsageEdit.Replace:
+                var close = json.LastIndexOf((byte)'}');
+                splices.Replace(close, close, (byte[])[.. AddedUsage, .. edits.UsageJson.Span]);
                 break;
             default:
                 break;

@@ -49,13 +49,14 @@ public static class ChatFields
         new("service_tier", FieldHandling.Priced, "by the price's `service_tiers`; charged by the tier that the answer names"),
         new("web_search_options", FieldHandling.Priced, "by `per_search`"),
         new("enable_search", FieldHandling.Priced, "by `per_search` (Alibaba)"),
+        new("search_options", FieldHandling.Priced, "by `per_search` (Alibaba)"),
         new("search_parameters", FieldHandling.Priced, "by `per_search` (xAI)"),
         .. Passed("tokens that are reported", "reasoning_effort", "reasoning", "verbosity", "thinking", "enable_thinking", "thinking_budget", "preserve_thinking"),
         .. Passed("cache writes that are reported", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
         .. Passed(
             "nothing", "temperature", "top_p", "top_k", "min_p", "stop", "seed", "frequency_penalty", "presence_penalty", "repetition_penalty", "logit_bias",
             "logprobs", "top_logprobs", "response_format", "tool_choice", "function_call", "parallel_tool_calls", "tool_stream", "user", "user_id", "request_id",
-            "safety_identifier", "moderation", "metadata", "store", "do_sample", "search_options", "chat_template_kwargs"),
+            "safety_identifier", "moderation", "metadata", "store", "do_sample", "chat_template_kwargs"),
     ];
 
     /// <summary>Whether a field goes on as it is and leaves the price alone.</summary>

@@ -109,7 +109,7 @@ public sealed partial class ChatRequest
 
         private readonly void NoteSearch(string field)
         {
-            if (_reader.TokenType is not (JsonTokenType.Null or JsonTokenType.False))
+            if (_reader.TokenType is not (JsonTokenType.Null or JsonTokenType.False) && !Has("mode"u8, "off"u8))
             {
                 _request.AddPriced(new PricedField(FieldPrice.Searches, field, field, field));
             }

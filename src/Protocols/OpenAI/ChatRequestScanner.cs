@@ -29,6 +29,7 @@ public sealed partial class ChatRequest
             "max_tokens"u8.ToArray(), "max_completion_tokens"u8.ToArray(), "tools"u8.ToArray(), "functions"u8.ToArray(),
             "modalities"u8.ToArray(), "audio"u8.ToArray(), "prediction"u8.ToArray(), "reasoning_effort"u8.ToArray(),
             "service_tier"u8.ToArray(), "web_search_options"u8.ToArray(), "enable_search"u8.ToArray(), "search_parameters"u8.ToArray(),
+            "search_options"u8.ToArray(),
         ];
 
         private readonly ChatRequest _request;
@@ -161,7 +162,7 @@ public sealed partial class ChatRequest
                 case 4: return ReadChoices();
                 case 5: return ReadOutputLimit("max_tokens", OutputLimitField.MaxTokens, out _request._maxTokensMember);
                 case 6: return ReadOutputLimit("max_completion_tokens", OutputLimitField.MaxCompletionTokens, out _request._maxCompletionTokensMember);
-                case 7 or 8: ReadTools(known == 8); return true;
+                case 7 or 8: return ReadTools(known == 8);
                 case 9: ReadModalities(); return true;
                 case 10: _request.HasAudioOutput |= _reader.TokenType != JsonTokenType.Null; break;
                 case 11: ReadPrediction(); return true;
@@ -170,6 +171,7 @@ public sealed partial class ChatRequest
                 case 14: NoteSearch("web_search_options"); break;
                 case 15: NoteSearch("enable_search"); break;
                 case 16: NoteSearch("search_parameters"); break;
+                case 17: NoteSearch("search_options"); break;
                 default: break;
             }
 

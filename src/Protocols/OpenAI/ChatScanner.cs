@@ -55,6 +55,7 @@ internal ref struct ChatScanner
 
     private Utf8JsonReader _reader;
     private int _nameStart;
+    private bool _hasReasoning;
     private bool _hasCode;
     private bool _hasMessage;
 
@@ -219,6 +220,7 @@ internal ref struct ChatScanner
             return;
         }
 
+        _hasReasoning = false;
         while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
         {
             var name = _reader.ValueSpan;
@@ -229,7 +231,7 @@ internal ref struct ChatScanner
                 case 7 when name.SequenceEqual("content"u8) || name.SequenceEqual("refusal"u8): CountText(isReasoning: false); break;
                 case 9 when name.SequenceEqual("reasoning"u8):
                 case 17 when name.SequenceEqual("reasoning_content"u8):
-                    CountText(isReasoning: true);
+                    ReadReasoning();
                     break;
                 case 10 when name.SequenceEqual("tool_calls"u8):
                 case 13 when name.SequenceEqual("function_call"u8):
@@ -239,6 +241,19 @@ internal ref struct ChatScanner
                 default: _reader.Skip(); break;
             }
         }
+    }
+
+    /// <summary>Some servers tell the same reasoning under both names: it counts once.</summary>
+    private void ReadReasoning()
+    {
+        var before = Reasoning;
+        CountText(isReasoning: true);
+        if (_hasReasoning)
+        {
+            Reasoning = before;
+        }
+
+        _hasReasoning |= Reasoning.Bytes > before.Bytes;
     }
 
     private void ReadAudio()

@@ -12,9 +12,13 @@ public sealed class ChatStreamMeter(int choices)
     /// <summary>No text that models write has longer tokens on average: prose has four to five bytes, and whole words with their blank rarely eight.</summary>
     private const long BytesPerTokenMax = 8;
 
+    /// <summary>So many tokens more are let pass: a short answer may be of long ones.</summary>
+    private const long LongTokens = 64;
+
     private ChatOutput _output;
     private UInt128 _seen;
     private UInt128 _ended;
+    private UInt128 _endsSent;
     private bool _outputSinceUsage;
     private byte[] _usageJson = [];
     private int _usageJsonLength;
@@ -40,7 +44,7 @@ public sealed class ChatStreamMeter(int choices)
     public long EstimatedOutputTokens => _output.Estimate(0).TotalOutput;
 
     /// <summary>Output tokens so far at the least: as reported, or where every token were a long word.</summary>
-    public long LeastOutputTokens => Math.Max(Reported?.TotalOutput ?? 0, OutputBytes / BytesPerTokenMax);
+    public long LeastOutputTokens => Math.Max(Reported?.TotalOutput ?? 0, (OutputBytes / BytesPerTokenMax) - LongTokens);
 
     /// <summary>
     /// Whether all choices that have begun have ended. They may be fewer than were asked for, since some providers make one whatever they are
@@ -84,6 +88,9 @@ public sealed class ChatStreamMeter(int choices)
                 IsEstimated = true,
             };
     }
+
+    /// <summary>Says that the client has all that was read, the ends of choices too.</summary>
+    public void Sent() => _endsSent = _ended;
 
     /// <summary>Meters one payload and says what it is. Nothing is metered of a malformed one.</summary>
     public ChatChunk Read(ReadOnlySpan<byte> payload)
@@ -142,16 +149,19 @@ public sealed class ChatStreamMeter(int choices)
     }
 
     /// <summary>
-    /// Ends each open choice the way the protocol ends one that hit its length limit. Usage and <c>[DONE]</c> follow.
+    /// Ends each choice whose end was not <see cref="Sent"/> the way the protocol ends one that hit its length limit. Usage and <c>[DONE]</c>
+    /// follow.
     /// </summary>
     /// <param name="writer">The client's stream.</param>
     /// <param name="modelJson">The public model name as a JSON string; empty takes the provider's.</param>
     /// <param name="withNullUsage">Whether the stream's chunks carry <c>usage: null</c>.</param>
     public void WriteLengthEnd(IBufferWriter<byte> writer, ReadOnlyMemory<byte> modelJson, bool withNullUsage)
     {
-        for (var index = 0; index < choices; index++)
+        // A provider may make fewer choices than it is asked for.
+        var open = (_seen == 0 ? 1 : _seen) & ~_endsSent;
+        for (var index = 0; index < ChatRequest.MaxChoicesLimit; index++)
         {
-            if ((_ended & (UInt128.One << index)) != 0)
+            if ((open & (UInt128.One << index)) == 0)
             {
                 continue;
             }
@@ -227,8 +237,13 @@ public sealed class ChatStreamMeter(int choices)
         }
 
         var wasOpen = !HasEnded;
-        _seen |= scan.Seen;
-        _ended |= scan.Ended;
+        if (scan.Kind != ChatPayloadKind.Error)
+        {
+            // An error may come as the end of a choice.
+            _seen |= scan.Seen;
+            _ended |= scan.Ended;
+        }
+
         var members = new ChatMembers(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish);
         if (scan.IsPlainText)
         {

@@ -70,6 +70,71 @@ public sealed class BoundTests
         Assert.InRange((20_000 * 1000) + (settled.Usage.TotalOutput * 10_000), 1, held);
     }
 
+    /// <summary>The same where the provider reports as it goes, and where one of two choices has ended: what was dropped is not charged, and every choice ends.</summary>
+    [Fact]
+    public async Task Stream_WhoseHoldDoesNotGrow_IsChargedForWhatTheClientGot()
+    {
+        string Piece(int index, int completion, string? end = null) =>
+            $$$"""data: {"id":"c1","choices":[{"index":{{{index}}},"delta":{"content":"some words of an answer "},"finish_reason":{{{end ?? "null"}}}}],"usage":{{{Usage(20_000, completion)}}}}""" + "\n\n";
+        await using var backend = new Backend(_ =>
+            [Step.Send(Stream([Piece(0, 10), Piece(1, 10), Piece(1, 20, "\"stop\""), .. Enumerable.Range(1, 500).Select(number => Piece(0, 20 + (10 * number)))])), Step.Silence]);
+        await using var edge = await EdgeFixture.StartAsync(provider: (_, provider) => provider["base_url"] = backend.Url);
+        edge.Account.OnAdmit = request => Task.FromResult(FakeAccount.Admit(request, most: false));
+        edge.Account.OnExtend = request => Task.FromResult(new ExtendAnswer(ExtendOutcome.Refused, 1, request.Ticket.TotalNanos));
+
+        using var response = await edge.PostAsync(Body(stream: true, body =>
+        {
+            body["messages"]![0]!["content"] = new string('x', 20_000);
+            body["n"] = 2;
+        }));
+
+        var ends = StreamReading.Payloads(await response.TextAsync()).Where(payload => payload != "[DONE]").Select(payload => JsonNode.Parse(payload)!["choices"]?.AsArray() is [{ } choice] ? ((int)choice["index"]!, (string?)choice["finish_reason"]) : default)
+            .Where(end => end.Item2 is not null).ToList();
+        Assert.Equal([0, 1], ends.Select(end => end.Item1).Order());
+        Assert.InRange(Assert.Single(edge.Account.Settled).CostNanos, 1, Assert.Single(edge.Account.Admitted).LeastNanos);
+    }
+
+    /// <summary>A provider that answers whole where a stream was asked for: the first slice alone is held, and more is not given away.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task WholeAnswerForAStream_IsCoveredBeforeItIsSent(bool grows)
+    {
+        await using var backend = new Backend(_ => [Step.Send(Http(Whole(Usage(10, 4000))))]);
+        await using var edge = await EdgeFixture.StartAsync(provider: (_, provider) => provider["base_url"] = backend.Url);
+        edge.Account.OnAdmit = request => Task.FromResult(FakeAccount.Admit(request, most: false));
+        if (!grows)
+        {
+            edge.Account.OnExtend = request => Task.FromResult(new ExtendAnswer(ExtendOutcome.Refused, 1, request.Ticket.TotalNanos));
+        }
+
+        using var response = await edge.PostAsync(Body(stream: true, _ => { }));
+
+        var text = await response.TextAsync();
+        var settled = Assert.Single(edge.Account.Settled);
+        Assert.EndsWith(Done, text, StringComparison.Ordinal);
+        Assert.Equal(grows ? "hi" : "", StreamReading.Content(text));
+        Assert.Contains(grows ? "\"stop\"" : "\"length\"", text, StringComparison.Ordinal);
+        Assert.Equal(grows ? 10_000 + (4000 * 10_000) : 10_000, settled.CostNanos);
+        Assert.True(!grows || !edge.Account.Extended.IsEmpty);
+    }
+
+    /// <summary>A short answer of long words is within its cap, and reasoning that is told under two names counts once.</summary>
+    [Theory]
+    [InlineData("""{"content":" Donaudampfschifffahrtsgesellschaft"}""", 1)]
+    [InlineData("""{"reasoning":"@","reasoning_content":"@"}""", 120)]
+    public async Task Stream_WithinItsCap_IsNotCut(string delta, int cap)
+    {
+        var sent = Delta(delta.Replace("@", string.Concat(Enumerable.Repeat("some words ", 6)), StringComparison.Ordinal));
+        await using var backend = new Backend(_ => [Step.Send(Stream([.. Enumerable.Repeat(sent, cap == 1 ? 1 : 10)])), Step.Send(Fin() + Use(10, cap) + Done)]);
+        await using var edge = await EdgeFixture.StartAsync(provider: (_, provider) => provider["base_url"] = backend.Url);
+
+        using var response = await edge.PostAsync(Body(stream: true, body => body["max_tokens"] = cap));
+
+        Assert.Contains("\"finish_reason\":\"stop\"", await response.TextAsync(), StringComparison.Ordinal);
+        Assert.Equal(10_000 + (cap * 10_000), Assert.Single(edge.Account.Settled).CostNanos);
+    }
+
     /// <summary>The same bytes of the provider cost the same, whenever the client leaves.</summary>
     [Theory]
     [InlineData("cancel")]

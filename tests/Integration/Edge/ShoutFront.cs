@@ -82,7 +82,7 @@ internal sealed class ShoutFront : IFront, IRelayedEndpoint
             return AttemptEnd.Completed;
         }
 
-        public void Write(PooledBytes written, in TokenUsage usage, long chargedNanos) =>
+        public void Write(PooledBytes written, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos) =>
             written.Write(Encoding.UTF8.GetBytes(new JsonObject { ["said"] = Encoding.UTF8.GetString(_answer.Span) }.ToJsonString()));
 
         public void Dispose()
@@ -119,6 +119,10 @@ internal sealed class ShoutFront : IFront, IRelayedEndpoint
             }
 
             return !AllChoicesEnded;
+        }
+
+        public void Sent()
+        {
         }
 
         public void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos) => events.Write("data: over\n\n"u8);

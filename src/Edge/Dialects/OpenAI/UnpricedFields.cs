@@ -24,7 +24,7 @@ internal static class UnpricedFields
             var (start, name) = ((int)reader.TokenStartIndex, reader.GetString()!);
             reader.Read();
             var value = (int)reader.TokenStartIndex;
-            var choosesDropped = name == "tool_choice" && kinds.Count > 0 && (!hasTools || ChoosesOneOf(reader, kinds));
+            var choosesDropped = name == "tool_choice" && kinds.Count > 0 && (!hasTools || IsOfKind(reader, kinds));
             reader.Skip();
             if (choosesDropped || (kinds.Count > 0 && !hasTools && name is "tools" or "parallel_tool_calls")
                 || (name != "tools" && unpriced.Any(field => field.Field == name)))
@@ -64,7 +64,7 @@ internal static class UnpricedFields
         var separator = "["u8;
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            var (start, isDropped) = ((int)reader.TokenStartIndex, ChoosesOneOf(reader, kinds));
+            var (start, isDropped) = ((int)reader.TokenStartIndex, IsOfKind(reader, kinds));
             reader.Skip();
             if (!isDropped)
             {
@@ -79,7 +79,7 @@ internal static class UnpricedFields
     }
 
     /// <summary>Whether the object that the reader stands on is of one of these types.</summary>
-    private static bool ChoosesOneOf(Utf8JsonReader reader, HashSet<string> kinds)
+    private static bool IsOfKind(Utf8JsonReader reader, HashSet<string> kinds)
     {
         if (reader.TokenType != JsonTokenType.StartObject)
         {

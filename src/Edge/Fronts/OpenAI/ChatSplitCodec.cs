@@ -33,10 +33,14 @@ internal sealed class ChatSplitCodec(Call call, ChatRequest request) : IWholeCod
         }
     }
 
-    public void Write(PooledBytes written, in TokenUsage usage, long chargedNanos)
+    public void Write(PooledBytes written, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos)
     {
-        written.Write(_events.Span);
-        _stream.WriteEnd(written, AttemptOutcome.Completed, usage, chargedNanos);
+        if (outcome == AttemptOutcome.Completed)
+        {
+            written.Write(_events.Span);
+        }
+
+        _stream.WriteEnd(written, outcome, usage, chargedNanos);
     }
 
     public void Dispose()

@@ -76,6 +76,14 @@ internal abstract class ChatStreamReader : IStreamCodec
         }
     }
 
+    public void Sent()
+    {
+        if (HeldBytes == 0)
+        {
+            Meter.Sent();
+        }
+    }
+
     public abstract void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos);
 
     public virtual void Dispose() => _mended.Dispose();

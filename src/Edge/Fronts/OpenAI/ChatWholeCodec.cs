@@ -30,14 +30,15 @@ internal sealed class ChatWholeCodec(Call call) : IWholeCodec
         };
     }
 
-    public void Write(PooledBytes written, in TokenUsage usage, long chargedNanos)
+    public void Write(PooledBytes written, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos)
     {
         var edits = ChatEdits.Of(call.Facts.Model);
         using var usageJson = new PooledBytes(256);
         long? cost = call.Admitted.ShowCost ? chargedNanos : null;
-        if (_response.Reported is not null && (cost is not null || usage.IsEstimated || ChatUsageJson.TellsCost(_response.UsageJson(_answer.Span))))
+        var isOurs = _response.Reported is null || usage.IsEstimated;
+        if (isOurs || cost is not null || ChatUsageJson.TellsCost(_response.UsageJson(_answer.Span)))
         {
-            if (usage.IsEstimated)
+            if (isOurs)
             {
                 ChatUsageJson.Write(usageJson, usage, cost);
             }

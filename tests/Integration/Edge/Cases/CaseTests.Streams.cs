@@ -61,20 +61,35 @@ public sealed partial class CaseTests
         Assert.Equal(50_000, run.Settled.CostNanos);
     }
 
+    /// <summary>An answer that has no room is nobody's failure: it is not asked for again, elsewhere or here, and its channel does not rest.</summary>
     [Theory]
-    [InlineData(500, "a")]
-    [InlineData(5000, "I")]
-    public async Task Stream_ForAWholeAnswer_MayBeAsLargeAsOne(int length, string begin)
+    [InlineData(false, 500)]
+    [InlineData(false, 5000)]
+    [InlineData(true, 500)]
+    [InlineData(true, 5000)]
+    public async Task WholeAnswer_LargerThanThereIsRoom_IsRefusedOnce(bool isStreamed, int length)
     {
+        var text = new string('a', length);
         await using var run = await Run.StartAsync(
-            _ => [Step.Send(Stream([.. Enumerable.Repeat(Text(new string('a', 100)), length / 100), Fin(), Done]))],
+            _ => [Step.Send(isStreamed ? Stream([.. text.Chunk(100).Select(part => Text(new string(part))), Fin(), Done]) : Http(Whole(Usage(5, 2), $$"""{"role":"assistant","content":"{{text}}"}""")))],
             _ => [Step.Send(HealthyWhole)],
             settings: [new("Edge:MaxAnswerBytes", "4096")]);
-        var content = (string)(await run.WholeAsync())["choices"]![0]!["message"]!["content"]!;
-        Assert.StartsWith(begin, content, StringComparison.Ordinal);
+        for (var i = 1; i <= 4; i++)
+        {
+            using var response = await run.PostAsync(stream: false);
+            if (length > 4096)
+            {
+                Assert.Equal((HttpStatusCode.BadGateway, "answer_too_large"), (response.StatusCode, (string?)(await response.ErrorAsync())["code"]));
+            }
+            else
+            {
+                Assert.Contains(text, await response.TextAsync(), StringComparison.Ordinal);
+            }
 
-        // No usage came with the stream.
-        Assert.Equal(begin == "a", run.Settled.Usage.IsEstimated);
+            Assert.Equal((i, 0), (run.A.Requests.Count, run.B.Requests.Count));
+        }
+
+        Assert.All(run.Edge.Account.Settled, settled => Assert.Equal(length < 4096, settled.CostNanos > 0));
     }
 
     /// <summary>Tool calls as A streams them, and what clients that join the pieces have in the end.</summary>

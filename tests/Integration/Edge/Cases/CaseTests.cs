@@ -45,6 +45,22 @@ public sealed partial class CaseTests
         Assert.False(run.Settled.Usage.IsEstimated);
     }
 
+    /// <summary>Whatever the provider says of usage, the client is told what it is charged for.</summary>
+    [Theory]
+    [InlineData(""","usage":{"prompt_tokens":"12","completion_tokens":3,"cost":0.5}""")]
+    [InlineData(""","usage":null""")]
+    [InlineData("")]
+    public async Task Answer_WithoutUsageThatCanBeRead_TellsOurs(string usage)
+    {
+        var whole = Whole("{}").Replace(",\"usage\":{}", usage, StringComparison.Ordinal);
+        await using var run = await RunAsync(Step.Send(Http(whole)));
+        var told = (await run.WholeAsync())["usage"]!;
+        Assert.Equal(run.Settled.Usage.TotalInput, (long)told["prompt_tokens"]!);
+        Assert.Equal(run.Settled.Usage.TotalOutput, (long)told["completion_tokens"]!);
+        Assert.Null(told["cost"]);
+        Assert.True(run.Settled.Usage.IsEstimated);
+    }
+
     [Fact]
     public async Task Answer_WithTheProvidersCost_DoesNotTellIt()
     {
@@ -61,6 +77,7 @@ public sealed partial class CaseTests
     public static TheoryData<string, Step[]> BrokenStreams => new()
     {
         { "C001 silent in a tool call", [Step.Send(Stream(Delta("""{"tool_calls":[{"index":0,"id":"t1","type":"function","function":{"name":"f","arguments":"{\"a\":"}}]}"""))), Step.Silence] },
+        { "an error that ends a choice", [Step.Send(Stream(Text("a"), """data: {"id":"c1","choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}],"error":{"message":"x","code":502}}""" + "\n\n", Done))] },
         { "C004 an error beside no choices", [Step.Send(Stream(Text("a"), """data: {"id":"c1","object":"chat.completion.chunk","choices":[],"error":{"message":"x","code":502}}""" + "\n\n", Done))] },
         { "C014 cut within an event", [Step.Send(Stream(Text("a"), "data: {\"id\":\"c1\",\"cho")), Step.Reset] },
         { "C028 a long error text", [Step.Send(Stream(Text("ok"), $$$"""data: {"error":{"message":"{{{new string('x', 5000)}}}"}}""" + "\n\n"))] },
@@ -86,6 +103,7 @@ public sealed partial class CaseTests
     /// <summary>Answers of A that are none: nothing of them is seen or charged, and B answers.</summary>
     public static TheoryData<string, bool, Step[]> Failures => new()
     {
+        { "an error that ends a choice first", true, [Step.Send(Stream("""data: {"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}],"error":{"message":"x","code":503}}""" + "\n\n", Done))] },
         { "C002 an error first", true, [Step.Send(Stream("""data: {"error":{"message":"x","code":503}}""" + "\n\n", Done))] },
         { "C026 gzip that does not say so", true, [Step.Send(Compressed(Http("", type: "text/event-stream"), Text("a") + Fin() + Done, GZip))] },
         { "gzip that is none", true, [Step.Send(Http(Text("a") + Fin() + Done, type: "text/event-stream", headers: "content-encoding: gzip\r\n"))] },

@@ -314,6 +314,11 @@ public sealed class ChatRequestTests
     [InlineData(""" "service_tier":"auto" """, "ServiceTier service_tier auto")]
     [InlineData(""" "tools":[{"type":"function"},{"type":"web_search"}] """, "Searches tools[1].type web_search")]
     [InlineData(""" "tools":[{"x":1,"type":"code_interpreter"}] """, "HostedTool tools[0].type code_interpreter")]
+    [InlineData(""" "tools":[{"type":"web_search","web_search":{"enable":false}}] """, "")]
+    [InlineData(""" "tools":[{"web_search":{"enable":true},"type":"web_search"}] """, "Searches tools[0].type web_search")]
+    [InlineData(""" "search_parameters":{"mode":"off"} """, "")]
+    [InlineData(""" "search_parameters":{"mode":"auto"} """, "Searches search_parameters search_parameters")]
+    [InlineData(""" "search_options":{"search_strategy":"max"} """, "Searches search_options search_options")]
     [InlineData(""" "tools":[{"type":"custom","custom":{"type":"x"}}],"functions":[{"type":"web_search"}] """, "")]
     public void TryRead_FieldsThatChangeThePrice_AreSeen(string member, string expected)
     {
@@ -333,6 +338,34 @@ public sealed class ChatRequestTests
         Assert.InRange(request.MaxInputTokens(rules), 600 + 111, 600 + 111 + 100);
         Assert.Equal(500, request.MaxInputTokens(rules with { Window = 500 }));
         Assert.InRange(request.EstimatedInputTokens, 200, 220);
+    }
+
+    /// <summary>A tool whose kind nobody can see might be one that the provider runs.</summary>
+    [Theory]
+    [InlineData("""{"google_search":{}}""", "tools")]
+    [InlineData("""[{"google_search":{}}]""", "tools[0].type")]
+    [InlineData("""[{"type":"function"},{"type":["web_search"]}]""", "tools[1].type")]
+    [InlineData("""["web_search"]""", "tools[0]")]
+    [InlineData("true", "tools")]
+    public void TryRead_ToolsOfAnotherShape_AreRefused(string tools, string param)
+    {
+        Assert.False(ChatRequest.TryRead(Encoding.UTF8.GetBytes($$"""{"model":"m",{{Messages}},"tools":{{tools}}}"""), 8, out _, out var error));
+        Assert.Equal(param, error.Param);
+    }
+
+    /// <summary>The size that stands in the body counts only where it is the only one: a provider may take either.</summary>
+    [Theory]
+    [InlineData("""{"url":"data:image/png;base64,@"}""", 1)]
+    [InlineData("""{"url":"data:image/png;base64,@","url":"https://example.org/a.png"}""", 1500)]
+    [InlineData("""{"url":"https://example.org/a.png","url":"data:image/png;base64,@"}""", 1500)]
+    [InlineData("""{"url":null,"url":"data:image/png;base64,@"}""", 1500)]
+    [InlineData("\"data:image/png;base64,@\",\"image_url\":{\"url\":\"https://example.org/a.png\"}", 1501)]
+    public void ImageTokens_Picture_IsCountedByItsSizeOrTheMost(string picture, long tokens)
+    {
+        var png = Convert.ToBase64String([0x89, .. "PNG\r\n\u001a\n"u8, 0, 0, 0, 13, .. "IHDR"u8, 0, 0, 0, 9, 0, 0, 0, 9, 8, 6, 0, 0, 0]);
+        var request = Read($$"""{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{{picture.Replace("@", png, StringComparison.Ordinal)}}}]}]}""");
+
+        Assert.Equal(tokens, request.ImageTokens(new ImageRule(1500, Side: 32, PerSquare: 1_000_000_000)));
     }
 
     [Fact]
