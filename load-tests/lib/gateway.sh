@@ -32,7 +32,7 @@ make_keys() {
 write_catalog() {
     cat <<JSON
 {
-  "providers": [ { "name": "simulated", "kind": "openai", "base_url": "$1/v1" } ],
+  "providers": [ { "name": "simulated", "kind": "openai", "base_url": "$1/v1", "unknown_fields": "pass" } ],
   "channels": [ { "name": "simulated", "provider": "simulated", "key_env": null, "models": ["sim-1"] } ],
   "models": [
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using OrleansGateway.Edge.Bodies;
 
@@ -7,6 +8,9 @@ namespace OrleansGateway.Edge;
 internal sealed class EdgeMetrics : IDisposable
 {
     public const string MeterName = "OrleansGateway.Edge";
+
+    private const int FieldNamesMax = 100;
+    private const int FieldNameLengthMax = 48;
 
     /// <summary>A model may think for minutes: OpenTelemetry's own bounds end at ten seconds.</summary>
     private static readonly InstrumentAdvice<double> UpToMinutes = new()
@@ -22,6 +26,8 @@ internal sealed class EdgeMetrics : IDisposable
     private readonly Counter<long> _providerErrors;
     private readonly UpDownCounter<long> _running;
     private readonly Counter<long> _connectionsRefused;
+    private readonly Counter<long> _unknownFields;
+    private readonly ConcurrentDictionary<string, byte> _fieldNames = new(StringComparer.Ordinal);
 
     public EdgeMetrics(IMeterFactory meters)
     {
@@ -31,6 +37,7 @@ internal sealed class EdgeMetrics : IDisposable
         _duration = _meter.CreateHistogram("og.edge.duration", "ms", "From a request's arrival to its last byte.", advice: UpToMinutes);
         _providerErrors = _meter.CreateCounter<long>("og.edge.provider_errors", "{attempt}", "Failed attempts by channel and kind.");
         _running = _meter.CreateUpDownCounter<long>("og.edge.running", "{request}", "Requests that run.");
+        _unknownFields = _meter.CreateCounter<long>("og.edge.unknown_fields", "{field}", "Request fields that the relay does not know and that were passed on, by name.");
         _connectionsRefused = _meter.CreateCounter<long>(
             "og.edge.connections_refused", "{connection}", "Connections that were closed because their address has too many.");
     }
@@ -41,6 +48,17 @@ internal sealed class EdgeMetrics : IDisposable
         if (_requests.Enabled)
         {
             _requests.Add(1, new("status", status), new("outcome", "NotRelayed"));
+        }
+    }
+
+    /// <summary>Fields that the relay does not know go to a provider. Clients choose their names: after the first hundred, and of odd ones, none is a tag.</summary>
+    public void PassedOn(IReadOnlyList<string> unknownFields)
+    {
+        foreach (var field in unknownFields)
+        {
+            var isPlain = field.Length is > 0 and <= FieldNameLengthMax && field.All(static character => char.IsAsciiLetterOrDigit(character) || character is '_' or '-' or '.');
+            var isKnown = isPlain && (_fieldNames.ContainsKey(field) || (_fieldNames.Count < FieldNamesMax && _fieldNames.TryAdd(field, 0)));
+            _unknownFields.Add(1, new KeyValuePair<string, object?>("field", isKnown ? field : "other"));
         }
     }
 

@@ -38,7 +38,7 @@ public sealed class EdgeOptions
     /// </summary>
     public int MaxConnectionsPerAddress { get; set; } = 4000;
 
-    /// <summary>The largest answer of a provider that is not streamed.</summary>
+    /// <summary>The largest answer that is not streamed, by the provider or to the client.</summary>
     public int MaxAnswerBytes { get; set; } = 32 * 1024 * 1024;
 
     /// <summary>The most requests that run, or wait for their settlement, at once; past it clients are told to come back.</summary>
@@ -50,8 +50,14 @@ public sealed class EdgeOptions
     /// <summary>How long a client may leave what was sent to it unread.</summary>
     public int WriteTimeoutMs { get; set; } = 60_000;
 
-    /// <summary>After how long a silence of the provider a comment keeps the client's connection alive.</summary>
+    /// <summary>After how long a silence of the provider, within an answer, a comment keeps the client's connection alive.</summary>
     public int KeepAliveMs { get; set; } = 15_000;
+
+    /// <summary>
+    /// How long a client waits for the begin of a stream before such comments begin. The first one sends the status 200: up to here whatever
+    /// becomes of the request still has its own.
+    /// </summary>
+    public int FirstKeepAliveMs { get; set; } = 45_000;
 
     /// <summary>How long a stream that ended its last choice may take to tell its usage.</summary>
     public int UsageTimeoutMs { get; set; } = 10_000;
@@ -101,6 +107,7 @@ internal sealed class EdgeOptionsValidator : IValidateOptions<EdgeOptions>
         problems.CheckRange(nameof(options.MaxAttempts), options.MaxAttempts, 1, 10);
         problems.CheckRange(nameof(options.WriteTimeoutMs), options.WriteTimeoutMs, 100, 3_600_000, "ms");
         problems.CheckRange(nameof(options.KeepAliveMs), options.KeepAliveMs, 100, 3_600_000, "ms");
+        problems.CheckRange(nameof(options.FirstKeepAliveMs), options.FirstKeepAliveMs, 100, 3_600_000, "ms");
         problems.CheckRange(nameof(options.UsageTimeoutMs), options.UsageTimeoutMs, 100, 600_000, "ms");
         problems.CheckRange(nameof(options.FailuresToRest), options.FailuresToRest, 1, 1000, "failures");
         problems.CheckRange(nameof(options.FailureWindowMs), options.FailureWindowMs, 1, 3_600_000, "ms");

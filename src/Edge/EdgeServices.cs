@@ -37,7 +37,7 @@ public static class EdgeServices
     public static IServiceCollection AddEdge(this IServiceCollection services, IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        services.AddOptions<EdgeOptions>().Bind(configuration.GetSection(EdgeOptions.Section)).ValidateOnStart();
+        services.AddSettings<EdgeOptions>(configuration.GetSection(EdgeOptions.Section));
         services.AddSingleton<IValidateOptions<EdgeOptions>, EdgeOptionsValidator>();
         services.AddRouting();
         services.AddMetrics();
@@ -57,6 +57,7 @@ public static class EdgeServices
         services.AddSingleton<ChannelHealth>();
         services.AddSingleton<ChannelChoice>();
         services.AddSingleton<ChannelFailures>();
+        services.AddSingleton<AddedFields>();
         services.AddSingleton<Forwarder>();
         services.AddSingleton<RequestBodies>();
         services.AddSingleton<Relay>();

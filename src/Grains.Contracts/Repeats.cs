@@ -12,9 +12,10 @@ public sealed record Repeats(TimeProvider Time, TimeSpan First, TimeSpan Max)
     /// <param name="attempt">One attempt, told how many there were before it. Its answer is null if none came.</param>
     /// <param name="isFinal">Whether an answer needs no other attempt.</param>
     /// <param name="mayRepeat">Whether another attempt is of use, told how many there were.</param>
+    /// <param name="cancellationToken">Ends a pause.</param>
     /// <returns>The final answer; null if there was none while another attempt was of use.</returns>
     public async Task<TAnswer?> UntilFinalAsync<TAnswer>(
-        Func<int, Task<TAnswer?>> attempt, Func<TAnswer, bool> isFinal, Func<int, bool> mayRepeat)
+        Func<int, Task<TAnswer?>> attempt, Func<TAnswer, bool> isFinal, Func<int, bool> mayRepeat, CancellationToken cancellationToken = default)
         where TAnswer : class
     {
         for (var repeats = 0; ; repeats++)
@@ -30,7 +31,7 @@ public sealed record Repeats(TimeProvider Time, TimeSpan First, TimeSpan Max)
             }
 
             var pause = First * Math.Pow(2, Math.Min(repeats, DoublingsMax));
-            await Task.Delay(pause < Max ? pause : Max, Time);
+            await Task.Delay(pause < Max ? pause : Max, Time, cancellationToken);
         }
     }
 }

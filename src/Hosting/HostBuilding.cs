@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Grains.Contracts.Catalog;
@@ -45,18 +46,27 @@ internal static class HostBuilding
     public static void AddCommon(this IHostApplicationBuilder builder, bool servesClients)
     {
         builder.Logging.ClearProviders();
+        foreach (var level in builder.Configuration.GetSection("Logging:LogLevel").GetChildren())
+        {
+            if (!Enum.TryParse<LogLevel>(level.Value, ignoreCase: true, out _))
+            {
+                throw new StartUpException($"{SettingNames.Full(level.Path)} is '{level.Value}'; it must be one of {string.Join(", ", Enum.GetNames<LogLevel>())}.");
+            }
+        }
+
         builder.Logging.AddConfiguration(builder.Configuration.GetSection("Logging"));
         builder.Logging.AddConsoleFormatter<LineFormatter, ConsoleFormatterOptions>();
         builder.Logging.AddConsole(console => console.FormatterName = LineFormatter.FormatterName);
         builder.Services.AddMetrics();
-        builder.Services.AddOptions<GatewayOptions>().Bind(builder.Configuration.GetSection(GatewayOptions.Section)).ValidateOnStart();
-        builder.Services.AddOptions<TelemetryOptions>().Bind(builder.Configuration.GetSection(TelemetryOptions.Section)).ValidateOnStart();
+        builder.Services.AddSettings<GatewayOptions>(builder.Configuration.GetSection(GatewayOptions.Section));
+        builder.Services.AddSettings<TelemetryOptions>(builder.Configuration.GetSection(TelemetryOptions.Section));
         builder.Services.AddSingleton<IValidateOptions<GatewayOptions>>(new GatewayOptionsValidator(servesClients));
         builder.Services.AddSingleton<IValidateOptions<TelemetryOptions>, TelemetryOptionsValidator>();
 
         // Not from the options: the host asks for it before they are checked.
-        var stop = TimeSpan.FromSeconds(builder.Configuration.GetValue<int>($"{GatewayOptions.Section}:{nameof(GatewayOptions.StopSeconds)}"));
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = stop + StopMargin);
+        _ = int.TryParse(
+            builder.Configuration[$"{GatewayOptions.Section}:{nameof(GatewayOptions.StopSeconds)}"], CultureInfo.InvariantCulture, out var stopSeconds);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(stopSeconds) + StopMargin);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(RandomSource.Secure);
         builder.Services.AddSingleton<EnvironmentVariables>(Environment.GetEnvironmentVariable);

@@ -88,8 +88,6 @@ internal static partial class StartUp
         AggregateException many when many.InnerExceptions.All(inner => inner is OptionsValidationException) =>
             many.InnerExceptions.Cast<OptionsValidationException>().SelectMany(invalid => invalid.Failures),
         StartUpException start => [start.Message],
-        // A setting that is no number: the message names it.
-        InvalidOperationException { Message: var message } when message.StartsWith("Failed to convert configuration value", StringComparison.Ordinal) => [message],
         IOException { InnerException: AddressInUseException } taken => [$"{SettingNames.Full("Gateway:Urls")}: {taken.Message}"],
         // The log says by which silo this one was not let in, and whose certificate was refused.
         OrleansClusterConnectivityCheckFailedException alone =>

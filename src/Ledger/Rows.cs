@@ -88,6 +88,9 @@ public sealed record UsageRow
     public required long DurationMs { get; init; }
     public required RequestStatus Status { get; init; }
     public required string ClientAddress { get; init; }
+
+    /// <summary>Attempts with other channels that may have generated something too: the operator's cost, not the client's.</summary>
+    public int ExtraAttempts { get; init; }
 }
 
 /// <summary>What a key has spent as of this batch, absolute, with its last use.</summary>

@@ -102,7 +102,9 @@ public sealed class AccountOperations(IGrainFactory grains, Changes changes, Ran
     }
 
     /// <summary>One account as it stands. Asks its grain.</summary>
-    public async Task<Result<Account>> GetAsync(string accountId) =>
+    public async Task<Result<Account>> GetAsync(Actor actor, string accountId) => actor.Refusal is { } refusal ? refusal : await FindAsync(accountId);
+
+    private async Task<Result<Account>> FindAsync(string accountId) =>
         await grains.FindAsync(accountId) is { } view ? Account.Of(view) : Failure.UnknownAccount(accountId);
 
     /// <summary>Changes limits.</summary>
@@ -258,5 +260,5 @@ public sealed class AccountOperations(IGrainFactory grains, Changes changes, Ran
         await grains.FindAsync(accountId) is { } view ? new Before(Account.Of(view)) : Failure.UnknownAccount(accountId);
 
     private async Task<Result<Account>> ChangeAsync(string accountId, Func<Task<ChangeAnswer>> send) =>
-        await time.ChangeAsync(accountId, send) is { } failure ? failure : await GetAsync(accountId);
+        await time.ChangeAsync(accountId, send) is { } failure ? failure : await FindAsync(accountId);
 }

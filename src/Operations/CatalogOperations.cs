@@ -69,6 +69,9 @@ public sealed record CallableModel(string Model, ImmutableArray<string> Channels
         ];
 }
 
+/// <summary>Models, in the catalog's order.</summary>
+public sealed record CallableModels(IReadOnlyList<CallableModel> Models);
+
 /// <summary>The catalog: checked, shown, published.</summary>
 public sealed class CatalogOperations(
     IGrainFactory grains, Changes changes, IConfiguredCatalog configured, EnvironmentVariables environment, TimeProvider time)
@@ -79,7 +82,7 @@ public sealed class CatalogOperations(
     private readonly ICatalogGrain _grain = grains.GetGrain<ICatalogGrain>(ICatalogGrain.Key);
 
     /// <summary>Everything that is wrong with a catalog, with the environment of this process. Publishes nothing.</summary>
-    public CatalogResult Check(ReadOnlyMemory<byte> utf8) => CatalogFile.Parse(utf8, environment, time.GetUtcNow());
+    public Result<CatalogResult> Check(Actor actor, ReadOnlyMemory<byte> utf8) => actor.Refusal is { } refusal ? refusal : Parse(utf8);
 
     /// <summary>Publishes a catalog.</summary>
     /// <param name="source">Where it comes from, for operators to read; empty for unknown.</param>
@@ -147,19 +150,28 @@ public sealed class CatalogOperations(
     }
 
     /// <summary>The catalog in force.</summary>
-    public async Task<Result<CatalogInForce>> GetAsync() =>
-        await FindAsync() is { } catalog ? catalog : Failure.NoCatalog;
+    public async Task<Result<CatalogInForce>> GetAsync(Actor actor) =>
+        actor.Refusal is { } refusal ? refusal
+        : await FindAsync() is { } catalog ? catalog
+        : Failure.NoCatalog;
 
-    /// <summary>The models that can be called, in the catalog's order; none before a catalog is published.</summary>
-    public async Task<IReadOnlyList<CallableModel>> ModelsAsync()
+    /// <summary>The models that can be called; none before a catalog is published.</summary>
+    public async Task<Result<CallableModels>> ModelsAsync(Actor actor)
     {
+        if (actor.Refusal is { } refusal)
+        {
+            return refusal;
+        }
+
         var published = await _grain.GetAsync(0);
-        return published is null ? [] : CallableModel.Of(Check(published.Document.Utf8.AsMemory()));
+        return new CallableModels(published is null ? [] : CallableModel.Of(Parse(published.Document.Utf8.AsMemory())));
     }
 
     /// <returns>What is wrong with the configured file; nothing if it can be published.</returns>
     private ImmutableArray<CatalogProblem> TryReadFile(out byte[] utf8) =>
-        configured.TryRead(out utf8) is { } unread ? [unread] : Check(utf8).Errors;
+        configured.TryRead(out utf8) is { } unread ? [unread] : Parse(utf8).Errors;
+
+    private CatalogResult Parse(ReadOnlyMemory<byte> utf8) => CatalogFile.Parse(utf8, environment, time.GetUtcNow());
 
     private async Task<Result<CatalogPublished>> PublishAsync(
         Actor actor, string requestId, string action, object request, Func<Task<PublishAnswer>> publish, CancellationToken cancellationToken) =>
@@ -195,6 +207,6 @@ public sealed class CatalogOperations(
     private async Task<CatalogInForce?> FindAsync()
     {
         var published = await _grain.GetAsync(0);
-        return published is null ? null : CatalogInForce.Of(published, Check(published.Document.Utf8.AsMemory()));
+        return published is null ? null : CatalogInForce.Of(published, Parse(published.Document.Utf8.AsMemory()));
     }
 }

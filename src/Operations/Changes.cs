@@ -41,9 +41,9 @@ public sealed class Changes(AuditLog audit)
     internal async Task<Result<T>> RunAsync<T>(Actor actor, string requestId, Change<T> change, CancellationToken cancellationToken)
         where T : class
     {
-        if (actor.Kind == ActorKind.Person)
+        if (actor.Refusal is { } notAllowed)
         {
-            return new Failure(FailureKind.NotAllowed, "Only operators may do this.");
+            return notAllowed;
         }
 
         if (change.AccountId is { } accountId && !Ids.IsAccountId(accountId))

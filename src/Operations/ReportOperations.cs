@@ -28,11 +28,12 @@ public sealed record Sums(IReadOnlyList<UsageTotal> Totals);
 public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
 {
     /// <summary>Accounts by id, as their rows stand.</summary>
-    public async Task<Result<Page<AccountListing>>> AccountsAsync(AccountFilter filter, PageRequest page, CancellationToken cancellationToken)
+    public async Task<Result<Page<AccountListing>>> AccountsAsync(
+        Actor actor, AccountFilter filter, PageRequest page, CancellationToken cancellationToken)
     {
         var problems = new Problems();
         problems.CheckFilter("search", filter.Search);
-        return problems.ToFailure() is { } failure
+        return (actor.Refusal ?? problems.ToFailure()) is { } failure
             ? failure
             : await new Paging("accounts", filter).ReadAsync<AccountListing, string>(
                 page,
@@ -42,27 +43,24 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
     }
 
     /// <summary>One account as its row stands.</summary>
-    public async Task<Result<AccountListing>> AccountAsync(string accountId, CancellationToken cancellationToken) =>
-        Ids.IsAccountId(accountId) && await queries.AccountAsync(accountId, cancellationToken) is { } row ? row : Failure.UnknownAccount(accountId);
+    public async Task<Result<AccountListing>> AccountAsync(Actor actor, string accountId, CancellationToken cancellationToken) =>
+        actor.Refusal is { } refusal ? refusal
+        : await FindAsync(accountId, cancellationToken) is { } row ? row
+        : Failure.UnknownAccount(accountId);
 
     /// <summary>Keys of an account by id, as their rows stand.</summary>
-    public async Task<Result<Page<Key>>> KeysAsync(string accountId, PageRequest page, CancellationToken cancellationToken)
-    {
-        if (!await IsAccountAsync(accountId, cancellationToken))
-        {
-            return Failure.UnknownAccount(accountId);
-        }
-
-        return await new Paging("keys", accountId).ReadAsync<Key, string>(
-            page,
-            async (after, limit) => [.. (await queries.KeysAsync(accountId, after, limit, cancellationToken)).Select(row => Key.Of(accountId, row))],
-            static key => key.KeyId,
-            Paging.Text);
-    }
+    public async Task<Result<Page<Key>>> KeysAsync(Actor actor, string accountId, PageRequest page, CancellationToken cancellationToken) =>
+        await RefusalAsync(actor, accountId, cancellationToken) is { } failure
+            ? failure
+            : await new Paging("keys", accountId).ReadAsync<Key, string>(
+                page,
+                async (after, limit) => [.. (await queries.KeysAsync(accountId, after, limit, cancellationToken)).Select(row => Key.Of(accountId, row))],
+                static key => key.KeyId,
+                Paging.Text);
 
     /// <summary>Relayed requests, newest first.</summary>
-    public async Task<Result<Page<UsageListing>>> UsageAsync(UsageFilter filter, PageRequest page, CancellationToken cancellationToken) =>
-        Check(filter) is { } failure
+    public async Task<Result<Page<UsageListing>>> UsageAsync(Actor actor, UsageFilter filter, PageRequest page, CancellationToken cancellationToken) =>
+        await RefusalAsync(actor, filter, cancellationToken) is { } failure
             ? failure
             : await new Paging("usage", filter).ReadAsync(
                 page,
@@ -71,17 +69,17 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
                 ParsePlace);
 
     /// <summary>Every relayed request of a filter, oldest first.</summary>
-    public Result<Export<UsageListing>> ExportUsage(UsageFilter filter, CancellationToken cancellationToken) =>
-        Check(filter) is { } failure ? failure : new Export<UsageListing>(queries.ExportUsageAsync(filter, cancellationToken));
+    public async Task<Result<Export<UsageListing>>> ExportUsageAsync(Actor actor, UsageFilter filter, CancellationToken cancellationToken) =>
+        await RefusalAsync(actor, filter, cancellationToken) is { } failure ? failure : new Export<UsageListing>(queries.ExportUsageAsync(filter, cancellationToken));
 
     /// <summary>Sums of usage, a row a group, by group.</summary>
-    public async Task<Result<Sums>> SumUsageAsync(UsageFilter filter, UsageGroups groups, CancellationToken cancellationToken) =>
-        Check(filter) is { } failure ? failure : new Sums(await queries.UsageTotalsAsync(filter, groups, cancellationToken));
+    public async Task<Result<Sums>> SumUsageAsync(Actor actor, UsageFilter filter, UsageGroups groups, CancellationToken cancellationToken) =>
+        await RefusalAsync(actor, filter, cancellationToken) is { } failure ? failure : new Sums(await queries.UsageTotalsAsync(filter, groups, cancellationToken));
 
     /// <summary>An account's movements of money, newest first.</summary>
-    public async Task<Result<Page<LedgerListing>>> LedgerAsync(LedgerFilter filter, PageRequest page, CancellationToken cancellationToken) =>
-        !await IsAccountAsync(filter.AccountId, cancellationToken)
-            ? Failure.UnknownAccount(filter.AccountId)
+    public async Task<Result<Page<LedgerListing>>> LedgerAsync(Actor actor, LedgerFilter filter, PageRequest page, CancellationToken cancellationToken) =>
+        await RefusalAsync(actor, filter.AccountId, cancellationToken) is { } failure
+            ? failure
             : await new Paging("ledger", filter).ReadAsync(
                 page,
                 (before, limit) => queries.LedgerAsync(filter.AccountId, filter.From, filter.To, before, limit, cancellationToken),
@@ -89,22 +87,23 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
                 Paging.Number);
 
     /// <summary>Every movement of an account's money, oldest first.</summary>
-    public async Task<Result<Export<LedgerListing>>> ExportLedgerAsync(LedgerFilter filter, CancellationToken cancellationToken) =>
-        !await IsAccountAsync(filter.AccountId, cancellationToken)
-            ? Failure.UnknownAccount(filter.AccountId)
+    public async Task<Result<Export<LedgerListing>>> ExportLedgerAsync(Actor actor, LedgerFilter filter, CancellationToken cancellationToken) =>
+        await RefusalAsync(actor, filter.AccountId, cancellationToken) is { } failure
+            ? failure
             : new Export<LedgerListing>(queries.ExportLedgerAsync(filter.AccountId, filter.From, filter.To, cancellationToken));
 
     /// <summary>Adds up the whole ledger and checks every account.</summary>
-    public Task<VerifyReport> VerifyAsync(CancellationToken cancellationToken) => queries.VerifyAsync(time.GetUtcNow(), cancellationToken);
+    public async Task<Result<VerifyReport>> VerifyAsync(Actor actor, CancellationToken cancellationToken) =>
+        actor.Refusal is { } refusal ? refusal : await queries.VerifyAsync(time.GetUtcNow(), cancellationToken);
 
     /// <summary>Changes that were asked for, and what became of them, newest first.</summary>
-    public async Task<Result<Page<AuditListing>>> AuditAsync(AuditFilter filter, PageRequest page, CancellationToken cancellationToken)
+    public async Task<Result<Page<AuditListing>>> AuditAsync(Actor actor, AuditFilter filter, PageRequest page, CancellationToken cancellationToken)
     {
         var problems = new Problems();
         problems.CheckFilter("subject", filter.Subject);
         problems.CheckFilter("actor_id", filter.ActorId);
         problems.CheckFilter("request_id", filter.RequestId);
-        return problems.ToFailure() is { } failure
+        return (actor.Refusal ?? problems.ToFailure()) is { } failure
             ? failure
             : await new Paging("audit", filter).ReadAsync(
                 page,
@@ -112,6 +111,12 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
                 static row => row.Id.ToString(CultureInfo.InvariantCulture),
                 Paging.Number);
     }
+
+    private async Task<Failure?> RefusalAsync(Actor actor, string accountId, CancellationToken cancellationToken) =>
+        actor.Refusal ?? (await FindAsync(accountId, cancellationToken) is null ? Failure.UnknownAccount(accountId) : null);
+
+    private async Task<Failure?> RefusalAsync(Actor actor, UsageFilter filter, CancellationToken cancellationToken) =>
+        actor.Refusal ?? Check(filter) ?? (filter.AccountId is { } accountId ? await RefusalAsync(actor, accountId, cancellationToken) : null);
 
     private static Failure? Check(UsageFilter filter)
     {
@@ -123,8 +128,8 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
         return problems.ToFailure();
     }
 
-    private async Task<bool> IsAccountAsync(string accountId, CancellationToken cancellationToken) =>
-        Ids.IsAccountId(accountId) && await queries.AccountAsync(accountId, cancellationToken) is not null;
+    private async Task<AccountListing?> FindAsync(string accountId, CancellationToken cancellationToken) =>
+        Ids.IsAccountId(accountId) ? await queries.AccountAsync(accountId, cancellationToken) : null;
 
     private static UsagePlace? ParsePlace(string cursor) =>
         cursor.Split(' ', 2) is [var at, var request]

@@ -32,7 +32,7 @@ public enum FailureKind
     /// <summary>The same request is being carried out.</summary>
     RequestRunning,
 
-    /// <summary>This kind of actor may not ask for this change.</summary>
+    /// <summary>This kind of actor may not ask for this.</summary>
     NotAllowed,
 
     /// <summary>Not possible at the moment, or the outcome is unknown: the same request may be sent again.</summary>

@@ -3,12 +3,12 @@ using OrleansGateway.Grains.Contracts.Pricing;
 
 namespace OrleansGateway.Edge.Accounting;
 
-/// <summary>What a stream may do after it reported its cost.</summary>
+/// <summary>What a stream may do after it reported how far it has come.</summary>
 internal enum HoldState
 {
-    /// <summary>What is held covers the cost: go on.</summary>
+    /// <summary>What is held is enough: go on.</summary>
     Covered,
-    /// <summary>The cost has passed what is held, and more was asked for: <see cref="HoldSession.GrownAsync"/> says when to look again.</summary>
+    /// <summary>The cover has passed what is held, and more was asked for: <see cref="HoldSession.GrownAsync"/> says when to look again.</summary>
     Growing,
     /// <summary>No more can be held: end the response as at its length limit.</summary>
     Exhausted,
@@ -35,9 +35,13 @@ internal sealed class HoldSession
     private readonly long _startedAt;
     private readonly long _stepNanos;
     private string _channel = "";
+    private string _priceId;
+    private int _extraAttempts;
     private long _totalNanos;
+    private long _coverNanos;
     private long _progressNanos;
     private Usage _usage;
+    private Price? _price;
     private bool _isRefused;
     private bool _isLost;
     private bool _isSettling;
@@ -51,6 +55,7 @@ internal sealed class HoldSession
     {
         Account = account;
         _admitted = admitted;
+        _priceId = admitted.PriceId;
         _totalNanos = totalNanos;
         _startedAt = startedAt;
         _owner = owner;
@@ -89,35 +94,64 @@ internal sealed class HoldSession
     public long AgeMs => _calls.ElapsedMs(_startedAt);
 
     /// <summary>Says which channel serves the request.</summary>
-    public void ServedBy(string channel)
+    /// <param name="extraAttempts">How many attempts before may have generated something too.</param>
+    public void ServedBy(string channel, int extraAttempts)
     {
         lock (_lock)
         {
             _channel = channel;
+            _extraAttempts = extraAttempts;
         }
     }
 
-    /// <summary>Reports what the request has cost so far and asks for more where what is held runs short.</summary>
-    public HoldState Report(long costNanos, in Usage usage)
+    /// <summary>Says by which price it is settled.</summary>
+    public void ChargedBy(string priceId)
     {
         lock (_lock)
         {
-            _progressNanos = Math.Max(_progressNanos, costNanos);
-            _usage = usage;
+            _priceId = priceId;
+        }
+    }
+
+    /// <summary>Reports how far the request has come and asks for more where what is held runs short.</summary>
+    /// <param name="coverNanos">The most that it can cost if it ended now: what has to be held.</param>
+    /// <param name="price">What it is charged by.</param>
+    /// <param name="usage">What it has used so far, by what came: charged if its edge dies.</param>
+    public HoldState Report(long coverNanos, Price price, in Usage usage)
+    {
+        lock (_lock)
+        {
+            _coverNanos = Math.Max(_coverNanos, coverNanos);
+            (_price, _usage) = (price, usage);
             if (_isLost)
             {
                 return HoldState.Lost;
             }
 
             var mayGrow = _totalNanos < MostNanos && !_isRefused;
-            if (mayGrow && _growth.IsCompleted && costNanos + _stepNanos >= _totalNanos)
+            if (mayGrow && _growth.IsCompleted && coverNanos + _stepNanos >= _totalNanos)
             {
                 _growth = GrowAsync();
             }
 
-            return costNanos <= _totalNanos || _totalNanos >= MostNanos ? HoldState.Covered
+            return coverNanos <= _totalNanos || _totalNanos >= MostNanos ? HoldState.Covered
                 : _growth.IsCompleted && _isRefused ? HoldState.Exhausted
                 : HoldState.Growing;
+        }
+    }
+
+    /// <summary>Reports as <see cref="Report"/> does, and waits for what growth decides.</summary>
+    /// <returns>Anything but <see cref="HoldState.Growing"/>.</returns>
+    public async ValueTask<HoldState> CoverAsync(long coverNanos, Price price, Usage usage)
+    {
+        while (true)
+        {
+            if (Report(coverNanos, price, usage) is var state and not HoldState.Growing)
+            {
+                return state;
+            }
+
+            await GrownAsync();
         }
     }
 
@@ -138,13 +172,14 @@ internal sealed class HoldSession
             {
                 HoldId = HoldId,
                 KeyId = _admitted.KeyId,
-                PriceId = _admitted.PriceId,
+                PriceId = _priceId,
                 TotalNanos = _totalNanos,
                 AgeMs = AgeMs,
                 Model = _admitted.Model,
                 Channel = _channel,
                 Endpoint = _admitted.Endpoint,
                 ClientAddress = _admitted.ClientAddress,
+                ExtraAttempts = _extraAttempts,
             };
         }
     }
@@ -153,6 +188,11 @@ internal sealed class HoldSession
     {
         lock (_lock)
         {
+            if (_price is not null)
+            {
+                _progressNanos = Math.Max(_progressNanos, PriceArithmetic.Charge(_price, _usage));
+            }
+
             return new RenewItem(Ticket(), _progressNanos, _usage);
         }
     }
@@ -282,7 +322,7 @@ internal sealed class HoldSession
     {
         lock (_lock)
         {
-            var little = Math.Max(_progressNanos, _totalNanos) + _stepNanos;
+            var little = Math.Max(_coverNanos, _totalNanos) + _stepNanos;
             return Math.Min(MostNanos, wantsLittle ? little : Math.Max(little, _totalNanos * 2));
         }
     }

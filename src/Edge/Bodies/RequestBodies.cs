@@ -81,7 +81,7 @@ internal sealed class RequestBodies
     public async ValueTask<ApiError?> AdmitAsync(RunningRequest running, Order order)
     {
         // A channel that leaves fields out makes a copy.
-        var copies = order.Catalog.RoutesTo(order.Bound.Model).Any(static route => !route.Channel.DropParams.IsEmpty) ? 2 : 1;
+        var copies = order.Bound.Unpriced.Count > 0 || order.Routes.Any(static route => !route.Channel.DropParams.IsEmpty) ? 2 : 1;
         var client = running.Client;
         if (await _admitted.TakeAsync(Owner(order.Caller), (long)copies * client.Body.Capacity, client.Aborted) is not { } room)
         {

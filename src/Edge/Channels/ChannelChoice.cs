@@ -9,7 +9,7 @@ namespace OrleansGateway.Edge.Channels;
 internal sealed class ChannelChoice(ChannelHealth health, RandomSource random)
 {
     /// <summary>The most routes of a model that are looked at.</summary>
-    private const int RoutesMax = 64;
+    public const int RoutesMax = 64;
 
     /// <summary>The next route to try, or null when none is left.</summary>
     /// <param name="routes">By priority, as the catalog lists them.</param>

@@ -11,6 +11,10 @@ namespace OrleansGateway.Edge.Dialects;
 internal sealed class BodyContent(UpstreamBody body, BodyMemory memory) : HttpContent
 {
     private readonly CancellationTokenSource _over = new();
+    private volatile bool _mayBeSent;
+
+    /// <summary>Whether the provider may have all of it.</summary>
+    public bool MayBeSent => _mayBeSent;
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
@@ -22,9 +26,10 @@ internal sealed class BodyContent(UpstreamBody body, BodyMemory memory) : HttpCo
         try
         {
             using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _over.Token);
-            foreach (var segment in body.Segments)
+            for (var i = 0; i < body.Segments.Count; i++)
             {
-                await stream.WriteAsync(segment, ended.Token);
+                _mayBeSent = i == body.Segments.Count - 1;
+                await stream.WriteAsync(body.Segments[i], ended.Token);
             }
         }
         finally

@@ -2,6 +2,7 @@ using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Metering;
 using OrleansGateway.Protocols.Sse;
 
 namespace OrleansGateway.Edge.Fronts;
@@ -15,16 +16,19 @@ internal interface IExchange
     /// <summary>Its body for a provider that speaks the same protocol: the client's bytes, but for what the channel needs otherwise.</summary>
     UpstreamBody BodyFor(Route route, CostBound bound);
 
-    /// <summary>Begins to read a provider's stream.</summary>
+    /// <summary>The field that <see cref="BodyFor"/> puts in though the client has not, and that a provider may refuse; null when there is none.</summary>
+    string? AddedField(Channel channel);
+
+    /// <summary>Begins to read a provider's stream, whether or not the client asked for one.</summary>
     IStreamCodec OpenStream(Call call);
 
-    /// <summary>Begins to read a provider's whole answer.</summary>
+    /// <summary>Begins to read a provider's whole answer, whether or not the client asked for one.</summary>
     IWholeCodec OpenWhole(Call call);
 }
 
 /// <summary>
-/// Reads a provider's stream and writes the client's. Reading an event of text allocates nothing. What ends the answer is held back until
-/// <see cref="WriteEnd"/>: from the event that ends its last choice on.
+/// Reads a provider's stream and writes the client's answer. Reading an event of text allocates nothing. What ends the answer is held back
+/// until <see cref="WriteEnd"/>: of a stream from the event that ends its last choice on, else all of it.
 /// </summary>
 internal interface IStreamCodec : IDisposable
 {
@@ -37,11 +41,17 @@ internal interface IStreamCodec : IDisposable
     /// <summary>Output tokens so far, by the text that came.</summary>
     long EstimatedOutputTokens { get; }
 
+    /// <summary>Output tokens so far at the least, by any way to count: beyond the request's bound they prove that its cap is not kept.</summary>
+    long LeastOutputTokens { get; }
+
     /// <summary>Whether the answer is whole as far as it goes: what follows may be missing.</summary>
     bool AllChoicesEnded { get; }
 
     /// <summary>Whether nothing but usage can follow.</summary>
     bool HasEnded { get; }
+
+    /// <summary>What is held back, bytes.</summary>
+    long HeldBytes { get; }
 
     /// <summary>How the stream ended, once <see cref="Take"/> has said that it did.</summary>
     AttemptEnd End { get; }
@@ -51,24 +61,29 @@ internal interface IStreamCodec : IDisposable
     /// <returns>False when the stream ends with this event.</returns>
     bool Take(in SseEvent sseEvent, PooledBytes? events);
 
-    /// <summary>Writes what ends the client's stream: the request is paid for.</summary>
-    /// <param name="isExhausted">Whether the answer ends early, as at its length limit.</param>
+    /// <summary>Says that the client got all that was written for it so far. What is written later may be dropped.</summary>
+    void Sent();
+
+    /// <summary>Writes what ends the client's stream, or the client's whole answer: the request is paid for.</summary>
+    /// <param name="outcome">How it ended, as whole or as at its length limit.</param>
+    /// <param name="usage">What is charged for.</param>
     /// <param name="chargedNanos">The charge.</param>
-    void WriteEnd(PooledBytes events, bool isExhausted, long chargedNanos);
+    void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos);
 }
 
-/// <summary>Reads a provider's answer that was not streamed and writes the client's.</summary>
-internal interface IWholeCodec
+/// <summary>Reads a provider's answer that was not streamed and writes the client's, whole or as a stream.</summary>
+internal interface IWholeCodec : IDisposable
 {
     /// <summary>What was counted.</summary>
     Metered Metered { get; }
 
     /// <summary>Reads the answer.</summary>
-    AttemptEnd Read(ReadOnlySpan<byte> answer);
+    /// <param name="answer">The provider's; lives as long as the codec.</param>
+    AttemptEnd Read(ReadOnlyMemory<byte> answer);
 
-    /// <summary>The answer as the client gets it.</summary>
-    /// <param name="answer">The provider's.</param>
+    /// <summary>Writes the answer as the client gets it: the request is paid for.</summary>
+    /// <param name="outcome">How it ended: as whole, or, of one that the client wanted streamed, before its beginning for want of money.</param>
+    /// <param name="usage">What is charged for.</param>
     /// <param name="chargedNanos">The charge.</param>
-    /// <param name="edited">Holds what differs from the provider's.</param>
-    ReadOnlyMemory<byte> Write(ReadOnlyMemory<byte> answer, long chargedNanos, PooledBytes edited);
+    void Write(PooledBytes written, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos);
 }

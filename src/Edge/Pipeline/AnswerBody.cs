@@ -1,15 +1,45 @@
 using System.IO.Compression;
+using OrleansGateway.Edge.Http;
 
 namespace OrleansGateway.Edge.Pipeline;
 
-/// <summary>A provider's answer as it was before it was compressed. None is asked to compress; some do.</summary>
-internal static class AnswerBody
+/// <summary>
+/// A provider's answer as it was before it was compressed: none is asked to compress, some do. Over HTTP/2 the answer's request may still be
+/// on its way: whoever ends the one ends the other.
+/// </summary>
+internal sealed class AnswerBody : IAsyncDisposable
 {
+    private const int HeadBytes = 4096;
+
+    private readonly HttpResponseMessage _answer;
+    private readonly Stream _stream;
+    private readonly PooledBytes _head = new(HeadBytes);
+    private int _headRead;
+
+    private AnswerBody(HttpResponseMessage answer, Stream stream) => (_answer, _stream) = (answer, stream);
+
+    /// <summary>
+    /// Whether it is a stream of events. Where its content type and what it begins with differ, the latter counts: providers of both kinds
+    /// mislabel either.
+    /// </summary>
+    public bool IsEvents
+    {
+        get
+        {
+            var head = _head.Span.TrimStart(" \t\r\n"u8);
+            return _answer.Content.Headers.ContentType?.MediaType == "text/event-stream"
+                ? head is not [(byte)'{', ..]
+                : MayBegin(head, "data:"u8) || MayBegin(head, "event:"u8) || MayBegin(head, ":"u8);
+
+            static bool MayBegin(ReadOnlySpan<byte> head, ReadOnlySpan<byte> name) => head.StartsWith(name) || (!head.IsEmpty && name.StartsWith(head));
+        }
+    }
+
     /// <returns>
     /// Null for an encoding that nobody here knows. <see cref="ReadAsync"/> of what is not what its headers say throws
     /// <see cref="InvalidDataException"/>.
     /// </returns>
-    public static async ValueTask<Stream?> OpenAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    public static async ValueTask<AnswerBody?> OpenAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
     {
         var stream = await answer.Content.ReadAsStreamAsync(cancellationToken);
         foreach (var encoding in answer.Content.Headers.ContentEncoding.Reverse())
@@ -33,12 +63,47 @@ internal static class AnswerBody
             }
         }
 
-        return stream;
+        return new AnswerBody(answer, stream);
+    }
+
+    /// <summary>Waits for something that is not blank: blank lines keep a connection alive.</summary>
+    public async ValueTask BeginAsync(CancellationToken cancellationToken)
+    {
+        int read;
+        do
+        {
+            _head.Clear();
+            read = await ReadOnAsync(_head.GetMemory(HeadBytes), cancellationToken);
+            _head.Advance(read);
+        }
+        while (read > 0 && _head.Span.Trim(" \t\r\n"u8).IsEmpty);
     }
 
     /// <summary>Reads what is there; nothing at the end.</summary>
-    public static ValueTask<int> ReadAsync(Stream answer, Memory<byte> memory, CancellationToken cancellationToken) =>
-        answer is BrotliStream brotli ? ReadBrotliAsync(brotli, memory, cancellationToken) : answer.ReadAsync(memory, cancellationToken);
+    public ValueTask<int> ReadAsync(Memory<byte> memory, CancellationToken cancellationToken)
+    {
+        var head = _head.Memory[_headRead..];
+        if (head.IsEmpty)
+        {
+            return ReadOnAsync(memory, cancellationToken);
+        }
+
+        var read = Math.Min(head.Length, memory.Length);
+        head[..read].CopyTo(memory);
+        _headRead += read;
+        return ValueTask.FromResult(read);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stream.DisposeAsync();
+        _answer.RequestMessage?.Dispose();
+        _answer.Dispose();
+        _head.Dispose();
+    }
+
+    private ValueTask<int> ReadOnAsync(Memory<byte> memory, CancellationToken cancellationToken) =>
+        _stream is BrotliStream brotli ? ReadBrotliAsync(brotli, memory, cancellationToken) : _stream.ReadAsync(memory, cancellationToken);
 
     private static async ValueTask<int> ReadBrotliAsync(BrotliStream brotli, Memory<byte> memory, CancellationToken cancellationToken)
     {

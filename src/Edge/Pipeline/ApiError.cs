@@ -41,6 +41,7 @@ internal enum ErrorKind
     ProviderFailed,
     ProviderBrokeOff,
     ProviderUnreadable,
+    AnswerTooLarge,
     ProviderTooSlow,
     TotalTimeOver,
     Stopped,

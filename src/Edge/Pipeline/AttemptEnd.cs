@@ -12,6 +12,8 @@ internal enum AttemptOutcome
     Completed,
     /// <summary>No more can be held: to be ended as at the length limit.</summary>
     Exhausted,
+    /// <summary>More came than the request's cap allows: to be ended as at the length limit that it is.</summary>
+    Capped,
     /// <summary>The provider failed, broke off or fell silent.</summary>
     Failed,
     /// <summary>The request was stopped; <see cref="RunningRequest.Stopped"/> says why.</summary>
@@ -20,7 +22,19 @@ internal enum AttemptOutcome
 
 /// <summary>What was counted of a provider's answer.</summary>
 /// <param name="HasOutput">Whether the provider brought any output.</param>
-internal readonly record struct Metered(TokenUsage Usage, bool HasOutput);
+/// <param name="ServiceTier">The tier of service that the provider names; null when it names none.</param>
+internal readonly record struct Metered(TokenUsage Usage, bool HasOutput, string? ServiceTier = null)
+{
+    /// <summary>The same, where it is an estimate with no more output than that.</summary>
+    /// <param name="outputTokens">The most output, tokens.</param>
+    public Metered CappedAt(long outputTokens) => this with { Usage = Usage.CappedAt(outputTokens) };
+
+    /// <summary>The same of an answer that was cut there, whatever its provider reports: the client got no more.</summary>
+    public Metered CutAt(long outputTokens) => this with
+    {
+        Usage = Usage.TotalOutput <= outputTokens ? Usage : (Usage with { IsEstimated = true }).CappedAt(outputTokens),
+    };
+}
 
 /// <summary>How an attempt with a channel ended, and what that means for the charge, the usage row and the client.</summary>
 /// <param name="Error">What a client is told of <see cref="AttemptOutcome.Failed"/>.</param>
@@ -35,13 +49,21 @@ internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Erro
 
     public static AttemptEnd Exhausted => new(AttemptOutcome.Exhausted);
 
+    public static AttemptEnd Capped => new(AttemptOutcome.Capped);
+
     public static AttemptEnd Stopped => new(AttemptOutcome.Stopped);
+
+    /// <summary>Whether the provider may have generated something, and bill it, although no answer came of it.</summary>
+    public bool MayHaveRun { get; init; }
+
+    /// <summary>Whether the connection broke when the provider may have had the whole request and told no status: nobody knows whether it has run it.</summary>
+    public bool IsLost { get; private init; }
 
     /// <summary>Whether another channel may be tried, before the first byte.</summary>
     public bool IsRetryable => Outcome == AttemptOutcome.Failed && Cause.IsRetryable;
 
     /// <summary>Whether the client gets an end as of a complete answer.</summary>
-    public bool IsWhole => Outcome is AttemptOutcome.Completed or AttemptOutcome.Exhausted;
+    public bool IsWhole => Outcome is AttemptOutcome.Completed or AttemptOutcome.Exhausted or AttemptOutcome.Capped;
 
     /// <summary>How long the provider asked to be left alone, ms; 0 if it did not.</summary>
     public long RetryAfterMs => Cause.RetryAfterMs;
@@ -70,6 +92,31 @@ internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Erro
         UpstreamFailure.ServerError,
         new ApiError(ErrorKind.ProviderUnreadable, "The model's provider sent an answer that cannot be read. Please try again."));
 
+    /// <summary>
+    /// The same of a request that had gone out whole, before a status came. One whose time is over is left behind like an answer that has not
+    /// begun: another channel is tried.
+    /// </summary>
+    public AttemptEnd AsLost() =>
+        Outcome != AttemptOutcome.Failed ? this
+        : IsTimeout ? this with { MayHaveRun = true }
+        : this with
+        {
+            IsLost = true,
+            MayHaveRun = true,
+            Error = Error with
+            {
+                Message = "The connection to the model's provider broke before it answered. It may have run the request, so the gateway did not "
+                    + "send it again. Nothing was charged. Please try again.",
+            },
+        };
+
+    /// <summary>The answer that has to be kept until it is paid for is larger than there is room for: no fault of the channel, and no other has a smaller one.</summary>
+    public static AttemptEnd TooLarge => Failed(
+        UpstreamFailure.TooLarge,
+        new ApiError(
+            ErrorKind.AnswerTooLarge,
+            "The answer is larger than this gateway passes on in one piece. Ask for a stream, or for less: n, top_logprobs, max_completion_tokens."));
+
     /// <summary>Whether it is how a provider's answer breaks off, is stopped, or shows not to be what it says.</summary>
     public static bool IsBroken(Exception exception) =>
         exception is HttpRequestException or IOException or OperationCanceledException or InvalidDataException;
@@ -92,14 +139,15 @@ internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Erro
     }
 
     /// <summary>
-    /// What is charged for: all of a complete answer; of a stream that broke, what was counted, if the client had got any of it
-    /// or its provider was let to finish for it; otherwise nothing.
+    /// What is charged for: all of a complete answer; of a stream that broke, what was counted, if the client had got any of it or has
+    /// hung up; otherwise nothing. Of a client that hung up the same bytes of the provider are charged the same, whether or not it was
+    /// still there when they came.
     /// </summary>
     public Usage ChargedUsage(Call call, in Metered metered)
     {
         var isPartial = call.Facts.Stream && metered.HasOutput
-            && (call.ClientGotOutput || (call.Running.IsClientGone && call.Route!.Channel.OnClientGone.IsDrain));
-        return IsWhole || isPartial ? metered.Usage.ToUsage() : default;
+            && (call.ClientGotOutput || call.Running.IsClientGone);
+        return IsWhole || isPartial ? metered.Usage.ToUsage(call.Bound) : default;
     }
 
     /// <summary>What the usage row says. A whole answer is complete whoever is there to read it: a repeat with its Idempotency-Key is given it.</summary>
@@ -123,7 +171,7 @@ internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Erro
 
         return Outcome switch
         {
-            AttemptOutcome.Completed => RequestStatus.Completed,
+            AttemptOutcome.Completed or AttemptOutcome.Capped => RequestStatus.Completed,
             AttemptOutcome.Stopped => running.Stopped == StopReason.TotalTime ? RequestStatus.TimedOut : RequestStatus.Stopped,
             _ when IsTimeout => RequestStatus.TimedOut,
             _ => IsRetryable ? RequestStatus.ProviderError : RequestStatus.ProviderRefused,

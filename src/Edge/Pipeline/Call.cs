@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Grains.Contracts.Accounts;
@@ -13,8 +14,10 @@ internal readonly record struct Caller(ApiKey Key, string Address);
 /// <summary>What is asked of the account: a request that is read and bounded.</summary>
 /// <param name="IdempotencyKey">Null when the client sent none.</param>
 /// <param name="Endpoint">The path that it came to.</param>
+/// <param name="Catalog">The one that it was read by.</param>
+/// <param name="Routes">The ways to the model that may take it.</param>
 internal sealed record Order(
-    Caller Caller, string? IdempotencyKey, string Endpoint, IExchange Exchange, CatalogSnapshot Catalog, CostBound Bound)
+    Caller Caller, string? IdempotencyKey, string Endpoint, IExchange Exchange, CatalogSnapshot Catalog, ImmutableArray<Route> Routes, CostBound Bound)
 {
     public RequestFacts Facts => Exchange.Facts;
 }
@@ -23,6 +26,7 @@ internal sealed record Order(
 internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admitted, HoldSession hold)
 {
     private long _attemptStartedAt;
+    private int _extraAttempts;
 
     public RunningRequest Running => running;
 
@@ -54,12 +58,14 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
         Math.Max(0, Route!.Channel.Times.FirstByteMs - (long)running.Time.GetElapsedTime(_attemptStartedAt).TotalMilliseconds);
 
     /// <summary>Begins an attempt.</summary>
+    /// <param name="isExtra">Whether the one before it may have generated something, so that the operator pays for one more than the client.</param>
     /// <returns>What ends it from outside.</returns>
-    public CancellationToken BeginAttempt(Route route)
+    public CancellationToken BeginAttempt(Route route, bool isExtra)
     {
         Route = route;
         _attemptStartedAt = running.Time.GetTimestamp();
-        hold.ServedBy(route.Channel.Name);
+        _extraAttempts += isExtra ? 1 : 0;
+        hold.ServedBy(route.Channel.Name, _extraAttempts);
         return running.BeginAttempt(route.Channel);
     }
 

@@ -13,7 +13,7 @@ namespace OrleansGateway.Edge.Pipeline;
 /// </summary>
 internal sealed class Client(HttpContext context, RunningRequest running, IFront front, EdgeOptions options)
 {
-    /// <summary>What is written at once: a client that reads gets the write limit anew for each part.</summary>
+    /// <summary>What is written at once.</summary>
     private const int WriteBytes = 64 * 1024;
 
     private readonly HttpResponse _response = context.Response;
@@ -80,28 +80,15 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
         _response.ContentType = "application/json";
         _response.ContentLength = body.Length;
         _response.Headers["x-og-cost"] = Money.FormatUsd(chargedNanos);
-        while (!body.IsEmpty && !running.IsClientGone)
-        {
-            var part = body[..Math.Min(body.Length, WriteBytes)];
-            body = body[part.Length..];
-            running.WaitFor(Waiting.Client, options.WriteTimeoutMs);
-            await _response.BodyWriter.WriteAsync(part);
-        }
-
+        await WriteAsync(body);
         running.WaitForNothing();
     }
 
-    /// <summary>Arms the keep-alive of a stream. It sends the status line, and nothing of an answer: another channel may still be tried.</summary>
-    public void BeginEvents() => running.Limits.KeepAliveIn(options.KeepAliveMs);
-
-    /// <summary>Stops the keep-alive, unless it has begun the response: the attempt is over, and the next may still have any status.</summary>
-    public void EndEvents()
-    {
-        if (!_hasStarted)
-        {
-            running.Limits.NoKeepAlive();
-        }
-    }
+    /// <summary>
+    /// Arms the keep-alive of a stream, for all of its attempts. It sends the status line, and nothing of an answer: another channel may still
+    /// be tried, but an error is an event from there on.
+    /// </summary>
+    public void ExpectEvents() => running.Limits.KeepAliveIn(options.FirstKeepAliveMs);
 
     /// <summary>Sends whole events, and the status line before the first. Nothing goes to a client that is gone.</summary>
     public async ValueTask SendEventsAsync(ReadOnlyMemory<byte> events)
@@ -120,7 +107,7 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
             if (!running.IsClientGone)
             {
                 StartStream();
-                await _response.BodyWriter.WriteAsync(events);
+                await WriteAsync(events);
             }
         }
         finally
@@ -145,6 +132,18 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
         {
             running.Limits.KeepAliveIn(options.KeepAliveMs);
             _keepAlive = KeepAliveAsync();
+        }
+    }
+
+    /// <summary>Writes part after part: a client that reads gets the write limit anew for each.</summary>
+    private async ValueTask WriteAsync(ReadOnlyMemory<byte> bytes)
+    {
+        while (!bytes.IsEmpty && !running.IsClientGone)
+        {
+            var part = bytes[..Math.Min(bytes.Length, WriteBytes)];
+            bytes = bytes[part.Length..];
+            running.WaitFor(Waiting.Client, options.WriteTimeoutMs);
+            await _response.BodyWriter.WriteAsync(part);
         }
     }
 

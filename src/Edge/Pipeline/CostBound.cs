@@ -22,29 +22,82 @@ internal sealed record CostBound
     /// <summary>The input and a first slice of output, nanos; the full bound where output cannot be seen coming.</summary>
     public required long LeastNanos { get; init; }
 
-    private long InputTokensMax { get; init; }
+    /// <summary>The most output tokens of all choices together.</summary>
+    public long TotalOutputTokensMax => (OutputTokensMax * Choices) + ExtraOutputTokens;
+
+    /// <summary>The input, tokens, by the text and the model's rules for pictures, sound and files: charged where the provider does not report it.</summary>
+    public long EstimatedInputTokens { get; private init; }
+
+    private UpperBound Cost { get; init; }
     private long ExtraOutputTokens { get; init; }
     private int Choices { get; init; }
 
+    /// <summary>What the request asks for that has no price here: left out for a channel that is set so, else refused.</summary>
+    public required IReadOnlyList<PricedField> Unpriced { get; init; }
+
+    /// <summary>The most searches; 0 when it asks for none, or they have no price.</summary>
+    public required int Searches { get; init; }
+
+    /// <summary>What it is charged by if the provider serves it in the usual tier, whatever tier it asked for.</summary>
+    public required Price UsualPrice { get; init; }
+
+    /// <summary>The tier of service that was asked for and has a price; null for the usual one.</summary>
+    private string? Tier { get; init; }
+
     /// <summary>Bounds a request at a price.</summary>
+    /// <param name="usual">The model's price for a request without a tier of service.</param>
     /// <param name="sliceTokens">The first slice of output of each choice.</param>
-    public static CostBound Of(RequestFacts request, Model model, Price price, int sliceTokens)
+    public static CostBound Of(RequestFacts request, Model model, Price usual, int sliceTokens)
     {
-        var inputTokens = request.MaxInputTokens(new InputTokenRules(model.ContextWindow)
+        var (price, tier, searches, unpriced) = (usual, (string?)null, 0, new List<PricedField>());
+        foreach (var field in request.PricedFields)
         {
-            PerImage = Bounded(model.ImageTokens),
+            switch (field.Price)
+            {
+                case FieldPrice.ServiceTier when ServiceTiers.IsUsual(field.Value):
+                    break;
+                case FieldPrice.ServiceTier when usual.ForService(field.Value) is { } ofTier:
+                    (price, tier) = (ofTier, field.Value);
+                    break;
+                case FieldPrice.Searches when usual.Sold.Contains(Unit.Searches):
+                    searches = model.MaxSearches;
+                    break;
+                default:
+                    unpriced.Add(field);
+                    break;
+            }
+        }
+
+        var images = new ImageRule(Bounded(model.ImageTokens), model.ImageSide, model.ImageBaseTokens, model.ImageTokensPerSquare);
+
+        // What a search finds is input, in a turn of its own at the worst.
+        var inputTokens = (searches * model.ContextWindow) + request.MaxInputTokens(new InputTokenRules(model.ContextWindow)
+        {
+            Images = images,
             PerAudio = Bounded(model.AudioTokens),
             PerFile = Bounded(model.FileTokens),
         });
+        var others = new Usage { [Unit.Calls] = 1, [Unit.Searches] = searches };
+        var cost = PriceArithmetic.UpperBound(price, inputTokens, model.Kinds, others);
         var unseen = model.ThinksUnseen || !request.Stream || request.HasAudioOutput || request.HasImageOutput || request.PredictionBytes > 0;
         var bound = new CostBound
         {
             Model = model,
             Price = price,
+            UsualPrice = usual,
+            Tier = tier,
+            Unpriced = unpriced,
+            Searches = searches,
             OutputTokensMax = request.MaxOutputTokens ?? model.MaxOutputTokens,
             MostNanos = 0,
             LeastNanos = 0,
-            InputTokensMax = inputTokens,
+
+            EstimatedInputTokens = request.EstimatedInputTokens + Known(request.ImageTokens(images), request.ImageCount * model.ContextWindow)
+                + Known(request.AudioCount * model.AudioTokens, request.AudioCount * model.ContextWindow)
+                + Known(request.FileCount * model.FileTokens, request.FileCount * model.ContextWindow),
+
+            // A provider may serve the usual tier where a cheaper one was asked for.
+            Cost = ReferenceEquals(price, usual) ? cost : cost.Or(PriceArithmetic.UpperBound(usual, inputTokens, model.Kinds, others)),
 
             // Tokens of a prediction that the model rejects are billed as output, beyond the cap.
             ExtraOutputTokens = request.PredictionBytes,
@@ -56,6 +109,28 @@ internal sealed record CostBound
             MostNanos = most,
             LeastNanos = unseen ? most : Math.Min(most, bound.NanosFor(Math.Min(sliceTokens, bound.OutputTokensMax))),
         };
+    }
+
+    /// <summary>
+    /// What the request is charged, nanos, and by which price: that of the tier that served it, as far as it is the one that was asked for or
+    /// the usual one; the dearer of the two where the answer names neither.
+    /// </summary>
+    /// <param name="tier">The tier that the answer names; null when it names none.</param>
+    public (long Nanos, Price Price) Charge(in Usage usage, string? tier)
+    {
+        if (usage == default)
+        {
+            return (0, Price);
+        }
+
+        var nanos = PriceArithmetic.Charge(Price, usage);
+        if (ReferenceEquals(Price, UsualPrice) || tier == Tier)
+        {
+            return (nanos, Price);
+        }
+
+        var usual = PriceArithmetic.Charge(UsualPrice, usage);
+        return (tier is not null && ServiceTiers.IsUsual(tier)) || usual > nanos ? (usual, UsualPrice) : (nanos, Price);
     }
 
     /// <summary>The same request with its cap lowered to what the money covers; null when that is nothing.</summary>
@@ -77,8 +152,14 @@ internal sealed record CostBound
         return this with { OutputTokensMax = covered, LoweredCap = (int)covered, MostNanos = most, LeastNanos = Math.Min(LeastNanos, most) };
     }
 
+    /// <summary>The most that the request can cost if it ends with so much output, nanos.</summary>
+    /// <param name="outputTokens">Of all choices together.</param>
+    public long CoverFor(long outputTokens) => Cost.NanosFor(outputTokens + ExtraOutputTokens);
+
+    /// <summary>What pictures, sound or files count by the model's rules; where it has none but its window, nobody knows.</summary>
+    private static long Known(long tokens, long windows) => tokens < windows ? tokens : 0;
+
     private static int Bounded(long tokens) => (int)Math.Min(tokens, int.MaxValue);
 
-    private long NanosFor(long outputTokens) => PriceArithmetic.UpperBound(
-        Price, InputTokensMax, (outputTokens * Choices) + ExtraOutputTokens, Model.Kinds, new Usage { [Unit.Calls] = 1 });
+    private long NanosFor(long outputTokens) => CoverFor(outputTokens * Choices);
 }

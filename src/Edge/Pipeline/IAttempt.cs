@@ -1,17 +1,15 @@
-using OrleansGateway.Edge.Idempotency;
-
 namespace OrleansGateway.Edge.Pipeline;
 
-/// <summary>Steps 6 and 8 of one attempt, whatever the form of the answer.</summary>
+/// <summary>Step 6 of one attempt, by the form that the provider's answer has; what is written has the form that was asked for.</summary>
 internal interface IAttempt : IDisposable
 {
     /// <summary>What was counted so far.</summary>
     Metered Metered { get; }
 
     /// <summary>Reads the provider's answer to its end and passes on what need not wait for the settlement.</summary>
-    ValueTask<AttemptEnd> RunAsync(HttpResponseMessage answer, CancellationToken cancellationToken);
+    ValueTask<AttemptEnd> RunAsync(AnswerBody answer, CancellationToken cancellationToken);
 
-    /// <summary>Sends what was held back: the request is paid for.</summary>
-    /// <param name="isExhausted">Whether the answer ends early, as at its length limit.</param>
-    ValueTask CompleteAsync(bool isExhausted, long chargedNanos, AnswerCache answers);
+    /// <summary>What was held back: the end of a stream, or a whole answer. For a request that is paid for; lives as long as the attempt.</summary>
+    /// <param name="outcome">How it ended, as whole or as at its length limit.</param>
+    ReadOnlyMemory<byte> Rest(AttemptOutcome outcome, long chargedNanos);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Grains.Contracts;
@@ -89,6 +90,38 @@ internal static class Refusals
             : null;
     }
 
+    /// <summary>Refuses what no way to the model takes, since it has no price or may have one that nobody knows; null when one does.</summary>
+    /// <param name="all">Every way to the model.</param>
+    /// <param name="routes">Those that take the request.</param>
+    public static ApiError? BeyondRoutes(RequestFacts facts, CostBound bound, ImmutableArray<Route> all, out ImmutableArray<Route> routes)
+    {
+        var (unpriced, unknown) = (bound.Unpriced.Count > 0, facts.UnknownFields.Count > 0);
+        routes = unpriced || unknown
+            ? all.RemoveAll(route => (unpriced && !route.Channel.DropsUnpriced) || (unknown && !route.Channel.Provider.TakesUnknownFields))
+            : all;
+        if (!routes.IsEmpty || all.IsEmpty)
+        {
+            return null;
+        }
+
+        if (unpriced && !all.Any(static route => route.Channel.DropsUnpriced))
+        {
+            var field = bound.Unpriced[0];
+            return new ApiError(
+                ErrorKind.InvalidRequest,
+                $"'{field.Path}': '{Shown(field.Value)}' is not sold here for the model '{bound.Model.Id}'. Send the request without it.",
+                field.Path,
+                "unsupported_value");
+        }
+
+        var name = Shown(facts.UnknownFields[0]);
+        return new ApiError(
+            ErrorKind.InvalidRequest,
+            $"Unrecognized request argument supplied: {name}. The provider of '{bound.Model.Id}' gets only fields that are known here. Send the request without it.",
+            name,
+            "unknown_parameter");
+    }
+
     /// <summary>The answer could not be settled in time, so the client does not get it, or not its end.</summary>
     public static ApiError NotSettled(bool clientGotOutput) => new(
         ErrorKind.NotSettled,
@@ -135,6 +168,8 @@ internal static class Refusals
             RetryAfterMs = retryMs,
         };
     }
+
+    private static string Shown(string name) => name.Length <= 64 ? name : name[..64] + "…";
 
     private static string Window(SpendWindow window) => window switch
     {

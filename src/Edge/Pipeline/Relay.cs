@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -89,7 +90,7 @@ internal sealed partial class Relay(
             if (result is null && !running.IsSettled)
             {
                 // A bug must not leave a hold behind: nothing is charged for it.
-                await SettleAsync(call, default, AttemptEnd.Stopped);
+                await SettleAsync(call, 0, default, AttemptEnd.Stopped);
             }
         }
     }
@@ -133,9 +134,15 @@ internal sealed partial class Relay(
             return (null, Refusals.ModelNotFound(facts.Model));
         }
 
-        return Refusals.BeyondModel(facts, model) is { } beyond
-            ? (null, beyond)
-            : (new Order(caller, idempotencyKey, endpoint.Path, exchange, current, CostBound.Of(facts, model, price, _options.FirstSliceTokens)), default);
+        if (Refusals.BeyondModel(facts, model) is { } beyond)
+        {
+            return (null, beyond);
+        }
+
+        var bound = CostBound.Of(facts, model, price, _options.FirstSliceTokens);
+        return Refusals.BeyondRoutes(facts, bound, current.RoutesTo(model), out var routes) is { } unsold
+            ? (null, unsold)
+            : (new Order(caller, idempotencyKey, endpoint.Path, exchange, current, routes, bound), default);
     }
 
     /// <summary>Step 3: takes a hold.</summary>
@@ -194,11 +201,18 @@ internal sealed partial class Relay(
     private async ValueTask<Result> ServeAsync(Call call)
     {
         call.Client.ShowRates(call.Admitted.Rates);
-        var routes = call.Order.Catalog.RoutesTo(call.Bound.Model);
+        metrics.PassedOn(call.Facts.UnknownFields);
+        if (call.Facts.Stream)
+        {
+            call.Client.ExpectEvents();
+        }
+
+        var routes = call.Order.Routes;
         var (tried, last) = (0UL, default(AttemptEnd));
         for (var number = 0; number < _options.MaxAttempts; number++)
         {
             // 4 Choose a channel.
+            tried |= Gone(call.Order, routes);
             if (choice.Next(routes, ref tried, out var retryAfterMs) is not { } route)
             {
                 last = number == 0 ? AttemptEnd.NoChannel(retryAfterMs) : last;
@@ -208,18 +222,17 @@ internal sealed partial class Relay(
             try
             {
                 var beganMs = health.NowMs;
-                var token = call.BeginAttempt(route);
+                var token = call.BeginAttempt(route, isExtra: last.MayHaveRun);
 
                 // 5 Forward.
                 (var answer, last) = await forwarder.SendAsync(call, route, token);
                 if (answer is not null)
                 {
-                    using (answer)
-                    using (answer.RequestMessage)
-                    using (IAttempt attempt = call.Facts.Stream ? new StreamLoop(call, _options) : new WholeLoop(call, _options))
+                    await using (answer)
+                    using (IAttempt attempt = answer.IsEvents ? new StreamLoop(call, _options) : new WholeLoop(call, _options))
                     {
                         // 6 Stream and meter.
-                        last = await attempt.RunAsync(answer, token);
+                        last = await attempt.RunAsync(answer, token) with { MayHaveRun = true };
                         if (!MayMoveOn(call, last))
                         {
                             failures.Note(call.Running.RequestId, route, last, beganMs);
@@ -229,7 +242,6 @@ internal sealed partial class Relay(
                 }
 
                 failures.Note(call.Running.RequestId, route, last, beganMs);
-                call.Client.EndEvents();
                 if (!MayMoveOn(call, last))
                 {
                     break;
@@ -242,21 +254,46 @@ internal sealed partial class Relay(
         }
 
         // Nothing came of it: settled at zero, which alone closes its hold.
-        await SettleAsync(call, default, last);
+        await SettleAsync(call, 0, default, last);
         return await RefuseAsync(call.Running, last.ErrorFor(call.Running, _options.RestMs));
     }
 
-    /// <summary>Whether another channel may serve the request: its failure is the channel's, and the client has seen nothing yet.</summary>
+    /// <summary>
+    /// Whether another channel may serve the request: its failure is the channel's, it is not lost or the operator pays for it twice, and the
+    /// client has seen nothing yet.
+    /// </summary>
     private static bool MayMoveOn(Call call, in AttemptEnd last) =>
-        last.IsRetryable && call.Running.Stopped == StopReason.None && !call.Running.IsClientGone && !call.Client.HasEvents;
+        last.IsRetryable && (!last.IsLost || call.Route!.Channel.RepeatLost)
+        && call.Running.Stopped == StopReason.None && !call.Running.IsClientGone && !call.Client.HasEvents;
+
+    /// <summary>A bit for each route that the catalog in force does not have any more: a channel that was disabled gets no attempt of an older request.</summary>
+    private ulong Gone(Order order, ImmutableArray<Route> routes)
+    {
+        if (catalog.Current is not { } current || ReferenceEquals(current, order.Catalog))
+        {
+            return 0;
+        }
+
+        var gone = 0UL;
+        var left = current.FindModel(order.Bound.Model.Id) is { } model ? current.RoutesTo(model) : [];
+        for (var i = 0; i < Math.Min(routes.Length, ChannelChoice.RoutesMax); i++)
+        {
+            gone |= left.Any(route => route.Channel.Name == routes[i].Channel.Name) ? 0 : 1UL << i;
+        }
+
+        return gone;
+    }
 
     /// <summary>Steps 7 and 8 of a request that a provider has answered, in full or in part.</summary>
     private async ValueTask<Result> FinishAsync(Call call, Route route, IAttempt attempt, AttemptEnd end)
     {
         // 7 Settle: the end of the response waits for it.
-        var usage = end.ChargedUsage(call, attempt.Metered);
-        CheckUsage(call, route, usage, attempt.Metered.Usage.IsInconsistent);
-        var settled = await SettleAsync(call, usage, end);
+        var metered = attempt.Metered;
+        var usage = end.ChargedUsage(call, metered);
+        var (cost, price) = call.Bound.Charge(usage, metered.ServiceTier);
+        call.Hold.ChargedBy(price.Id);
+        CheckUsage(call, route, cost, metered.Usage.IsInconsistent);
+        var settled = await SettleAsync(call, cost, usage, end);
         if (end.Outcome == AttemptOutcome.Completed)
         {
             // What was cut off or stopped tells nothing of how much the model says.
@@ -267,8 +304,7 @@ internal sealed partial class Relay(
         var result = new Result(StatusCodes.Status200OK, end.StatusOf(call).ToString()) { Usage = usage, ChargedNanos = settled.ChargedNanos };
         if (settled.IsCommitted && end.IsWhole)
         {
-            // Of a client that is gone, the answer is kept for the repeat of its Idempotency-Key.
-            await attempt.CompleteAsync(end.Outcome == AttemptOutcome.Exhausted, settled.ChargedNanos, answers);
+            await SendRestAsync(call, attempt.Rest(end.Outcome, settled.ChargedNanos), settled.ChargedNanos);
             return call.Running.IsClientGone ? result with { Status = StatusCodes.Status499ClientClosedRequest } : result;
         }
 
@@ -282,12 +318,29 @@ internal sealed partial class Relay(
         return result with { Status = error.Status, Outcome = settled.IsCommitted ? result.Outcome : error.Kind.ToString() };
     }
 
+    /// <summary>Step 8: in the form that was asked for, whichever the provider's answer had.</summary>
+    private ValueTask SendRestAsync(Call call, ReadOnlyMemory<byte> rest, long chargedNanos)
+    {
+        if (call.Facts.Stream)
+        {
+            return call.Client.SendEventsAsync(rest);
+        }
+
+        if (call.Order.IdempotencyKey is not null)
+        {
+            // Of a client that is gone, too: the repeat is given it.
+            answers.Keep(call.Running.RequestId, rest.Span, chargedNanos);
+        }
+
+        return call.Client.SendWholeAsync(rest, chargedNanos);
+    }
+
     /// <summary>Step 7.</summary>
-    private Task<Settled> SettleAsync(Call call, Usage usage, AttemptEnd end)
+    private Task<Settled> SettleAsync(Call call, long costNanos, Usage usage, AttemptEnd end)
     {
         call.Running.Settling();
         return accounts.SettleAsync(call.Hold, new RequestEnd(
-            CostOf(call, usage),
+            costNanos,
             usage,
             end.StatusOf(call),
             call.FirstByteMs,
@@ -295,12 +348,9 @@ internal sealed partial class Relay(
             call.ClientGotOutput));
     }
 
-    private static long CostOf(Call call, Usage usage) => usage == default ? 0 : PriceArithmetic.Charge(call.Bound.Price, usage);
-
     /// <summary>Tells the operator of usage that the price or the provider has wrong; it is settled as it is.</summary>
-    private void CheckUsage(Call call, Route route, Usage usage, bool isInconsistent)
+    private void CheckUsage(Call call, Route route, long cost, bool isInconsistent)
     {
-        var cost = CostOf(call, usage);
         if (isInconsistent || cost > call.Bound.MostNanos)
         {
             LogSuspect(
@@ -312,7 +362,7 @@ internal sealed partial class Relay(
     private static async ValueTask<Result> RefuseAsync(RunningRequest running, ApiError error)
     {
         await running.Client.RefuseAsync(error);
-        return new Result(error.Status, error.Kind.ToString());
+        return new Result(running.IsClientGone ? StatusCodes.Status499ClientClosedRequest : error.Status, error.Kind.ToString());
     }
 
     private static async ValueTask<Result> RepeatAsync(RunningRequest running, KeptAnswer kept)

@@ -1,8 +1,6 @@
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Http;
-using OrleansGateway.Edge.Idempotency;
-using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Protocols.Sse;
 
 namespace OrleansGateway.Edge.Pipeline;
@@ -22,29 +20,24 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
     private readonly PooledBytes _events = new(4096);
     private AttemptEnd _end;
     private bool _hasContent;
+    private bool _isCut;
 
-    public Metered Metered => _codec.Metered;
+    /// <summary>The most output that can have been made, or that the client gets, tokens.</summary>
+    private long _outputTokensMax = call.Bound.TotalOutputTokensMax;
+
+    /// <summary>Output so far that what is held covers, tokens.</summary>
+    private long _coveredTokens;
+
+    public Metered Metered => _isCut ? _codec.Metered.CutAt(_outputTokensMax) : _codec.Metered.CappedAt(_outputTokensMax);
 
     /// <summary>Reads the provider's stream to its end, or as far as it gets.</summary>
-    public async ValueTask<AttemptEnd> RunAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    public async ValueTask<AttemptEnd> RunAsync(AnswerBody answer, CancellationToken cancellationToken)
     {
-        if (answer.Content.Headers.ContentType?.MediaType != "text/event-stream")
-        {
-            return AttemptEnd.Unreadable;
-        }
-
-        _client.BeginEvents();
         try
         {
-            await using var stream = await AnswerBody.OpenAsync(answer, cancellationToken);
-            if (stream is null)
-            {
-                return AttemptEnd.Unreadable;
-            }
-
             while (true)
             {
-                var read = await AnswerBody.ReadAsync(stream, _splitter.GetMemory(ReadBytes), cancellationToken);
+                var read = await answer.ReadAsync(_splitter.GetMemory(ReadBytes), cancellationToken);
                 if (read == 0)
                 {
                     _splitter.Complete();
@@ -68,11 +61,11 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
         }
     }
 
-    public ValueTask CompleteAsync(bool isExhausted, long chargedNanos, AnswerCache answers)
+    public ReadOnlyMemory<byte> Rest(AttemptOutcome outcome, long chargedNanos)
     {
         // An answer without content is in the buffer still; what was held back goes out with what follows it.
-        _codec.WriteEnd(_events, isExhausted, chargedNanos);
-        return _client.SendEventsAsync(_events.Memory);
+        _codec.WriteEnd(_events, outcome, Metered.Usage, chargedNanos);
+        return _events.Memory;
     }
 
     public void Dispose()
@@ -87,12 +80,18 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
     private async ValueTask<bool> PassOnAsync(bool isLast)
     {
         var ended = PassEvents(out var progressed);
+        if (!ended && progressed && !await CoverAsync())
+        {
+            return true;
+        }
+
         _hasContent |= _codec.HasOutput || _codec.AllChoicesEnded;
         if (_events.Length > (_hasContent ? 0 : UnsentBytesMax))
         {
             call.ClientGotOutput |= _codec.HasOutput && !_running.IsClientGone;
             await _client.SendEventsAsync(_events.Memory);
             _events.Clear();
+            _codec.Sent();
         }
 
         if (!ended && progressed)
@@ -110,7 +109,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
             return true;
         }
 
-        return ended || (progressed && !await CoverAsync());
+        return ended;
     }
 
     private bool PassEvents(out bool progressed)
@@ -139,6 +138,12 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
                 return true;
             }
 
+            if (_codec.HeldBytes > options.MaxAnswerBytes)
+            {
+                _end = _codec.AllChoicesEnded ? AttemptEnd.Completed : AttemptEnd.TooLarge;
+                return true;
+            }
+
             if (_codec.HasOutput)
             {
                 call.GotByte();
@@ -146,7 +151,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
         }
     }
 
-    /// <summary>Reports the cost and makes sure that what is held covers it.</summary>
+    /// <summary>Reports how far the answer has come and makes sure that what is held covers the most that it can cost so far.</summary>
     private async ValueTask<bool> CoverAsync()
     {
         if (_running.IsClientGone && _codec.EstimatedOutputTokens > call.Route!.Channel.OnClientGone.MaxTokens)
@@ -155,27 +160,37 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
             return false;
         }
 
-        var usage = _codec.Metered.Usage.ToUsage();
-        var cost = PriceArithmetic.Charge(call.Bound.Price, usage);
-        while (true)
+        var bound = call.Bound;
+        if (_codec.LeastOutputTokens > bound.TotalOutputTokensMax && !_codec.AllChoicesEnded)
         {
-            switch (call.Hold.Report(cost, usage))
-            {
-                case HoldState.Covered:
-                    return true;
-                case HoldState.Growing:
-                    await call.Hold.GrownAsync();
-                    continue;
-                case HoldState.Exhausted when _codec.AllChoicesEnded:
-                    // Nothing more is produced; the settlement takes what there is.
-                    return true;
-                case HoldState.Exhausted:
-                    _end = AttemptEnd.Exhausted;
-                    return false;
-                default:
-                    _end = AttemptEnd.Stopped;
-                    return false;
-            }
+            // The provider does not keep to the cap, or does not count all that it makes against it.
+            Cut(AttemptEnd.Capped, bound.TotalOutputTokensMax);
+            return false;
         }
+
+        var usage = Metered.Usage.ToUsage(bound);
+        var cover = bound.CoverFor(Math.Min(usage.TotalOutput, bound.TotalOutputTokensMax));
+        switch (await call.Hold.CoverAsync(cover, bound.Price, usage))
+        {
+            case HoldState.Covered:
+                _coveredTokens = usage.TotalOutput;
+                return true;
+            case HoldState.Exhausted when _codec.AllChoicesEnded:
+                // Nothing more is produced; the settlement takes what there is.
+                return true;
+            case HoldState.Exhausted:
+                Cut(AttemptEnd.Exhausted, _coveredTokens);
+                return false;
+            default:
+                _end = AttemptEnd.Stopped;
+                return false;
+        }
+    }
+
+    /// <summary>Ends the answer here: what goes beyond is not given away, and not charged, whatever the provider reports of it.</summary>
+    private void Cut(AttemptEnd end, long outputTokens)
+    {
+        (_end, _isCut, _outputTokensMax) = (end, true, outputTokens);
+        _events.Clear();
     }
 }

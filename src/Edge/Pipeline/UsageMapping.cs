@@ -6,7 +6,7 @@ namespace OrleansGateway.Edge.Pipeline;
 /// <summary>Maps what was counted on the wire to what is priced: the one place that does.</summary>
 internal static class UsageMapping
 {
-    public static Usage ToUsage(this in TokenUsage counted) => new()
+    public static Usage ToUsage(this in TokenUsage counted, CostBound bound) => new()
     {
         [Unit.Input] = counted.UncachedInput,
         [Unit.CachedInput] = counted.CacheRead,
@@ -19,6 +19,9 @@ internal static class UsageMapping
         [Unit.AudioOutput] = counted.AudioOutput,
         [Unit.ImageOutput] = counted.ImageOutput,
         [Unit.Calls] = 1,
+
+        // Where the provider does not tell how often it searched, once.
+        [Unit.Searches] = counted.Searches ?? Math.Min(bound.Searches, 1),
         IsEstimated = counted.IsEstimated,
     };
 }

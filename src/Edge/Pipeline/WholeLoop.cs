@@ -1,6 +1,6 @@
+using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Http;
-using OrleansGateway.Edge.Idempotency;
 
 namespace OrleansGateway.Edge.Pipeline;
 
@@ -12,26 +12,22 @@ internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
     private readonly RunningRequest _running = call.Running;
     private readonly IWholeCodec _codec = call.Exchange.OpenWhole(call);
     private readonly PooledBytes _body = new(4096);
+    private readonly PooledBytes _written = new(256);
 
-    public Metered Metered => _codec.Metered;
+    private bool _isCovered = true;
+
+    public Metered Metered => _isCovered ? _codec.Metered.CappedAt(call.Bound.TotalOutputTokensMax) : _codec.Metered.CutAt(0);
 
     /// <summary>Reads the provider's answer.</summary>
-    public async ValueTask<AttemptEnd> RunAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    public async ValueTask<AttemptEnd> RunAsync(AnswerBody answer, CancellationToken cancellationToken)
     {
         var idleMs = call.Route!.Channel.Times.IdleMs;
-        _running.WaitFor(Waiting.Provider, idleMs);
         try
         {
-            await using var stream = await AnswerBody.OpenAsync(answer, cancellationToken);
-            if (stream is null)
-            {
-                return AttemptEnd.Unreadable;
-            }
-
             while (true)
             {
                 var memory = _body.GetMemory(4096);
-                var read = await AnswerBody.ReadAsync(stream, memory, cancellationToken);
+                var read = await answer.ReadAsync(memory, cancellationToken);
                 if (read == 0)
                 {
                     break;
@@ -47,29 +43,51 @@ internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
                 _body.Advance(read);
                 if (_body.Length > options.MaxAnswerBytes)
                 {
-                    return AttemptEnd.Unreadable;
+                    return AttemptEnd.TooLarge;
                 }
             }
         }
         catch (Exception exception) when (AttemptEnd.IsBroken(exception))
         {
-            return AttemptEnd.BrokenBy(exception, _running);
+            // All of it may be there, and only its end was not seen any more.
+            return _codec.Read(_body.Memory) is { Outcome: AttemptOutcome.Completed } whole ? await CoverAsync(whole) : AttemptEnd.BrokenBy(exception, _running);
         }
 
-        return _codec.Read(_body.Span);
+        return await CoverAsync(_codec.Read(_body.Memory));
     }
 
-    public async ValueTask CompleteAsync(bool isExhausted, long chargedNanos, AnswerCache answers)
+    public ReadOnlyMemory<byte> Rest(AttemptOutcome outcome, long chargedNanos)
     {
-        using var edited = new PooledBytes(256);
-        var body = _codec.Write(_body.Memory, chargedNanos, edited);
-        if (call.Order.IdempotencyKey is not null)
-        {
-            answers.Keep(_running.RequestId, body.Span, chargedNanos);
-        }
-
-        await call.Client.SendWholeAsync(body, chargedNanos);
+        _codec.Write(_written, outcome, Metered.Usage, chargedNanos);
+        return _written.Memory;
     }
 
-    public void Dispose() => _body.Dispose();
+    /// <summary>For an answer that was to be streamed only a first part may be held; one that the money does not cover is not given away.</summary>
+    private async ValueTask<AttemptEnd> CoverAsync(AttemptEnd end)
+    {
+        if (end.Outcome != AttemptOutcome.Completed || !call.Facts.Stream)
+        {
+            return end;
+        }
+
+        var usage = Metered.Usage.ToUsage(call.Bound);
+        var cover = call.Bound.CoverFor(Math.Min(usage.TotalOutput, call.Bound.TotalOutputTokensMax));
+        switch (await call.Hold.CoverAsync(cover, call.Bound.Price, usage))
+        {
+            case HoldState.Covered:
+                return end;
+            case HoldState.Exhausted:
+                _isCovered = false;
+                return AttemptEnd.Exhausted;
+            default:
+                return AttemptEnd.Stopped;
+        }
+    }
+
+    public void Dispose()
+    {
+        _codec.Dispose();
+        _body.Dispose();
+        _written.Dispose();
+    }
 }

@@ -27,4 +27,7 @@ public sealed record Ticket
 
     [Id(7)] public required string Endpoint { get; init; }
     [Id(8)] public required string ClientAddress { get; init; }
+
+    /// <summary>How many attempts with channels before may have generated something too; the client does not pay for them.</summary>
+    [Id(9)] public int ExtraAttempts { get; init; }
 }

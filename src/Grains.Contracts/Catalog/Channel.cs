@@ -78,8 +78,17 @@ public sealed record Channel
     /// <summary>Top-level request fields that the provider refuses and that are left out for it.</summary>
     public ImmutableArray<string> DropParams { get; init; } = [];
 
+    /// <summary>Whether what has no price is left out of a request rather than refused: a tier of service, a tool of the provider.</summary>
+    public bool DropsUnpriced { get; init; }
+
     /// <summary>Whether <c>stream_options.include_usage</c> may be sent; a provider without it reports usage unasked.</summary>
     public bool SupportsStreamUsage { get; init; } = true;
+
+    /// <summary>Whether a request that the provider may have run, and whose answer is lost, is sent to another channel: the operator may pay twice.</summary>
+    public bool RepeatLost { get; init; }
+
+    /// <summary>Whether faults of tool calls that clients break on are mended in answers; text and arguments stay as they are.</summary>
+    public bool Mend { get; init; } = true;
 
     public bool IsOn => OffReason is null;
 }

@@ -13,7 +13,11 @@ internal sealed class ChannelReader(
 {
     /// <summary>The fields that a provider must get as they are counted on.</summary>
     private static readonly FrozenSet<string> Bounding =
-        FrozenSet.ToFrozenSet(["model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "modalities"]);
+        FrozenSet.ToFrozenSet(
+        [
+            "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "modalities",
+            "tools", "service_tier", "web_search_options", "enable_search", "search_options", "search_parameters",
+        ]);
 
     private const int MaxRank = 1_000_000;
     private const long MaxDrainTokens = 1_000_000;
@@ -62,7 +66,10 @@ internal sealed class ChannelReader(
                 ("max_tokens", MaxTokensField.MaxTokens),
                 ("max_completion_tokens", MaxTokensField.MaxCompletionTokens)),
             DropParams = ReadDropParams(fields),
+            DropsUnpriced = fields.Choice("unpriced", false, ("refuse", false), ("drop", true)),
             SupportsStreamUsage = fields.Flag("supports_stream_usage", true),
+            RepeatLost = fields.Flag("repeat_lost", false),
+            Mend = fields.Flag("mend", true),
         };
         fields.Finish();
         return channel;

@@ -42,11 +42,23 @@ public sealed record Model
     /// <summary>The most that one image counts, tokens; the whole window where the catalog does not say.</summary>
     public required long ImageTokens { get; init; }
 
+    /// <summary>The side of the squares by which a picture whose size is known counts, pixels; 0 where it counts <see cref="ImageTokens"/>.</summary>
+    public int ImageSide { get; init; }
+
+    /// <summary>What such a picture counts as such, tokens.</summary>
+    public long ImageBaseTokens { get; init; }
+
+    /// <summary>What it counts for each square, billionths of a token.</summary>
+    public long ImageTokensPerSquare { get; init; }
+
     /// <summary>The most that one audio clip counts, tokens; the whole window where the catalog does not say.</summary>
     public required long AudioTokens { get; init; }
 
     /// <summary>The most that one file counts, tokens; the whole window where the catalog does not say.</summary>
     public required long FileTokens { get; init; }
+
+    /// <summary>The most searches of one request; counts where searches have a price.</summary>
+    public int MaxSearches { get; init; } = 1;
 
     /// <summary>The most choices (<c>n</c>) of one request.</summary>
     public int MaxChoices { get; init; } = 8;

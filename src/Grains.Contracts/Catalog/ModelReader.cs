@@ -8,6 +8,8 @@ internal sealed class ModelReader(CatalogProblems problems, PriceReader prices)
 {
     private const long MaxTokens = 1_000_000_000;
     private const int MaxChoices = 128;
+    private const int MaxSearches = 1000;
+    private const int MaxImageSide = 100_000;
 
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
 
@@ -32,7 +34,6 @@ internal sealed class ModelReader(CatalogProblems problems, PriceReader prices)
         }
         var contextWindow = fields.Integer("context_window", 1, MaxTokens);
         var (input, output) = ReadModalities(fields);
-        var (image, audio, file) = ReadBounds(fields, contextWindow);
         var versions = prices.Read(fields, id);
         var created = fields.Date("created") is { } day
             ? new DateTimeOffset(day, TimeOnly.MinValue, TimeSpan.Zero)
@@ -48,12 +49,13 @@ internal sealed class ModelReader(CatalogProblems problems, PriceReader prices)
             Input = input,
             Output = output,
             ThinksUnseen = fields.Flag("thinks_unseen", false),
-            ImageTokens = image,
-            AudioTokens = audio,
-            FileTokens = file,
+            ImageTokens = contextWindow,
+            AudioTokens = contextWindow,
+            FileTokens = contextWindow,
             MaxChoices = (int)fields.Integer("max_n", 1, MaxChoices, 8),
             Prices = versions,
         };
+        model = WithBounds(fields, model);
         fields.Finish();
         return model;
     }
@@ -101,18 +103,36 @@ internal sealed class ModelReader(CatalogProblems problems, PriceReader prices)
         }
     }
 
-    private (long Image, long Audio, long File) ReadBounds(CatalogFields model, long contextWindow)
+    private Model WithBounds(CatalogFields fields, Model model)
     {
-        if (model.Find("bounds") is not { } node)
+        if (fields.Find("bounds") is not { } node)
         {
-            return (contextWindow, contextWindow, contextWindow);
+            return model;
         }
-        var fields = new CatalogFields(node, problems);
-        var bounds = (
-            fields.Integer("image_tokens", 0, MaxTokens, contextWindow),
-            fields.Integer("audio_tokens", 0, MaxTokens, contextWindow),
-            fields.Integer("file_tokens", 0, MaxTokens, contextWindow));
-        fields.Finish();
-        return bounds;
+        var bounds = new CatalogFields(node, problems);
+        model = model with
+        {
+            ImageTokens = bounds.Integer("image_tokens", 0, MaxTokens, model.ContextWindow),
+            AudioTokens = bounds.Integer("audio_tokens", 0, MaxTokens, model.ContextWindow),
+            FileTokens = bounds.Integer("file_tokens", 0, MaxTokens, model.ContextWindow),
+            MaxSearches = (int)bounds.Integer("searches", 1, MaxSearches, 1),
+        };
+        if (bounds.Find("image_squares") is { } squares)
+        {
+            var rule = new CatalogFields(squares, problems);
+            model = model with
+            {
+                ImageSide = (int)rule.Integer("side", 1, MaxImageSide),
+                ImageBaseTokens = rule.Integer("base", 0, MaxTokens, 0),
+                ImageTokensPerSquare = rule.Decimal("tokens") ?? 0,
+            };
+            if (rule.Find("tokens") is null)
+            {
+                rule.Missing("tokens");
+            }
+            rule.Finish();
+        }
+        bounds.Finish();
+        return model;
     }
 }

@@ -54,12 +54,14 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
             problems.Error(fields.Find("id") ?? fields.Node, $"The price id '{id}' is there twice.");
         }
         var price = ReadPrice(fields, id);
+        var windows = new WindowReader(problems, this).Read(fields, price);
+        var services = new ServiceReader(problems, this, fields, windows);
         var version = new PriceVersion
         {
             Id = id,
             From = fields.Time("from"),
-            Price = price,
-            Windows = new WindowReader(problems, this).Read(fields, price),
+            Price = services.AddTo(price),
+            Windows = [.. windows.Select(window => window with { Price = services.AddTo(window.Price) })],
             Source = fields.Url("source", mayHaveQuery: true),
             SourceDate = fields.Date("source_date"),
         };
@@ -69,9 +71,16 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
     }
 
     /// <summary>Rates and tiers: of a version, or of one of its windows.</summary>
-    public Price ReadPrice(CatalogFields fields, string id)
+    public Price ReadPrice(CatalogFields fields, string id) => ReadPrice(fields, id, (unit, perMillion) => ReadOther(unit, fields, perMillion));
+
+    /// <summary>Rates and tiers of tokens alone: of a tier of service.</summary>
+    public Price ReadTokenPrice(CatalogFields fields, string id) => ReadPrice(fields, id, static (_, _) => null);
+
+    /// <param name="fields">What has the prices.</param>
+    /// <param name="other">The rate of a unit that is no token.</param>
+    private Price ReadPrice(CatalogFields fields, string id, Func<Unit, CatalogFields, long?> other)
     {
-        var rates = ReadRates(fields, (unit, perMillion) => ReadOther(unit, fields, perMillion));
+        var rates = ReadRates(fields, other);
         var tiers = ImmutableArray.CreateBuilder<PriceTier>();
         foreach (var tier in fields.Objects("tiers"))
         {
@@ -84,6 +93,28 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
             tier.Finish();
         }
         return new Price(id, rates, tiers.ToImmutable());
+    }
+
+    /// <summary>A price whose rates of these units are multiplied.</summary>
+    /// <param name="billionths">The factor.</param>
+    /// <param name="factor">Where the factor stands.</param>
+    public Price Times(Price price, string id, long billionths, UnitSet units, CatalogNode factor)
+    {
+        return new Price(id, Multiplied(price.Base), [.. price.Tiers.Select(tier => tier with { Rates = Multiplied(tier.Rates) })]);
+
+        Rates Multiplied(Rates rates) => new(
+            unit => rates[unit] is { } rate && units.Contains(unit) ? Times(rate, billionths, factor) : rates[unit]);
+    }
+
+    private long Times(long nanos, long billionths, CatalogNode factor)
+    {
+        var (product, rest) = Int128.DivRem((Int128)nanos * billionths, Money.NanosPerUsd);
+        if (rest == 0 && product <= long.MaxValue)
+        {
+            return (long)product;
+        }
+        problems.Error(factor, "The multiplied rates are no whole nanos: give it its own per_million.");
+        return 0;
     }
 
     /// <param name="owner">What has the rates.</param>
@@ -156,12 +187,20 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
         for (var window = -1; window < version.Windows.Length; window++)
         {
             var price = window < 0 ? version.Price : version.Windows[window].Price;
+            var owner = window < 0 ? fields : new CatalogFields(fields.Items("windows")[window], problems);
+            RefuseOther(price, field => Locate(owner, field));
+            foreach (var service in price.Services)
+            {
+                RefuseOther(service.Price, _ => fields.Find("service_tiers")!);
+            }
+        }
+
+        void RefuseOther(Price price, Func<string, CatalogNode> locate)
+        {
             if (known?.GetValueOrDefault(price.Id) is { } earlier && earlier.From <= now && FirstDifference(earlier.Price, price) is { } field)
             {
-                var owner = window < 0 ? fields : new CatalogFields(fields.Items("windows")[window], problems);
                 problems.Error(
-                    Locate(owner, field),
-                    $"The price '{price.Id}' has been in force with another {field}. Add a version with its own time instead.");
+                    locate(field), $"The price '{price.Id}' has been in force with another {field}. Add a version with its own time instead.");
             }
         }
     }

@@ -38,7 +38,10 @@ public sealed record PriceVersion
     }
 
     /// <summary>Every price that a hold may carry from this version.</summary>
-    internal IEnumerable<Price> AllPrices => [Price, .. Windows.Select(window => window.Price)];
+    internal IEnumerable<Price> AllPrices =>
+        from price in Windows.Select(window => window.Price).Prepend(Price)
+        from each in price.Services.Select(service => service.Price).Prepend(price)
+        select each;
 }
 
 /// <summary>A price, and the time from which it holds or held.</summary>

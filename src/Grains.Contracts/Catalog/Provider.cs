@@ -28,6 +28,11 @@ public sealed record Provider
 
     public required string DisplayName { get; init; }
 
+    /// <summary>
+    /// Whether request fields that the relay does not know go to it. Where they do not, a field can spend at will what nobody bounds.
+    /// </summary>
+    public bool TakesUnknownFields { get; init; }
+
     /// <summary>The provider's own privacy policy.</summary>
     public Uri? PolicyUrl { get; init; }
 

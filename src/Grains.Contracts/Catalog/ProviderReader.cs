@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 
 namespace OrleansGateway.Grains.Contracts.Catalog;
@@ -5,6 +6,14 @@ namespace OrleansGateway.Grains.Contracts.Catalog;
 /// <summary>Reads the providers behind the gateway.</summary>
 internal sealed class ProviderReader(CatalogProblems problems, CatalogEnvironment environment, ImmutableArray<string> kinds)
 {
+    /// <summary>Hosts of those who run their own models, and have no field that chooses another model or a dearer way to it unnamed here.</summary>
+    private static readonly FrozenSet<string> Makers = FrozenSet.ToFrozenSet(
+        [
+            "api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com", "api.deepseek.com", "api.z.ai", "open.bigmodel.cn",
+            "dashscope.aliyuncs.com", "dashscope-intl.aliyuncs.com", "api.moonshot.ai", "api.moonshot.cn", "api.x.ai", "api.mistral.ai",
+        ],
+        StringComparer.OrdinalIgnoreCase);
+
     public ImmutableArray<Provider> Read(CatalogFields root)
     {
         var providers = ImmutableArray.CreateBuilder<Provider>();
@@ -23,11 +32,13 @@ internal sealed class ProviderReader(CatalogProblems problems, CatalogEnvironmen
     private Provider ReadProvider(CatalogFields fields)
     {
         var name = fields.Text("name");
+        var url = ReadBaseUrl(fields);
         var provider = new Provider
         {
             Name = name,
             Kind = ReadKind(fields),
-            BaseUrl = ReadBaseUrl(fields),
+            BaseUrl = url,
+            TakesUnknownFields = fields.Choice("unknown_fields", url is not null && Makers.Contains(url.Host), ("pass", true), ("refuse", false)),
             DisplayName = fields.OptionalText("display_name") ?? name,
             PolicyUrl = fields.Url("policy_url", mayHaveQuery: true),
             Country = fields.OptionalText("country"),

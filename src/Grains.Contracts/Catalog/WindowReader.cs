@@ -8,9 +8,6 @@ namespace OrleansGateway.Grains.Contracts.Catalog;
 /// <summary>Reads the hours of a price version that have a price of their own.</summary>
 internal sealed class WindowReader(CatalogProblems problems, PriceReader prices)
 {
-    /// <summary>A multiplier of one.</summary>
-    private const long One = Money.NanosPerUsd;
-
     private static readonly ImmutableArray<DayOfWeek> EveryDay = [.. Enum.GetValues<DayOfWeek>()];
 
     public ImmutableArray<PriceWindow> Read(CatalogFields version, Price price)
@@ -64,25 +61,7 @@ internal sealed class WindowReader(CatalogProblems problems, PriceReader prices)
                 problems.Error(node, "A window has a multiplier or its own rates, not both.");
             }
         }
-        var multiplier = fields.Decimal("multiplier") ?? One;
-        return new Price(
-            id,
-            Times(price.Base, multiplier, fields),
-            [.. price.Tiers.Select(tier => tier with { Rates = Times(tier.Rates, multiplier, fields) })]);
-    }
-
-    private Rates Times(Rates rates, long multiplier, CatalogFields fields) =>
-        new(unit => rates[unit] is { } rate ? Times(rate, multiplier, fields) : null);
-
-    private long Times(long nanos, long multiplier, CatalogFields fields)
-    {
-        var (product, rest) = Int128.DivRem((Int128)nanos * multiplier, One);
-        if (rest == 0 && product <= long.MaxValue)
-        {
-            return (long)product;
-        }
-        problems.Error(fields.Find("multiplier")!, "The multiplied rates are no whole nanos: give the window its own per_million.");
-        return 0;
+        return prices.Times(price, id, fields.Decimal("multiplier") ?? Money.NanosPerUsd, Units.Every, fields.Find("multiplier")!);
     }
 
     private ImmutableArray<DayOfWeek> Days(CatalogFields fields)

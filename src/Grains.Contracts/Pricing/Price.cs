@@ -43,6 +43,10 @@ public sealed record Rates
     }
 }
 
+/// <summary>The price of a tier of service.</summary>
+/// <param name="Tier">The provider's name for it, as requests ask for it and answers tell it.</param>
+public sealed record ServicePrice(string Tier, Price Price);
+
 /// <summary>The rates that hold for prompts of more than <paramref name="AboveInputTokens"/> tokens, for the whole request.</summary>
 public sealed record PriceTier(long AboveInputTokens, Rates Rates);
 
@@ -50,7 +54,9 @@ public sealed record PriceTier(long AboveInputTokens, Rates Rates);
 /// What one request is charged by, frozen into its hold by <see cref="Id"/>: a model's price as it stands at the
 /// time of admission, peak or off-peak already decided. Tiers are decided by the prompt's length at settlement.
 /// </summary>
-/// <param name="Id">Names this price for good: <c>model@version</c>, with <c>#window</c> for one of its hours.</param>
+/// <param name="Id">
+/// Names this price for good: <c>model@version</c>, with <c>#window</c> for one of its hours and <c>#tier</c> for a tier of service.
+/// </param>
 /// <param name="Base">The rates below every tier.</param>
 /// <param name="Tiers">Ascending by <see cref="PriceTier.AboveInputTokens"/>. They differ in the rates of tokens alone.</param>
 public sealed record Price(string Id, Rates Base, ImmutableArray<PriceTier> Tiers)
@@ -58,6 +64,23 @@ public sealed record Price(string Id, Rates Base, ImmutableArray<PriceTier> Tier
     /// <summary>The units that have a price: no request that may use another can be bounded.</summary>
     [JsonIgnore]
     public UnitSet Sold => Base.Sold;
+
+    /// <summary>What requests for other tiers of service are charged by, by the provider's names for them: <c>flex</c>, <c>priority</c>.</summary>
+    [JsonIgnore]
+    public ImmutableArray<ServicePrice> Services { get; init; } = [];
+
+    /// <summary>The price of a tier of service; null when it is not sold.</summary>
+    public Price? ForService(string tier)
+    {
+        foreach (var service in Services)
+        {
+            if (service.Tier == tier)
+            {
+                return service.Price;
+            }
+        }
+        return null;
+    }
 
     /// <summary>Nanos for each call, as builds that know no other unit than tokens and calls store them and read them.</summary>
     [JsonInclude]

@@ -26,16 +26,15 @@ public static class PriceArithmetic
     }
 
     /// <summary>
-    /// The most that any usage within these bounds can cost, nanos: the dearest possible kind for every token, in the
+    /// The most that any usage within these bounds can cost, by its output: the dearest possible kind for every token, in the
     /// dearest tier that so long a prompt can reach. A tier may be cheaper than the one below it, therefore a prompt that
     /// just misses it counts as well.
     /// </summary>
     /// <param name="maxInputTokens">At least the usage's <see cref="Usage.TotalInput"/>.</param>
-    /// <param name="maxOutputTokens">At least the usage's <see cref="Usage.TotalOutput"/>.</param>
     /// <param name="tokens">Every kind of token that the usage can have.</param>
     /// <param name="others">At least the usage of every unit that is no token; it has none of tokens itself.</param>
     /// <exception cref="ArgumentException">The usage may have a unit that is not sold, or a bound is none: a bug of the caller.</exception>
-    public static long UpperBound(Price price, long maxInputTokens, long maxOutputTokens, UnitSet tokens, in Usage others)
+    public static UpperBound UpperBound(Price price, long maxInputTokens, UnitSet tokens, in Usage others)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(maxInputTokens);
         UInt128 sum = 0;
@@ -52,23 +51,23 @@ public static class PriceArithmetic
             sum += Term(others[unit], price.Base, unit);
         }
 
-        UInt128 most = 0;
-        for (var tier = -1; tier < price.Tiers.Length; tier++)
+        var reached = 0;
+        while (reached < price.Tiers.Length && price.Tiers[reached].AboveInputTokens < maxInputTokens)
         {
-            if (tier >= 0 && price.Tiers[tier].AboveInputTokens >= maxInputTokens)
-            {
-                break;
-            }
-            var rates = tier < 0 ? price.Base : price.Tiers[tier].Rates;
-            var inputTokens = tier + 1 < price.Tiers.Length
-                ? Math.Min(maxInputTokens, price.Tiers[tier + 1].AboveInputTokens)
-                : maxInputTokens;
-            most = UInt128.Max(
-                most,
-                Term(inputTokens, Dearest(rates, tokens & Units.InputTokens))
-                + Term(maxOutputTokens, Dearest(rates, tokens & Units.OutputTokens)));
+            reached++;
         }
-        return RoundUp(sum + most);
+        var tiers = reached == 0 ? [] : new UpperBound.Line[reached];
+        for (var tier = 0; tier < reached; tier++)
+        {
+            tiers[tier] = LineOf(price.Tiers[tier].Rates, tier + 1);
+        }
+        return new UpperBound(LineOf(price.Base, 0), tiers);
+
+        UpperBound.Line LineOf(Rates rates, int next) => new(
+            sum + Term(
+                next < price.Tiers.Length ? Math.Min(maxInputTokens, price.Tiers[next].AboveInputTokens) : maxInputTokens,
+                Dearest(rates, tokens & Units.InputTokens)),
+            Dearest(rates, tokens & Units.OutputTokens));
     }
 
     /// <summary>The rates that hold for a whole request whose prompt has so many tokens.</summary>
@@ -97,13 +96,13 @@ public static class PriceArithmetic
     private static UInt128 Term(long count, Rates rates, Unit unit) => count == 0 ? UInt128.Zero : Term(count, rates[unit] ?? 0);
 
     /// <summary>The cost of so much of a unit, in millionths of a nano.</summary>
-    private static UInt128 Term(long count, long rate)
+    internal static UInt128 Term(long count, long rate)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(count);
         return UInt128.Min((UInt128)(ulong)count * (ulong)rate, TermCeiling);
     }
 
-    private static long RoundUp(UInt128 millionths)
+    internal static long RoundUp(UInt128 millionths)
     {
         var nanos = (millionths + (UnitsPerRate - 1)) / UnitsPerRate;
         return nanos > long.MaxValue ? long.MaxValue : (long)nanos;

@@ -83,6 +83,9 @@ public static class Units
     /// <summary>Every unit.</summary>
     public static readonly ImmutableArray<Unit> All = [.. Enum.GetValues<Unit>()];
 
+    /// <summary>The set of all.</summary>
+    public static readonly UnitSet Every = UnitSet.Of([.. All]);
+
     /// <summary>Tokens that go in: what a price's tiers go by.</summary>
     public static readonly UnitSet InputTokens = Those(Part.Input);
 

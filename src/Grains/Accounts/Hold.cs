@@ -11,11 +11,13 @@ internal sealed class Hold(string id, Key? key)
     /// <summary>Null only for a key that the account does not have.</summary>
     public Key? Key { get; } = key;
 
-    public required string PriceId { get; init; }
+    /// <summary>The price that it was admitted at; of a settled one, the one that it was charged by.</summary>
+    public required string PriceId { get; set; }
     public required string Model { get; init; }
     public required string Endpoint { get; init; }
     public required string ClientAddress { get; init; }
-    public string Channel { get; set; } = "";
+    public string Channel { get; private set; } = "";
+    public int ExtraAttempts { get; private set; }
 
     /// <summary>Backed by this epoch's reserve, nanos.</summary>
     public long Own { get; set; }
@@ -52,10 +54,19 @@ internal sealed class Hold(string id, Key? key)
 
     public void StartLease(TimeSpan now, TimeSpan lease) => LeaseEnd = now + lease;
 
+    /// <summary>Takes what the edge says of its way. A hold that is being closed keeps what its row is to say.</summary>
+    public void ServedAs(Ticket ticket)
+    {
+        if (Closing is null)
+        {
+            (Channel, PriceId, ExtraAttempts) = (ticket.Channel, ticket.PriceId, ticket.ExtraAttempts);
+        }
+    }
+
     public void Renew(RenewItem item, TimeSpan now, TimeSpan lease)
     {
         IsRenewed = true;
-        Channel = item.Ticket.Channel;
+        ServedAs(item.Ticket);
         AgeMs = Math.Max(AgeMs, item.Ticket.AgeMs);
         StartLease(now, lease);
         if (item.ProgressNanos >= Progress)

@@ -123,9 +123,9 @@ internal sealed class HoldBook(TimeSpan closedHoldMemory)
             Model = ticket.Model,
             Endpoint = ticket.Endpoint,
             ClientAddress = ticket.ClientAddress,
-            Channel = ticket.Channel,
             MayBeIdempotent = true,
         };
+        hold.ServedAs(ticket);
         Open(hold);
         return hold;
     }

@@ -64,6 +64,7 @@ internal sealed class CloseHold(Hold hold, ClosedBy by, Action<CloseHold, Closed
             DurationMs = DurationMs,
             Status = Status,
             ClientAddress = Hold.ClientAddress,
+            ExtraAttempts = Hold.ExtraAttempts,
         });
         if (Hold.Key is { } key)
         {

@@ -108,7 +108,7 @@ internal sealed class RunningHolds(
     });
 
     private static bool IsValid(Ticket ticket) =>
-        ticket.TotalNanos >= 0 && ticket.AgeMs >= 0 && ticket.HoldId.Length is >= 1 and <= AccountProtocol.RefLengthMax;
+        ticket.TotalNanos >= 0 && ticket.AgeMs >= 0 && ticket.ExtraAttempts >= 0 && ticket.HoldId.Length is >= 1 and <= AccountProtocol.RefLengthMax;
 
     /// <summary>Whether the activation does not have so large a total as a ticket says, and can still take it over.</summary>
     private static bool IsUnknownIn(Hold hold, Ticket ticket) => ticket.TotalNanos > hold.Total && hold.Closing is null;
@@ -198,7 +198,7 @@ internal sealed class RunningHolds(
             growth.GrowAtOnce(hold, ticket.TotalNanos);
         }
 
-        hold.Channel = ticket.Channel;
+        hold.ServedAs(ticket);
         return await OutcomeAsync(Close(hold, new CloseHold(hold, ClosedBy.Settlement, OnClosed)
         {
             Cost = request.CostNanos,

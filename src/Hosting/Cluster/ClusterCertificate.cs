@@ -102,15 +102,15 @@ internal sealed class ClusterCertificate
 
     private bool IsGood(DateTimeOffset now, SettingProblems problems)
     {
-        if (Untimely(Own, now) is { } untimely)
+        if (CertificateTimes.Untimely(Own, now) is { } untimely)
         {
             problems.Add(nameof(ClusterSettings.Certificate), untimely);
             return false;
         }
 
-        if (_authorities.All(authority => Untimely(authority, now) is not null))
+        if (_authorities.All(authority => CertificateTimes.Untimely(authority, now) is not null))
         {
-            problems.Add(nameof(ClusterSettings.CertificateAuthority), Untimely(_authorities[0], now)!);
+            problems.Add(nameof(ClusterSettings.CertificateAuthority), CertificateTimes.Untimely(_authorities[0], now)!);
             return false;
         }
 
@@ -135,10 +135,4 @@ internal sealed class ClusterCertificate
 
     /// <summary>Why a chain does not hold.</summary>
     public static string Describe(X509Chain? chain) => string.Join(", ", chain?.ChainStatus.Select(static status => status.Status).Distinct() ?? []);
-
-    /// <summary>Why a certificate does not hold now; null if it does.</summary>
-    public static string? Untimely(X509Certificate2 certificate, DateTimeOffset now) =>
-        now > certificate.NotAfter ? $"has expired at {certificate.NotAfter.ToUniversalTime():u}."
-        : now < certificate.NotBefore ? $"is not valid before {certificate.NotBefore.ToUniversalTime():u}."
-        : null;
 }

@@ -69,7 +69,7 @@ internal sealed class ClusterSettings
     /// <param name="isEdge">Whether it is an edge of its own, which only a cluster has.</param>
     public static void Add(IHostApplicationBuilder builder, bool isEdge)
     {
-        builder.Services.AddOptions<ClusterSettings>().Bind(builder.Configuration.GetSection(Section)).ValidateOnStart();
+        builder.Services.AddSettings<ClusterSettings>(builder.Configuration.GetSection(Section));
         builder.Services.AddSingleton<IValidateOptions<ClusterSettings>>(provider => new ClusterSettingsValidator(isEdge, provider.GetRequiredService<TimeProvider>()));
         builder.Services.AddOptions<ClusterOptions>().Configure<IOptions<ClusterSettings>>((cluster, settings) =>
         {

@@ -14,10 +14,6 @@ internal sealed class ClusterSettingsValidator(bool isEdge, TimeProvider time) :
         {
             CheckCluster(options, problems);
         }
-        else if (!Enum.IsDefined(options.Mode))
-        {
-            problems.Add(nameof(options.Mode), $"is '{options.Mode}': single or cluster.");
-        }
         else if (isEdge)
         {
             problems.Add(nameof(options.Mode), "is single: an edge of its own is a cluster's. Set it to cluster.");

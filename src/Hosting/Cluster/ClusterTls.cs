@@ -23,6 +23,7 @@ internal sealed partial class ClusterTls : BackgroundService
     private readonly ClusterSettings _settings;
     private readonly TimeProvider _time;
     private readonly ILogger<ClusterTls> _log;
+    private readonly TaskCompletionSource<string> _stranger = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile ClusterCertificate? _certificate;
     private ClusterPem? _read;
     private ClusterPem? _seen;
@@ -41,6 +42,9 @@ internal sealed partial class ClusterTls : BackgroundService
         }
     }
 
+    /// <summary>The subject of the first silo that this one called and whose certificate it refused; does not end while there is none.</summary>
+    public Task<string> Stranger => _stranger.Task;
+
     /// <summary>What new connections show.</summary>
     internal X509Certificate2 Own => _certificate!.Own;
 
@@ -51,16 +55,16 @@ internal sealed partial class ClusterTls : BackgroundService
         services.AddHostedService(provider => provider.GetRequiredService<ClusterTls>());
         services.AddOptions<SiloConnectionOptions>().Configure<ClusterTls>(static (connections, tls) =>
         {
-            if (tls.Options() is { } options)
+            if (tls.Options(tls.IsPeer) is { } options)
             {
                 connections.ConfigureSiloInboundConnection(connection => connection.UseServerTls(options));
                 connections.ConfigureGatewayInboundConnection(connection => connection.UseServerTls(options));
-                connections.ConfigureSiloOutboundConnection(connection => connection.UseClientTls(options));
+                connections.ConfigureSiloOutboundConnection(connection => connection.UseClientTls(tls.Options(tls.IsCalledPeer)!));
             }
         });
         services.AddOptions<ClientConnectionOptions>().Configure<ClusterTls>(static (connections, tls) =>
         {
-            if (tls.Options() is { } options)
+            if (tls.Options(tls.IsPeer) is { } options)
             {
                 connections.ConfigureConnection(connection => connection.UseClientTls(options));
             }
@@ -138,12 +142,12 @@ internal sealed partial class ClusterTls : BackgroundService
         }
     }
 
-    private TlsOptions? Options() => _certificate is null ? null : new TlsOptions
+    private TlsOptions? Options(RemoteCertificateValidator isPeer) => _certificate is null ? null : new TlsOptions
     {
         LocalServerCertificateSelector = (_, _) => Own,
         LocalClientCertificateSelector = (_, _, _, _, _) => Own,
         RemoteCertificateMode = RemoteCertificateMode.RequireCertificate,
-        RemoteCertificateValidation = IsPeer,
+        RemoteCertificateValidation = isPeer,
         OnAuthenticateAsServer = (_, server) =>
         {
             var options = (SslServerAuthenticationOptions)server.SslServerAuthenticationOptions;
@@ -157,6 +161,17 @@ internal sealed partial class ClusterTls : BackgroundService
             options.AllowTlsResume = false;
         },
     };
+
+    private bool IsCalledPeer(X509Certificate2 certificate, X509Chain? chain, SslPolicyErrors errors)
+    {
+        var isPeer = IsPeer(certificate, chain, errors);
+        if (!isPeer)
+        {
+            _stranger.TrySetResult(certificate.Subject);
+        }
+
+        return isPeer;
+    }
 
     private bool IsPeer(X509Certificate2 certificate, X509Chain? chain, SslPolicyErrors errors)
     {

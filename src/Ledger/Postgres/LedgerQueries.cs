@@ -30,6 +30,9 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
         after::text AS after, outcome, ended_at, retries
         """;
 
+    /// <summary>Since when there are rows of usage.</summary>
+    private const string Kept = "coalesce((SELECT purged_before FROM usage_purge), '-infinity')";
+
     private static readonly string TotalColumns = UsageColumns.Each([.. UsageColumns.GroupedBy, "charge", .. UsageColumns.Counts]);
 
     /// <summary>Those that take long leave sessions to the others of the pool.</summary>
@@ -154,12 +157,15 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
             SELECT {string.Concat(columns.Select(column => column + ", "))} {Sum("requests")} AS requests,
                 coalesce(sum(requests) FILTER (WHERE status = 'completed'), 0)::bigint AS completed,
                 ARRAY[{string.Join(", ", UsageColumns.Counts.Select(Sum))}] AS usage,
-                {Sum("charge")} AS charge
+                {Sum("charge")} AS charge, {Sum("shortfall")} AS shortfall
             FROM (
-                SELECT at, 1 AS requests, {TotalColumns} FROM usage
-                WHERE at >= coalesce((SELECT purged_before FROM usage_purge), '-infinity')
+                SELECT at, 1 AS requests, 0 AS shortfall, {TotalColumns} FROM usage WHERE at >= {Kept}
                 UNION ALL
-                SELECT day::timestamptz, requests, {TotalColumns} FROM usage_day
+                SELECT l.at, 0, l.shortfall, {UsageColumns.Each(UsageColumns.GroupedBy, "u.{0}")}, 0, {UsageColumns.Each(UsageColumns.Counts.Select(_ => "0"))}
+                FROM ledger l JOIN usage u ON u.account_id = l.account_id AND u.at = l.at AND u.request_id = l.ref
+                WHERE l.kind = 'charge' AND l.shortfall > 0 AND l.at >= {Kept}
+                UNION ALL
+                SELECT day::timestamptz, requests, shortfall, {TotalColumns} FROM usage_day
                 WHERE day < (SELECT purged_before::date FROM usage_purge)) t
             {where.Sql} {(columns.Length == 0 ? "" : $"GROUP BY {places} ORDER BY {places}")}
             """;

@@ -62,6 +62,9 @@ public sealed record UsageListing
     public required string Status { get; init; }
 
     public required string ClientAddress { get; init; }
+
+    /// <summary>Attempts with other channels that may have generated something too.</summary>
+    public int ExtraAttempts { get; init; }
 }
 
 /// <summary>A usage row's place in the order of lists.</summary>
@@ -119,6 +122,9 @@ public sealed record UsageTotal
 
     /// <summary>Nanos.</summary>
     public required long Charge { get; init; }
+
+    /// <summary>What requests cost beyond what there was money for, nanos.</summary>
+    public required long Shortfall { get; init; }
 }
 
 /// <summary>A change that was asked for. JSON as text, null for none.</summary>

@@ -31,6 +31,7 @@ internal static class UsageColumns
             Request.Text("endpoint", p => p.Row.Endpoint),
             Request.Text("price_id", p => p.Row.PriceId),
             Request.Text("client_address", p => p.Row.ClientAddress),
+            Request.Count("extra_attempts", p => p.Row.ExtraAttempts),
         ]);
 
     /// <summary>What <see cref="UsageListing"/> is made from.</summary>

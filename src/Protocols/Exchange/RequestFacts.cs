@@ -3,6 +3,10 @@ namespace OrleansGateway.Protocols.Exchange;
 /// <summary>What every protocol tells of a request: whatever bounds its cost.</summary>
 public abstract class RequestFacts
 {
+    private List<PricedField>? _priced;
+    private List<string>? _unknown;
+    private List<ImageSize>? _imageSizes;
+
     /// <summary>The model that the client named.</summary>
     public string Model { get; protected set; } = "";
 
@@ -57,8 +61,11 @@ public abstract class RequestFacts
     /// <summary>Whether some input is not in the body, or of a kind that cannot be sized: only the window bounds it.</summary>
     public bool HasUnsizedInput { get; protected set; }
 
-    /// <summary>Whether the provider may run tools of its own, such as a web search.</summary>
-    public bool HasHostedTools { get; protected set; }
+    /// <summary>What it buys beside tokens, in its order.</summary>
+    public IReadOnlyList<PricedField> PricedFields => _priced ?? (IReadOnlyList<PricedField>)[];
+
+    /// <summary>Top-level fields that the relay does not know: they may spend what nothing bounds.</summary>
+    public IReadOnlyList<string> UnknownFields => _unknown ?? (IReadOnlyList<string>)[];
 
     /// <summary>Whether the answer may contain audio.</summary>
     public bool HasAudioOutput { get; protected set; }
@@ -69,22 +76,39 @@ public abstract class RequestFacts
     /// <summary>UTF-8 bytes of a predicted output; the tokens of it that the model rejects are billed as output.</summary>
     public long PredictionBytes { get; protected set; }
 
-    /// <summary>The tier of service that was asked for, null when none was. Tiers have prices of their own.</summary>
-    public string? ServiceTier { get; protected set; }
-
     /// <summary>The request's own name for <see cref="Choices"/>, for errors.</summary>
     public abstract string ChoicesField { get; }
 
     /// <summary>The request's own name for <see cref="MaxOutputTokens"/>, for errors.</summary>
     public abstract string MaxOutputField { get; }
 
+    /// <summary>What the pictures count at the most, tokens.</summary>
+    public long ImageTokens(in ImageRule rule)
+    {
+        var tokens = 0L;
+        foreach (var size in _imageSizes ?? [])
+        {
+            tokens += rule.TokensOf(size);
+        }
+
+        return tokens;
+    }
+
+    /// <summary>Notes a picture, of a size that may be unknown.</summary>
+    protected void AddImageSize(ImageSize size) => (_imageSizes ??= []).Add(size);
+
+    /// <summary>Notes a field that changes the price.</summary>
+    protected void AddPriced(in PricedField field) => (_priced ??= []).Add(field);
+
+    /// <summary>Notes a field that the relay does not know.</summary>
+    protected void AddUnknown(string field) => (_unknown ??= []).Add(field);
+
     /// <summary>
     /// The most input tokens that the request can be charged for. A text token is at least one byte.
     /// </summary>
     public long MaxInputTokens(in InputTokenRules rules)
     {
-        var unsized = HasUnsizedInput || HasHostedTools
-            || (ImageCount > 0 && rules.PerImage is null)
+        var unsized = HasUnsizedInput
             || (AudioCount > 0 && rules.PerAudio is null)
             || (FileCount > 0 && rules.PerFile is null);
         if (unsized)
@@ -95,10 +119,35 @@ public abstract class RequestFacts
         var bound = TextBytes + rules.PerRequest
             + ((long)MessageCount * rules.PerMessage)
             + ((long)ToolCount * rules.PerTool)
-            + ((long)ImageCount * rules.PerImage.GetValueOrDefault())
+            + ImageTokens(rules.Images)
             + ((long)AudioCount * rules.PerAudio.GetValueOrDefault())
             + ((long)FileCount * rules.PerFile.GetValueOrDefault());
         return Math.Min(bound, rules.Window);
+    }
+}
+
+/// <summary>
+/// What a picture counts, tokens: so much for each square of its area, begun ones included. Providers scale large pictures down, which only
+/// lowers it.
+/// </summary>
+/// <param name="Max">The most that any picture counts; what one counts whose size is not known.</param>
+/// <param name="Side">The squares' side, pixels; 0 when the size does not matter.</param>
+/// <param name="Base">For the picture as such.</param>
+/// <param name="PerSquare">For each square, billionths of a token.</param>
+public readonly record struct ImageRule(long Max, int Side = 0, long Base = 0, long PerSquare = 0)
+{
+    private const long Billion = 1_000_000_000;
+
+    /// <summary>What a picture of this size counts.</summary>
+    public long TokensOf(ImageSize size)
+    {
+        if (Side == 0 || !size.IsKnown)
+        {
+            return Max;
+        }
+
+        var squares = (Int128)((size.Width + Side - 1L) / Side) * ((size.Height + Side - 1L) / Side);
+        return (long)Int128.Min(Max, Base + (((squares * PerSquare) + Billion - 1) / Billion));
     }
 }
 
@@ -114,8 +163,8 @@ public readonly record struct InputTokenRules(long Window)
     /// <summary>Added for each tool: how templates present one.</summary>
     public int PerTool { get; init; } = 64;
 
-    /// <summary>The most that one picture counts; null when unknown.</summary>
-    public int? PerImage { get; init; }
+    /// <summary>What a picture counts.</summary>
+    public ImageRule Images { get; init; }
 
     /// <summary>The most that one audio clip counts; null when unknown.</summary>
     public int? PerAudio { get; init; }

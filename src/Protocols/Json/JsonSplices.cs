@@ -14,6 +14,19 @@ internal readonly record struct JsonMember(int NameStart, int ValueStart, int Va
     public JsonMember Shift(int from, int by) => NameStart < from ? this : new(NameStart + by, ValueStart + by, ValueEnd + by);
 
     public ReadOnlySpan<byte> Value(ReadOnlySpan<byte> json) => json[ValueStart..ValueEnd];
+
+    /// <summary>The member together with one comma beside it: what to take out.</summary>
+    public (int Start, int End) WithComma(ReadOnlySpan<byte> json)
+    {
+        var after = ValueEnd + json[ValueEnd..].IndexOfAnyExcept(" \t\r\n"u8);
+        if (json[after] == ',')
+        {
+            return (NameStart, after + 1);
+        }
+
+        var before = json[..NameStart].LastIndexOfAnyExcept(" \t\r\n"u8);
+        return (json[before] == ',' ? before : NameStart, ValueEnd);
+    }
 }
 
 /// <summary>A few replacements in a JSON text, kept in order. Everything outside of them stays byte for byte.</summary>
@@ -44,18 +57,7 @@ internal struct JsonSplices
     /// <summary>Takes a member out together with one comma beside it.</summary>
     public void Remove(ReadOnlySpan<byte> json, JsonMember member)
     {
-        var (start, end) = (member.NameStart, member.ValueEnd);
-        var after = end + json[end..].IndexOfAnyExcept(" \t\r\n"u8);
-        if (json[after] == ',')
-        {
-            end = after + 1;
-        }
-        else
-        {
-            var before = json[..start].LastIndexOfAnyExcept(" \t\r\n"u8);
-            start = json[before] == ',' ? before : start;
-        }
-
+        var (start, end) = member.WithComma(json);
         Replace(start, end, default);
     }
 

@@ -36,11 +36,40 @@ public readonly record struct TokenUsage
     /// <summary>Image output tokens.</summary>
     public long ImageOutput { get; init; }
 
+    /// <summary>Searches that the provider made; null when it does not tell.</summary>
+    public long? Searches { get; init; }
+
     /// <summary>True when the provider did not report (all of) it and the text was counted instead.</summary>
     public bool IsEstimated { get; init; }
 
     /// <summary>True when the provider's numbers contradicted each other or were negative and were put right.</summary>
     public bool IsInconsistent { get; init; }
+
+    /// <summary>The same, where it is an estimate with no more output than can have been made.</summary>
+    /// <param name="outputTokens">The most output, tokens.</param>
+    public TokenUsage CappedAt(long outputTokens)
+    {
+        if (!IsEstimated || TotalOutput <= outputTokens)
+        {
+            return this;
+        }
+
+        var left = outputTokens;
+        return this with
+        {
+            Output = Take(ref left, Output),
+            Reasoning = Take(ref left, Reasoning),
+            AudioOutput = Take(ref left, AudioOutput),
+            ImageOutput = Take(ref left, ImageOutput),
+        };
+
+        static long Take(ref long left, long part)
+        {
+            var taken = Math.Min(left, part);
+            left -= taken;
+            return taken;
+        }
+    }
 
     /// <summary>All input tokens.</summary>
     public long TotalInput => UncachedInput + CacheRead + CacheWrite5m + CacheWrite1h + AudioInput + ImageInput;

@@ -63,7 +63,7 @@ public enum UsageEdit
     /// <summary>It becomes, or is added as, <c>"usage":null</c>: the client asked, and the usage chunk tells it.</summary>
     Null,
 
-    /// <summary>It becomes <see cref="ChatEdits.UsageJson"/>.</summary>
+    /// <summary>It becomes, or is added as, <see cref="ChatEdits.UsageJson"/>.</summary>
     Replace,
 }
 
@@ -77,6 +77,9 @@ public readonly record struct ChatEdits
 
     /// <summary>The member that is put first into a payload without a model.</summary>
     internal ReadOnlyMemory<byte> ModelMember { get; private init; }
+
+    /// <summary>The id that all chunks are to have, as a JSON string; empty leaves each its own.</summary>
+    public ReadOnlyMemory<byte> IdJson { get; init; }
 
     /// <summary>What becomes of the usage.</summary>
     public UsageEdit Usage { get; init; }
@@ -93,9 +96,11 @@ public readonly record struct ChatEdits
 }
 
 /// <summary>Where the members stand that a relay may change.</summary>
-internal readonly record struct ChatMembers(JsonMember Model, JsonMember Usage, JsonMember SensitiveFinish)
+internal readonly record struct ChatMembers(JsonMember Id, JsonMember Model, JsonMember Usage, JsonMember SensitiveFinish)
 {
     private static readonly ReadOnlyMemory<byte> ContentFilter = "\"content_filter\""u8.ToArray();
+    private static ReadOnlySpan<byte> AddedUsage => ",\"usage\":"u8;
+
     private static readonly ReadOnlyMemory<byte> AddedNull = ",\"usage\":null"u8.ToArray();
 
     public JsonSplices Splices(ReadOnlySpan<byte> json, in ChatEdits edits)
@@ -113,6 +118,11 @@ internal readonly record struct ChatMembers(JsonMember Model, JsonMember Usage, 
         else if (!edits.ModelJson.IsEmpty && !Model.Value(json).SequenceEqual(edits.ModelJson.Span))
         {
             splices.ReplaceValue(Model, edits.ModelJson);
+        }
+
+        if (!edits.IdJson.IsEmpty && Id.IsPresent && !Id.Value(json).SequenceEqual(edits.IdJson.Span))
+        {
+            splices.ReplaceValue(Id, edits.IdJson);
         }
 
         if (SensitiveFinish.IsPresent)
@@ -140,6 +150,10 @@ internal readonly record struct ChatMembers(JsonMember Model, JsonMember Usage, 
                 break;
             case UsageEdit.Replace when Usage.IsPresent:
                 splices.ReplaceValue(Usage, edits.UsageJson);
+                break;
+            case UsageEdit.Replace:
+                var close = json.LastIndexOf((byte)'}');
+                splices.Replace(close, close, (byte[])[.. AddedUsage, .. edits.UsageJson.Span]);
                 break;
             default:
                 break;

@@ -30,7 +30,7 @@ public sealed partial class ChatRequest : RequestFacts
     private ChatRequest(ReadOnlyMemory<byte> body) => Body = body;
 
     /// <summary>The body as the client sent it.</summary>
-    public ReadOnlyMemory<byte> Body { get; }
+    public ReadOnlyMemory<byte> Body { get; private set; }
 
     /// <summary>Whether the client asked for the usage chunk of a stream.</summary>
     public bool IncludeUsage { get; private set; }

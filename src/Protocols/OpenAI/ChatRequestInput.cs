@@ -1,4 +1,5 @@
 using System.Text.Json;
+using OrleansGateway.Protocols.Exchange;
 
 namespace OrleansGateway.Protocols.OpenAI;
 
@@ -43,6 +44,7 @@ public sealed partial class ChatRequest
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
                 CountName(withStructure: false);
+                CheckName(InMessage);
                 var isRole = _reader.ValueTextEquals("role"u8);
                 var isContent = _reader.ValueTextEquals("content"u8);
                 var isAudio = _reader.ValueTextEquals("audio"u8);
@@ -75,7 +77,7 @@ public sealed partial class ChatRequest
 
         private void ReadParts()
         {
-            while (_reader.Read() && _reader.TokenType != JsonTokenType.EndArray)
+            for (_part = 0; _reader.Read() && _reader.TokenType != JsonTokenType.EndArray; _part++)
             {
                 if (_reader.TokenType == JsonTokenType.StartObject)
                 {
@@ -94,6 +96,7 @@ public sealed partial class ChatRequest
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
                 CountName(withStructure: false);
+                CheckName(InPart);
                 var isType = _reader.ValueTextEquals("type"u8);
                 var isImage = _reader.ValueTextEquals("image_url"u8);
                 var isAudio = _reader.ValueTextEquals("input_audio"u8);
@@ -135,21 +138,34 @@ public sealed partial class ChatRequest
                 _request.FileCount++;
             }
 
+            var size = default(ImageSize);
             if (_reader.TokenType == JsonTokenType.String)
             {
-                CountPayload(isImage, isAudio);
-                return;
+                size = CountPayload(isImage, isAudio);
             }
-
-            if (_reader.TokenType != JsonTokenType.StartObject)
+            else if (_reader.TokenType == JsonTokenType.StartObject)
+            {
+                size = ReadMediaMembers(isImage, isAudio);
+            }
+            else
             {
                 CountValue(withStructure: false);
-                return;
             }
 
+            if (isImage)
+            {
+                _request.AddImageSize(size);
+            }
+        }
+
+        /// <returns>A picture's size; unknown where there are two payloads, of which nobody knows which the provider takes.</returns>
+        private ImageSize ReadMediaMembers(bool isImage, bool isAudio)
+        {
+            var (size, payloads) = (default(ImageSize), 0);
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
                 CountName(withStructure: false);
+                CheckName(isImage ? InImage : isAudio ? InAudio : InFile);
                 var isPayload = _reader.ValueTextEquals(isImage ? "url"u8 : isAudio ? "data"u8 : "file_data"u8);
                 var isDetail = _reader.ValueTextEquals("detail"u8);
                 var isStored = _reader.ValueTextEquals("file_id"u8);
@@ -157,18 +173,22 @@ public sealed partial class ChatRequest
                 _request.HasUnsizedInput |= isStored && _reader.TokenType != JsonTokenType.Null;
                 _request.LowDetailImageCount +=
                     isImage && isDetail && _reader.TokenType == JsonTokenType.String && _reader.ValueTextEquals("low"u8) ? 1 : 0;
+                payloads += isPayload ? 1 : 0;
                 if (isPayload && _reader.TokenType == JsonTokenType.String)
                 {
-                    CountPayload(isImage, isAudio);
+                    size = CountPayload(isImage, isAudio);
                 }
                 else
                 {
                     CountValue(withStructure: false);
                 }
             }
+
+            return payloads == 1 ? size : default;
         }
 
-        private void CountPayload(bool isImage, bool isAudio)
+        /// <returns>A picture's size, if it stands in the body.</returns>
+        private ImageSize CountPayload(bool isImage, bool isAudio)
         {
             var value = _reader.ValueSpan;
             var isDataUrl = value.StartsWith("data:"u8);
@@ -181,8 +201,10 @@ public sealed partial class ChatRequest
             if (isImage && isDataUrl)
             {
                 _request.ImageBytes += bytes;
+                return ImageSize.OfBase64(payload);
             }
-            else if (isImage)
+
+            if (isImage)
             {
                 _request.RemoteImageCount++;
                 CountText();
@@ -200,35 +222,83 @@ public sealed partial class ChatRequest
             {
                 _request.FileBytes += bytes;
             }
+
+            return default;
         }
 
-        private void ReadTools(bool areFunctions)
+        private bool ReadTools(bool areFunctions)
         {
+            var name = areFunctions ? "functions" : "tools";
             if (_reader.TokenType != JsonTokenType.StartArray)
             {
-                CountValue(withStructure: true);
-                return;
+                return _reader.TokenType == JsonTokenType.Null
+                    || Fail($"Invalid type for '{name}': expected an array of objects, but got {Found()} instead.", name, "invalid_type");
             }
 
             while (_reader.Read() && _reader.TokenType != JsonTokenType.EndArray)
             {
-                _request.ToolCount++;
+                var number = _request.ToolCount++;
                 if (_reader.TokenType != JsonTokenType.StartObject)
                 {
-                    CountValue(withStructure: true);
-                    continue;
+                    return Fail($"Invalid type for '{name}[{number}]': expected an object, but got {Found()} instead.", $"{name}[{number}]", "invalid_type");
                 }
 
+                var (hasType, hosted, isOff) = (areFunctions, (string?)null, false);
                 while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
                 {
                     CountName(withStructure: true);
+                    CheckName(InTool);
                     var isType = _reader.ValueTextEquals("type"u8);
+                    var isSearch = _reader.ValueTextEquals("web_search"u8);
                     _reader.Read();
-                    _request.HasHostedTools |= isType && !areFunctions && _reader.TokenType == JsonTokenType.String
-                        && !_reader.ValueTextEquals("function"u8) && !_reader.ValueTextEquals("custom"u8);
+                    if (isType && _reader.TokenType == JsonTokenType.String && !areFunctions)
+                    {
+                        hasType = true;
+                        hosted = _reader.ValueTextEquals("function"u8) || _reader.ValueTextEquals("custom"u8) ? hosted : _reader.GetString();
+                    }
+
+                    // Zhipu's search has a switch.
+                    isOff |= isSearch && Has("enable"u8, "false"u8);
                     CountValue(withStructure: true);
                 }
+
+                if (!hasType)
+                {
+                    return Missing($"tools[{number}].type");
+                }
+
+                if (hosted is not null && !(isOff && hosted == "web_search"))
+                {
+                    var price = hosted.StartsWith("web_search", StringComparison.Ordinal) ? FieldPrice.Searches : FieldPrice.HostedTool;
+                    _request.AddPriced(new PricedField(price, "tools", $"tools[{number}].type", hosted));
+                }
             }
+
+            return true;
+        }
+
+        /// <summary>Whether the object that the reader stands on has a member of this name and value, each a text or word as JSON has it.</summary>
+        private readonly bool Has(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+        {
+            var look = _reader;
+            if (look.TokenType != JsonTokenType.StartObject)
+            {
+                return false;
+            }
+
+            while (look.Read() && look.TokenType == JsonTokenType.PropertyName)
+            {
+                var isNamed = look.ValueTextEquals(name);
+                look.Read();
+                if (isNamed && look.ValueSpan.SequenceEqual(value))
+                {
+                    return true;
+                }
+
+                look.Skip();
+            }
+
+            return false;
         }
 
         private void ReadModalities()

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.Json;
 
 namespace OrleansGateway.Protocols.OpenAI;
@@ -62,6 +63,7 @@ public sealed partial class ChatRequest
                     return Fail("Duplicate parameter in 'stream_options'.", "stream_options", "duplicate_parameter");
                 }
 
+                CheckName(InStreamOptions);
                 _nameStart = (int)_reader.TokenStartIndex;
                 _reader.Read();
                 if (name == "include_usage" && !ReadIncludeUsage())
@@ -87,6 +89,30 @@ public sealed partial class ChatRequest
                     $"Invalid type for 'stream_options.include_usage': expected a boolean, but got {Found()} instead.",
                     "stream_options.include_usage",
                     "invalid_type");
+        }
+
+        private bool ReadServiceTier()
+        {
+            if (_reader.TokenType == JsonTokenType.Null)
+            {
+                return true;
+            }
+
+            if (ShortString() is not { Length: > 0 } tier)
+            {
+                return Fail($"Invalid 'service_tier': expected a tier's name, but got {Found()} instead.", "service_tier", "invalid_type");
+            }
+
+            _request.AddPriced(new PricedField(FieldPrice.ServiceTier, "service_tier", "service_tier", tier));
+            return true;
+        }
+
+        private readonly void NoteSearch(string field)
+        {
+            if (_reader.TokenType is not (JsonTokenType.Null or JsonTokenType.False) && !Has("mode"u8, "off"u8))
+            {
+                _request.AddPriced(new PricedField(FieldPrice.Searches, field, field, field));
+            }
         }
 
         private bool ReadChoices()

@@ -28,7 +28,8 @@ public sealed partial class ChatRequest
             "model"u8.ToArray(), "messages"u8.ToArray(), "stream"u8.ToArray(), "stream_options"u8.ToArray(), "n"u8.ToArray(),
             "max_tokens"u8.ToArray(), "max_completion_tokens"u8.ToArray(), "tools"u8.ToArray(), "functions"u8.ToArray(),
             "modalities"u8.ToArray(), "audio"u8.ToArray(), "prediction"u8.ToArray(), "reasoning_effort"u8.ToArray(),
-            "service_tier"u8.ToArray(), "web_search_options"u8.ToArray(), "enable_search"u8.ToArray(),
+            "service_tier"u8.ToArray(), "web_search_options"u8.ToArray(), "enable_search"u8.ToArray(), "search_parameters"u8.ToArray(),
+            "search_options"u8.ToArray(),
         ];
 
         private readonly ChatRequest _request;
@@ -38,6 +39,7 @@ public sealed partial class ChatRequest
         private int _seen;
         private HashSet<string>? _others;
         private int _nameStart;
+        private int _part;
         private Metering.TokenEstimate _text;
         private long _structureBytes;
 
@@ -122,24 +124,16 @@ public sealed partial class ChatRequest
                 }
             }
 
-            FindOtherName(Encoding.UTF8.GetString(name));
+            if (!IsFolded(name, Names, ""))
+            {
+                FindOtherName(Encoding.UTF8.GetString(name));
+            }
+
             return -1;
         }
 
         private void FindOtherName(string name)
         {
-            // Go's decoder, behind many providers, matches names by Unicode case folding: it would read such a
-            // member as the known one and bill what was never bounded here.
-            var folded = name.Replace('\u017F', 's').Replace('\u212A', 'k');
-            foreach (var known in Names)
-            {
-                if (known.Length == folded.Length && Encoding.ASCII.GetString(known).Equals(folded, StringComparison.OrdinalIgnoreCase))
-                {
-                    Fail($"Unknown parameter: '{name}'. Did you mean '{Encoding.ASCII.GetString(known)}'?", name, "unknown_parameter");
-                    return;
-                }
-            }
-
             _others ??= new(StringComparer.Ordinal);
             if (_others.Count == MaxUnknownNames)
             {
@@ -149,6 +143,10 @@ public sealed partial class ChatRequest
             {
                 var shown = name.Length <= 64 ? name : name[..64];
                 Fail($"Duplicate parameter: '{shown}'.", shown, "duplicate_parameter");
+            }
+            else if (!ChatFields.IsPassedOn(name))
+            {
+                _request.AddUnknown(name);
             }
         }
 
@@ -164,14 +162,16 @@ public sealed partial class ChatRequest
                 case 4: return ReadChoices();
                 case 5: return ReadOutputLimit("max_tokens", OutputLimitField.MaxTokens, out _request._maxTokensMember);
                 case 6: return ReadOutputLimit("max_completion_tokens", OutputLimitField.MaxCompletionTokens, out _request._maxCompletionTokensMember);
-                case 7 or 8: ReadTools(known == 8); return true;
+                case 7 or 8: return ReadTools(known == 8);
                 case 9: ReadModalities(); return true;
                 case 10: _request.HasAudioOutput |= _reader.TokenType != JsonTokenType.Null; break;
                 case 11: ReadPrediction(); return true;
                 case 12: _request.ReasoningEffort = ShortString(); break;
-                case 13: _request.ServiceTier = ShortString(); break;
-                case 14: _request.HasHostedTools |= _reader.TokenType != JsonTokenType.Null; break;
-                case 15: _request.HasHostedTools |= _reader.TokenType is not (JsonTokenType.Null or JsonTokenType.False); break;
+                case 13: return ReadServiceTier();
+                case 14: NoteSearch("web_search_options"); break;
+                case 15: NoteSearch("enable_search"); break;
+                case 16: NoteSearch("search_parameters"); break;
+                case 17: NoteSearch("search_options"); break;
                 default: break;
             }
 

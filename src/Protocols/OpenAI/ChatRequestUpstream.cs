@@ -27,6 +27,9 @@ public sealed partial class ChatRequest
     private static readonly ReadOnlyMemory<byte> StreamOptionsFirst = "\"stream_options\":{\"include_usage\":true},"u8.ToArray();
     private static readonly ReadOnlyMemory<byte> IncludeUsageFirst = "\"include_usage\":true,"u8.ToArray();
 
+    /// <summary>Whether <see cref="ForUpstream"/> puts in <c>stream_options</c> of which the client has sent nothing.</summary>
+    public bool LacksStreamOptions => Stream && !_streamOptionsMember.IsPresent;
+
     /// <summary>
     /// The body for a provider: asking for usage when streaming, whatever the client asked, otherwise changed only as
     /// said. Everything else, number text included, stays byte for byte.

@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Text;
+using OrleansGateway.Protocols.Json;
 using OrleansGateway.Protocols.Metering;
 
 namespace OrleansGateway.Protocols.OpenAI;
@@ -8,6 +10,7 @@ public readonly struct ChatResponse
 {
     private readonly ChatMembers _members;
     private readonly ChatOutput _output;
+    private readonly JsonMember _tier;
     private readonly int _usageStart;
     private readonly int _usageEnd;
 
@@ -19,7 +22,8 @@ public readonly struct ChatResponse
         HasOutput = scan.HasOutput;
         FinishReason = scan.FinishReason;
         ChoiceCount = scan.ChoiceCount;
-        _members = new(scan.Model, scan.Usage, scan.SensitiveFinish);
+        _tier = scan.ServiceTier;
+        _members = new(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish);
         _output = new() { Text = scan.Text, Reasoning = scan.Reasoning, AudioBytes = scan.AudioBytes };
         (_usageStart, _usageEnd) = (scan.UsageJson.ValueStart, scan.UsageJson.ValueEnd);
     }
@@ -31,6 +35,10 @@ public readonly struct ChatResponse
 
     /// <summary>The usage that the provider reported, null when it reported none.</summary>
     public TokenUsage? Reported { get; }
+
+    /// <summary>The tier of service that the provider names; null when it names none.</summary>
+    /// <param name="body">The body that was read.</param>
+    public string? ServiceTier(ReadOnlySpan<byte> body) => _tier.IsPresent ? TierOf(body, _tier, null) : null;
 
     /// <summary>Whether there is a usage that could not be read.</summary>
     public bool HasMalformedUsage { get; }
@@ -59,6 +67,13 @@ public readonly struct ChatResponse
     public TokenUsage Usage(long estimatedInputTokens) => Reported is { } reported && !ChatOutput.Contradicts(reported, HasOutput)
         ? reported
         : _output.Estimate(estimatedInputTokens) with { IsInconsistent = Reported is not null };
+
+    /// <summary>A tier's name without its quotes: the one that was known before, where it is the same.</summary>
+    internal static string TierOf(ReadOnlySpan<byte> json, JsonMember member, string? known)
+    {
+        var name = member.Value(json)[1..^1];
+        return known is not null && Ascii.Equals(name, known) ? known : Encoding.UTF8.GetString(name);
+    }
 
     /// <summary>The body's usage object as it stands; empty when none was read.</summary>
     public ReadOnlySpan<byte> UsageJson(ReadOnlySpan<byte> body) => body[_usageStart.._usageEnd];

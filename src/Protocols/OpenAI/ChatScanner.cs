@@ -14,6 +14,7 @@ internal ref struct ChatScanner
     public JsonMember Model;
     public JsonMember Usage;
     public JsonMember SensitiveFinish;
+    public JsonMember ServiceTier;
 
     /// <summary>The usage object that was read, wherever it stands.</summary>
     public JsonMember UsageJson;
@@ -54,6 +55,7 @@ internal ref struct ChatScanner
 
     private Utf8JsonReader _reader;
     private int _nameStart;
+    private bool _hasReasoning;
     private bool _hasCode;
     private bool _hasMessage;
 
@@ -91,6 +93,7 @@ internal ref struct ChatScanner
                 case 5 when name.SequenceEqual("model"u8): Model = Scalar(); break;
                 case 5 when name.SequenceEqual("usage"u8): ReadUsage(); continue;
                 case 5 when name.SequenceEqual("error"u8): HasError = _reader.TokenType != JsonTokenType.Null; break;
+                case 12 when name.SequenceEqual("service_tier"u8) && _reader.TokenType == JsonTokenType.String: ServiceTier = Scalar(); break;
                 case 7 when name.SequenceEqual("created"u8): Created = Scalar(); break;
                 case 7 when name.SequenceEqual("message"u8): _hasMessage = _reader.TokenType == JsonTokenType.String; break;
                 case 7 when name.SequenceEqual("choices"u8): ReadChoices(); continue;
@@ -217,6 +220,7 @@ internal ref struct ChatScanner
             return;
         }
 
+        _hasReasoning = false;
         while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
         {
             var name = _reader.ValueSpan;
@@ -227,7 +231,7 @@ internal ref struct ChatScanner
                 case 7 when name.SequenceEqual("content"u8) || name.SequenceEqual("refusal"u8): CountText(isReasoning: false); break;
                 case 9 when name.SequenceEqual("reasoning"u8):
                 case 17 when name.SequenceEqual("reasoning_content"u8):
-                    CountText(isReasoning: true);
+                    ReadReasoning();
                     break;
                 case 10 when name.SequenceEqual("tool_calls"u8):
                 case 13 when name.SequenceEqual("function_call"u8):
@@ -237,6 +241,19 @@ internal ref struct ChatScanner
                 default: _reader.Skip(); break;
             }
         }
+    }
+
+    /// <summary>Some servers tell the same reasoning under both names: it counts once.</summary>
+    private void ReadReasoning()
+    {
+        var before = Reasoning;
+        CountText(isReasoning: true);
+        if (_hasReasoning)
+        {
+            Reasoning = before;
+        }
+
+        _hasReasoning |= Reasoning.Bytes > before.Bytes;
     }
 
     private void ReadAudio()

@@ -20,12 +20,17 @@ internal readonly struct ChatStreamHead
 
     public bool IsPresent => _id is not null;
 
-    /// <summary>Writes a chunk up to the value of its choices.</summary>
-    public void Write(IBufferWriter<byte> writer, ReadOnlyMemory<byte> modelJson, string fallbackId, long fallbackCreated)
+    public ReadOnlyMemory<byte> IdJson => _id;
+
+    /// <summary>Writes a payload up to the value of its choices.</summary>
+    /// <param name="kind">What it is, the value of <c>object</c>.</param>
+    public void Write(IBufferWriter<byte> writer, ReadOnlySpan<byte> kind, ReadOnlyMemory<byte> modelJson, string fallbackId, long fallbackCreated)
     {
-        writer.Write("data: {\"id\":"u8);
+        writer.Write("{\"id\":"u8);
         writer.Write(IsPresent ? _id : JsonBytes.Quote(fallbackId));
-        writer.Write(",\"object\":\"chat.completion.chunk\",\"created\":"u8);
+        writer.Write(",\"object\":\""u8);
+        writer.Write(kind);
+        writer.Write("\",\"created\":"u8);
         if (IsPresent)
         {
             writer.Write(_created);

@@ -9,9 +9,16 @@ namespace OrleansGateway.Protocols.OpenAI;
 /// <param name="choices">How many choices the request asked for.</param>
 public sealed class ChatStreamMeter(int choices)
 {
+    /// <summary>No text that models write has longer tokens on average: prose has four to five bytes, and whole words with their blank rarely eight.</summary>
+    private const long BytesPerTokenMax = 8;
+
+    /// <summary>So many tokens more are let pass: a short answer may be of long ones.</summary>
+    private const long LongTokens = 64;
+
     private ChatOutput _output;
     private UInt128 _seen;
     private UInt128 _ended;
+    private UInt128 _endsSent;
     private bool _outputSinceUsage;
     private byte[] _usageJson = [];
     private int _usageJsonLength;
@@ -20,6 +27,9 @@ public sealed class ChatStreamMeter(int choices)
 
     /// <summary>The usage that the provider reported last, null when it reported none.</summary>
     public TokenUsage? Reported { get; private set; }
+
+    /// <summary>The tier of service that the provider names; null when it names none.</summary>
+    public string? ServiceTier { get; private set; }
 
     /// <summary>Whether a usage came that could not be read.</summary>
     public bool HasMalformedUsage { get; private set; }
@@ -33,6 +43,9 @@ public sealed class ChatStreamMeter(int choices)
     /// <summary>Output tokens so far by the text that came: what a running hold has to cover.</summary>
     public long EstimatedOutputTokens => _output.Estimate(0).TotalOutput;
 
+    /// <summary>Output tokens so far at the least: as reported, or where every token were a long word.</summary>
+    public long LeastOutputTokens => Math.Max(Reported?.TotalOutput ?? 0, (OutputBytes / BytesPerTokenMax) - LongTokens);
+
     /// <summary>
     /// Whether all choices that have begun have ended. They may be fewer than were asked for, since some providers make one whatever they are
     /// asked; where they come one after the other, it is true between two of them.
@@ -41,6 +54,9 @@ public sealed class ChatStreamMeter(int choices)
 
     /// <summary>Whether all choices that were asked for have ended.</summary>
     public bool HasEnded => UInt128.PopCount(_ended) >= (UInt128)choices;
+
+    /// <summary>The answer's id as a JSON string, that of the first chunk with one; empty before.</summary>
+    public ReadOnlyMemory<byte> IdJson => _head.IdJson;
 
     /// <summary>The id for chunks of our own when the stream ends before its first chunk.</summary>
     public string FallbackId { get; init; } = "chatcmpl-0";
@@ -72,6 +88,9 @@ public sealed class ChatStreamMeter(int choices)
                 IsEstimated = true,
             };
     }
+
+    /// <summary>Says that the client has all that was read, the ends of choices too.</summary>
+    public void Sent() => _endsSent = _ended;
 
     /// <summary>Meters one payload and says what it is. Nothing is metered of a malformed one.</summary>
     public ChatChunk Read(ReadOnlySpan<byte> payload)
@@ -105,28 +124,49 @@ public sealed class ChatStreamMeter(int choices)
     /// <param name="costNanos">The charge in nanos (10⁻⁹ USD) to show as <c>usage.cost</c>; null shows none.</param>
     public void WriteUsageEvent(IBufferWriter<byte> writer, ReadOnlyMemory<byte> modelJson, in TokenUsage usage, long? costNanos)
     {
-        WriteHead(writer, modelJson);
+        WriteChunkHead(writer, modelJson);
         writer.Write("[],\"usage\":"u8);
         WriteUsage(writer, usage, costNanos);
         writer.Write("}\n\n"u8);
     }
 
+    /// <summary>Writes the whole completion that the chunks give together.</summary>
+    /// <param name="writer">Where to.</param>
+    /// <param name="assembly">The chunks that were read.</param>
+    /// <param name="endsAtLength">Whether what has not ended does so as at its length limit.</param>
+    /// <param name="modelJson">The public model name as a JSON string; empty takes the provider's.</param>
+    /// <param name="usage">What was charged for.</param>
+    /// <param name="costNanos">The charge in nanos (10⁻⁹ USD) to show as <c>usage.cost</c>; null shows none.</param>
+    public void WriteWhole(
+        IBufferWriter<byte> writer, ChatAssembly assembly, bool endsAtLength, ReadOnlyMemory<byte> modelJson, in TokenUsage usage, long? costNanos)
+    {
+        _head.Write(writer, "chat.completion"u8, modelJson, FallbackId, FallbackCreatedSeconds);
+        assembly.WriteChoices(writer, endsAtLength);
+        writer.Write(",\"usage\":"u8);
+        WriteUsage(writer, usage, costNanos);
+        assembly.WriteRest(writer);
+        writer.Write("}"u8);
+    }
+
     /// <summary>
-    /// Ends each open choice the way the protocol ends one that hit its length limit. Usage and <c>[DONE]</c> follow.
+    /// Ends each choice whose end was not <see cref="Sent"/> the way the protocol ends one that hit its length limit. Usage and <c>[DONE]</c>
+    /// follow.
     /// </summary>
     /// <param name="writer">The client's stream.</param>
     /// <param name="modelJson">The public model name as a JSON string; empty takes the provider's.</param>
     /// <param name="withNullUsage">Whether the stream's chunks carry <c>usage: null</c>.</param>
     public void WriteLengthEnd(IBufferWriter<byte> writer, ReadOnlyMemory<byte> modelJson, bool withNullUsage)
     {
-        for (var index = 0; index < choices; index++)
+        // A provider may make fewer choices than it is asked for.
+        var open = (_seen == 0 ? 1 : _seen) & ~_endsSent;
+        for (var index = 0; index < ChatRequest.MaxChoicesLimit; index++)
         {
-            if ((_ended & (UInt128.One << index)) != 0)
+            if ((open & (UInt128.One << index)) == 0)
             {
                 continue;
             }
 
-            WriteHead(writer, modelJson);
+            WriteChunkHead(writer, modelJson);
             writer.Write("[{\"index\":"u8);
             ChatStreamHead.WriteNumber(writer, index);
             writer.Write(",\"delta\":{},\"logprobs\":null,\"finish_reason\":\"length\"}]"u8);
@@ -149,8 +189,11 @@ public sealed class ChatStreamMeter(int choices)
         }
     }
 
-    private void WriteHead(IBufferWriter<byte> writer, ReadOnlyMemory<byte> modelJson) =>
-        _head.Write(writer, modelJson, FallbackId, FallbackCreatedSeconds);
+    private void WriteChunkHead(IBufferWriter<byte> writer, ReadOnlyMemory<byte> modelJson)
+    {
+        writer.Write(ChatStreamFrames.DataPrefix);
+        _head.Write(writer, "chat.completion.chunk"u8, modelJson, FallbackId, FallbackCreatedSeconds);
+    }
 
     private ChatChunk ReadPlainText(ReadOnlySpan<byte> text, ChatMembers members)
     {
@@ -182,15 +225,26 @@ public sealed class ChatStreamMeter(int choices)
             KeepUsageJson(scan.UsageJson.Value(payload));
         }
 
-        if (!_head.IsPresent && scan.Id.IsPresent)
+        if (scan.ServiceTier.IsPresent)
+        {
+            ServiceTier = ChatResponse.TierOf(payload, scan.ServiceTier, ServiceTier);
+        }
+
+        // Azure's first chunk, of what its filter thinks of the prompt, has an empty id.
+        if (!_head.IsPresent && scan.Id.ValueLength > 2)
         {
             _head = new(payload, scan.Id, scan.Created, scan.Model);
         }
 
         var wasOpen = !HasEnded;
-        _seen |= scan.Seen;
-        _ended |= scan.Ended;
-        var members = new ChatMembers(scan.Model, scan.Usage, scan.SensitiveFinish);
+        if (scan.Kind != ChatPayloadKind.Error)
+        {
+            // An error may come as the end of a choice.
+            _seen |= scan.Seen;
+            _ended |= scan.Ended;
+        }
+
+        var members = new ChatMembers(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish);
         if (scan.IsPlainText)
         {
             _template.Keep(payload, scan, members);

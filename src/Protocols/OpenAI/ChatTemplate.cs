@@ -56,7 +56,7 @@ internal struct ChatTemplate
         }
 
         var by = _prefix + textLength - _textEnd;
-        members = new(_members.Model.Shift(_textEnd, by), _members.Usage.Shift(_textEnd, by), default);
+        members = new(_members.Id.Shift(_textEnd, by), _members.Model.Shift(_textEnd, by), _members.Usage.Shift(_textEnd, by), default);
         return true;
     }
 }

@@ -23,7 +23,7 @@ public static class ChatUsageJson
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var start = (int)reader.TokenStartIndex;
-            var isCost = reader.ValueTextEquals("cost"u8) || reader.ValueTextEquals("cost_details"u8);
+            var isCost = IsCost(reader);
             reader.Skip();
             if (!isCost)
             {
@@ -35,6 +35,28 @@ public static class ChatUsageJson
 
         WriteEnd(writer, separator, costNanos);
     }
+
+    /// <summary>Whether the provider says in its object what the request costs there.</summary>
+    public static bool TellsCost(ReadOnlySpan<byte> usageJson)
+    {
+        var reader = new Utf8JsonReader(usageJson);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (IsCost(reader))
+            {
+                return true;
+            }
+
+            reader.Skip();
+        }
+
+        return false;
+    }
+
+    private static bool IsCost(in Utf8JsonReader reader) =>
+        reader.ValueTextEquals("cost"u8) || reader.ValueTextEquals("cost_details"u8) || reader.ValueTextEquals("is_byok"u8)
+        || reader.ValueTextEquals("cost_in_usd_ticks"u8) || reader.ValueTextEquals("estimated_cost"u8);
 
     /// <summary>Writes an object for counts of our own.</summary>
     public static void Write(IBufferWriter<byte> writer, in TokenUsage usage, long? costNanos)

@@ -52,6 +52,8 @@ public static class OpenAIUsage
         Prompt,
         Completion,
         CacheCreation,
+        Tools,
+        Search,
     }
 
     /// <summary>The numbers as the provider wrote them.</summary>
@@ -69,6 +71,7 @@ public static class OpenAIUsage
         private long _reasoning;
         private long _audioOut;
         private long _imageOut;
+        private long? _searches;
         private bool _malformed;
         private bool _inconsistent;
 
@@ -82,9 +85,29 @@ public static class OpenAIUsage
                 {
                     ReadDetails(ref reader, part, name);
                 }
+                else if (reader.TokenType == JsonTokenType.StartArray && name.SequenceEqual("x_details"u8))
+                {
+                    ReadEach(ref reader);
+                }
                 else
                 {
                     ReadNumber(ref reader, part, name);
+                    reader.Skip();
+                }
+            }
+        }
+
+        /// <summary>DashScope's parts of a usage: only what they tell of tools is not in the whole as well.</summary>
+        private void ReadEach(ref Utf8JsonReader reader)
+        {
+            while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+            {
+                if (reader.TokenType == JsonTokenType.StartObject)
+                {
+                    ReadObject(ref reader, Part.Tools);
+                }
+                else
+                {
                     reader.Skip();
                 }
             }
@@ -103,6 +126,15 @@ public static class OpenAIUsage
             else if (part is Part.Usage or Part.Prompt && name.SequenceEqual("cache_creation"u8))
             {
                 ReadObject(ref reader, Part.CacheCreation);
+            }
+            else if (part is Part.Usage or Part.Tools && (name.SequenceEqual("plugins"u8) || name.SequenceEqual("x_tools"u8)
+                || name.SequenceEqual("server_tool_use"u8) || name.SequenceEqual("server_tool_use_details"u8)))
+            {
+                ReadObject(ref reader, Part.Tools);
+            }
+            else if (part == Part.Tools && (name.SequenceEqual("search"u8) || name.SequenceEqual("web_search"u8)))
+            {
+                ReadObject(ref reader, Part.Search);
             }
             else
             {
@@ -132,6 +164,12 @@ public static class OpenAIUsage
                 case Part.Completion or Part.Usage when name.SequenceEqual("reasoning_tokens"u8): Largest(ref _reasoning, ref reader); break;
                 case Part.Completion when name.SequenceEqual("audio_tokens"u8): Largest(ref _audioOut, ref reader); break;
                 case Part.Completion when name.SequenceEqual("image_tokens"u8): Largest(ref _imageOut, ref reader); break;
+                case Part.Search when name.SequenceEqual("count"u8):
+                case Part.Tools when name.SequenceEqual("web_search_requests"u8):
+                    var searches = _searches ?? 0;
+                    Largest(ref searches, ref reader);
+                    _searches = searches;
+                    break;
                 default: break;
             }
         }
@@ -205,6 +243,7 @@ public static class OpenAIUsage
                 Reasoning = reasoning,
                 AudioOutput = audioOut,
                 ImageOutput = imageOut,
+                Searches = _searches,
                 IsInconsistent = _inconsistent,
             };
             return true;

@@ -35,6 +35,9 @@ public readonly struct SseEvent
     /// <summary>False for the last event of a stream that ended without the blank line.</summary>
     public bool IsTerminated { get; }
 
+    /// <summary>The event with other data, and nothing beside it.</summary>
+    public SseEvent WithData(ReadOnlyMemory<byte> data) => new(default, data, default, hasData: true, IsTerminated);
+
     /// <summary>Writes the event untouched, ended by a blank line whether it came with one or not.</summary>
     public void WriteTo(IBufferWriter<byte> writer)
     {

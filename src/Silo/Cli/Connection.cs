@@ -40,7 +40,7 @@ internal sealed class Connection : IAsyncDisposable
     public static async Task<Connection> OpenAsync(
         IConfiguration configuration, string verb, bool changes, Action<string> note, CancellationToken cancellationToken)
     {
-        var options = configuration.GetSection(GatewayOptions.Section).Get<OperatorOptions>() ?? new OperatorOptions();
+        var options = SettingValues.Read<OperatorOptions>(configuration.GetSection(GatewayOptions.Section));
         var addresses = ServiceAddress.Of(options);
         if (await FindAsync(addresses, options, cancellationToken) is { } service)
         {
@@ -54,7 +54,7 @@ internal sealed class Connection : IAsyncDisposable
                 $"'{verb}' needs the running service, and none runs{where}: start it (./run), or see {SettingNames.Full("Gateway:OperatorSocket")}.");
         }
 
-        var settings = configuration.GetSection(LedgerSettings.Section).Get<LedgerSettings>() ?? new LedgerSettings();
+        var settings = SettingValues.Read<LedgerSettings>(configuration.GetSection(LedgerSettings.Section));
         if (new LedgerSettingsValidator().Validate(null, settings) is { Failed: true } invalid)
         {
             throw new RefusedException(

@@ -22,7 +22,7 @@ internal sealed class InProcessCalls : CallInvoker
     {
         var handler = (UnaryServerMethod<TRequest, TResponse>)_handlers.Find(method);
         return new AsyncUnaryCall<TResponse>(
-            handler(request, new Context(method.FullName, options.CancellationToken)),
+            handler(request, new InProcessContext(method.FullName, options.CancellationToken)),
             Task.FromResult(new Metadata()),
             () => Status.DefaultSuccess,
             () => [],
@@ -42,7 +42,7 @@ internal sealed class InProcessCalls : CallInvoker
         {
             try
             {
-                await handler(request, new Writer<TResponse>(rows.Writer), new Context(method.FullName, options.CancellationToken));
+                await handler(request, new Writer<TResponse>(rows.Writer), new InProcessContext(method.FullName, options.CancellationToken));
                 rows.Writer.Complete();
             }
             catch (Exception exception)
@@ -101,31 +101,32 @@ internal sealed class InProcessCalls : CallInvoker
 
         public Task WriteAsync(T message, CancellationToken cancellationToken) => rows.WriteAsync(message, cancellationToken).AsTask();
     }
+}
 
-    private sealed class Context(string method, CancellationToken cancellationToken) : ServerCallContext
-    {
-        protected override string MethodCore => method;
+/// <summary>The context of a call that <see cref="InProcessCalls"/> makes.</summary>
+internal sealed class InProcessContext(string method, CancellationToken cancellationToken) : ServerCallContext
+{
+    protected override string MethodCore => method;
 
-        protected override string HostCore => "";
+    protected override string HostCore => "";
 
-        protected override string PeerCore => "";
+    protected override string PeerCore => "";
 
-        protected override DateTime DeadlineCore => DateTime.MaxValue;
+    protected override DateTime DeadlineCore => DateTime.MaxValue;
 
-        protected override Metadata RequestHeadersCore { get; } = [];
+    protected override Metadata RequestHeadersCore { get; } = [];
 
-        protected override CancellationToken CancellationTokenCore => cancellationToken;
+    protected override CancellationToken CancellationTokenCore => cancellationToken;
 
-        protected override Metadata ResponseTrailersCore { get; } = [];
+    protected override Metadata ResponseTrailersCore { get; } = [];
 
-        protected override Status StatusCore { get; set; }
+    protected override Status StatusCore { get; set; }
 
-        protected override WriteOptions? WriteOptionsCore { get; set; }
+    protected override WriteOptions? WriteOptionsCore { get; set; }
 
-        protected override AuthContext AuthContextCore { get; } = new(null, []);
+    protected override AuthContext AuthContextCore { get; } = new(null, []);
 
-        protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
+    protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
 
-        protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) => throw new NotSupportedException();
-    }
+    protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) => throw new NotSupportedException();
 }

@@ -91,6 +91,7 @@ internal static class Rows
         new("duration_ms", row.DurationMs, IsDetail: true),
         new("status", Name(row.Status)),
         new("client_address", row.ClientAddress, IsDetail: true),
+        new("extra_attempts", row.ExtraAttempts, IsDetail: true),
     ];
 
     public static Field[] Of(UsageTotal total)
@@ -110,6 +111,7 @@ internal static class Rows
             new("output", usage.TotalOutput),
             .. Units.All.Where(unit => !Units.Tokens.Contains(unit)).Select(unit => new Field(unit.Name(), usage[unit], IsDetail: true)),
             new("charge_usd", new Usd(total.ChargeNanos)),
+            new("shortfall_usd", new Usd(total.ShortfallNanos), IsDetail: true),
         ];
     }
 

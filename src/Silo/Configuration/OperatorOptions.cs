@@ -3,7 +3,6 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Hosting;
-using OrleansGateway.Hosting.Cluster;
 using OrleansGateway.Silo.Operator;
 
 namespace OrleansGateway.Silo.Configuration;
@@ -139,7 +138,7 @@ internal sealed class OperatorOptionsValidator(TimeProvider time) : IValidateOpt
         try
         {
             using var certificate = X509Certificate2.CreateFromPemFile(options.OperatorCertificate, options.OperatorCertificateKey);
-            if (ClusterCertificate.Untimely(certificate, time.GetUtcNow()) is { } untimely)
+            if (CertificateTimes.Untimely(certificate, time.GetUtcNow()) is { } untimely)
             {
                 problems.Add(nameof(options.OperatorCertificate), untimely);
             }

@@ -21,7 +21,7 @@ internal static class GatewayBuilder
     /// <summary>The database, the lock on it, and the journal that writes to it.</summary>
     public static void AddLedger(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptions<LedgerSettings>().Bind(builder.Configuration.GetSection(LedgerSettings.Section)).ValidateOnStart();
+        builder.Services.AddSettings<LedgerSettings>(builder.Configuration.GetSection(LedgerSettings.Section));
         builder.Services.AddSingleton<IValidateOptions<LedgerSettings>, LedgerSettingsValidator>();
         builder.Services.AddSingleton(new AccountOptions { ProcessId = Guid.NewGuid().ToString("N") });
         builder.Services.AddSingleton(provider => LedgerDataSource.Create(provider.GetRequiredService<IOptions<LedgerSettings>>().Value.Ledger));
@@ -53,7 +53,7 @@ internal static class GatewayBuilder
     /// <summary>The ledger's upkeep, which one of the processes that run grains does.</summary>
     public static void AddUpkeep(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptions<RetentionOptions>().Bind(builder.Configuration.GetSection(RetentionOptions.Section)).ValidateOnStart();
+        builder.Services.AddSettings<RetentionOptions>(builder.Configuration.GetSection(RetentionOptions.Section));
         builder.Services.AddSingleton<IValidateOptions<RetentionOptions>, RetentionOptionsValidator>();
         builder.Services.AddSingleton(provider => new LedgerUpkeep(
             provider.GetRequiredService<NpgsqlDataSource>(),
@@ -75,7 +75,7 @@ internal static class GatewayBuilder
     /// <summary>What may be done, and the operator API.</summary>
     public static void AddOperatorApi(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddOptions<OperatorOptions>().Bind(builder.Configuration.GetSection(GatewayOptions.Section)).ValidateOnStart();
+        builder.Services.AddSettings<OperatorOptions>(builder.Configuration.GetSection(GatewayOptions.Section));
         builder.Services.AddSingleton<IValidateOptions<OperatorOptions>, OperatorOptionsValidator>();
         builder.Services.AddSingleton<ConfiguredCatalog>();
         builder.Services.AddSingleton<IConfiguredCatalog>(provider => provider.GetRequiredService<ConfiguredCatalog>());

@@ -20,6 +20,7 @@ internal static class SiloBuilding
     private const int EdgePort = 30000;
     private const int DeadAfterMs = 5000;
 
+    private static readonly TimeSpan DeactivationMargin = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan TableRefresh = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LastWords = TimeSpan.FromMilliseconds(500);
 
@@ -40,6 +41,9 @@ internal static class SiloBuilding
             }
 
             silo.AddGrainStorage();
+
+            // Grains that take longer than the stop's own limit would be cut off rather than given up.
+            silo.Configure<GrainCollectionOptions>(static collection => collection.DeactivationTimeout = SiloService.StopLimit - DeactivationMargin);
         }));
         builder.Services.AddSingleton<IGrains, LocalGrains>();
     }

@@ -2,6 +2,7 @@ using System.Runtime.ExceptionServices;
 using Npgsql;
 using Orleans.Runtime;
 using OrleansGateway.Hosting;
+using OrleansGateway.Hosting.Cluster;
 
 namespace OrleansGateway.Silo.Hosting;
 
@@ -16,11 +17,20 @@ internal sealed partial class SiloService(
     /// <summary>What of the stop's time is left for those that stop after the silo: the journal, the lock.</summary>
     private static readonly TimeSpan StopRest = TimeSpan.FromSeconds(5);
 
+    /// <summary>
+    /// How long a silo that has met a stranger may go on trying. Soon after, the others, which get no answer from it, declare it dead; Orleans
+    /// then kills the process, and nothing names the settings.
+    /// </summary>
+    private static readonly TimeSpan StrangerPatience = TimeSpan.FromSeconds(2);
+
     private readonly CancellationTokenSource _calledOff = new();
     private readonly TaskCompletionSource _active = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Stack<IHostedService> _started = new();
     private Task _start = Task.CompletedTask;
     private Exception? _failure;
+
+    /// <summary>How long the silo, and what runs beside it, may take to stop.</summary>
+    public static TimeSpan StopLimit => HostBuilding.StopMargin - StopRest;
 
     /// <summary>Whether grains can be called.</summary>
     public bool IsActive => _active.Task.IsCompleted && !_calledOff.IsCancellationRequested;
@@ -75,7 +85,7 @@ internal sealed partial class SiloService(
         await _calledOff.CancelAsync();
         await _start.WaitAsync(cancellationToken);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(HostBuilding.StopMargin - StopRest);
+        limit.CancelAfter(StopLimit);
         while (_started.TryPop(out var part))
         {
             await StopAsync(part, limit.Token);
@@ -111,6 +121,7 @@ internal sealed partial class SiloService(
         try
         {
             await databaseLock.WaitUntilHeldAsync(calledOff);
+            _ = EndAmongStrangersAsync(calledOff);
             await StartAsync(parts.Where(part => !part.NeedsSilo), calledOff);
             _active.SetResult();
             LogActive(services.GetRequiredService<ILocalSiloDetails>().SiloAddress.Endpoint.ToString());
@@ -122,10 +133,38 @@ internal sealed partial class SiloService(
         }
         catch (Exception exception)
         {
-            _failure = exception is NpgsqlException ? new StartUpException($"{SettingNames.Full(SettingNames.Ledger)}: {exception.Message}") : exception;
-            LogFailed(StartUp.Explain(_failure) is null ? exception : null, _failure.Message);
-            Environment.ExitCode = 1;
-            lifetime.StopApplication();
+            Fail(exception is NpgsqlException ? new StartUpException($"{SettingNames.Full(SettingNames.Ledger)}: {exception.Message}") : exception);
+        }
+    }
+
+    private void Fail(Exception failure)
+    {
+        _failure = failure;
+        LogFailed(StartUp.Explain(failure) is null ? failure : null, failure.Message);
+        Environment.ExitCode = 1;
+        lifetime.StopApplication();
+    }
+
+    /// <summary>Orleans would go on for minutes, though no silo that shows another cluster's certificate lets this one in.</summary>
+    private async Task EndAmongStrangersAsync(CancellationToken calledOff)
+    {
+        try
+        {
+            if (services.GetService<ClusterTls>() is { } tls)
+            {
+                var subject = await tls.Stranger.WaitAsync(calledOff);
+                await Task.Delay(StrangerPatience, services.GetRequiredService<TimeProvider>(), calledOff);
+                if (!_active.Task.IsCompleted)
+                {
+                    Fail(new StartUpException(
+                        $"Cluster:Certificate and Cluster:CertificateAuthority are of another cluster than the silos that Cluster:Redis and Cluster:Id name: "
+                        + $"the certificate {subject} of one of them is refused."));
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The silo stops.
         }
     }
 

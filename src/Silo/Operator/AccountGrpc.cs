@@ -12,12 +12,12 @@ namespace OrleansGateway.Silo.Operator;
 internal class StoredAccountGrpc(ReportOperations reports) : AccountService.AccountServiceBase
 {
     public override async Task<ProtoAccount> GetAccount(GetAccountRequest request, ServerCallContext context) =>
-        (await reports.AccountAsync(request.AccountId, context.CancellationToken)).OrThrow().ToProto();
+        (await reports.AccountAsync(context.Actor(), request.AccountId, context.CancellationToken)).OrThrow().ToProto();
 
     public sealed override async Task<ListAccountsResponse> ListAccounts(ListAccountsRequest request, ServerCallContext context)
     {
         var filter = new AccountFilter(Read<AccountStatus>(request.Status, "status"), Read(request.Search));
-        var page = (await reports.AccountsAsync(filter, Page(request.PageSize, request.PageToken), context.CancellationToken)).OrThrow();
+        var page = (await reports.AccountsAsync(context.Actor(), filter, Page(request.PageSize, request.PageToken), context.CancellationToken)).OrThrow();
         return new ListAccountsResponse { Accounts = { page.Rows.Select(row => row.ToProto()) }, NextPageToken = page.NextToken };
     }
 }
@@ -30,7 +30,7 @@ internal sealed class AccountGrpc(AccountOperations accounts, ReportOperations r
         .OrThrow().ToProto();
 
     public override async Task<ProtoAccount> GetAccount(GetAccountRequest request, ServerCallContext context) =>
-        (await accounts.GetAsync(request.AccountId)).OrThrow().ToProto();
+        (await accounts.GetAsync(context.Actor(), request.AccountId)).OrThrow().ToProto();
 
     public override async Task<ProtoAccount> UpdateAccount(UpdateAccountRequest request, ServerCallContext context) =>
         (await accounts.UpdateAsync(

@@ -10,7 +10,7 @@ internal sealed class CatalogGrpc(CatalogOperations catalogs) : CatalogService.C
 {
     public override Task<CheckCatalogResponse> CheckCatalog(CheckCatalogRequest request, ServerCallContext context)
     {
-        var result = catalogs.Check(request.Text.Memory);
+        var result = catalogs.Check(context.Actor(), request.Text.Memory).OrThrow();
         return Task.FromResult(new CheckCatalogResponse
         {
             Errors = { result.Errors.Select(ProtoRows.ToProto) },
@@ -30,7 +30,7 @@ internal sealed class CatalogGrpc(CatalogOperations catalogs) : CatalogService.C
 
     public override async Task<Catalog> GetCatalog(GetCatalogRequest request, ServerCallContext context)
     {
-        var catalog = (await catalogs.GetAsync()).OrThrow();
+        var catalog = (await catalogs.GetAsync(context.Actor())).OrThrow();
         var answer = catalog.ToProto();
         if (request.IncludeText)
         {
@@ -42,6 +42,6 @@ internal sealed class CatalogGrpc(CatalogOperations catalogs) : CatalogService.C
 
     public override async Task<ListModelsResponse> ListModels(ListModelsRequest request, ServerCallContext context) => new()
     {
-        Models = { (await catalogs.ModelsAsync()).Select(ProtoRows.ToProto) },
+        Models = { (await catalogs.ModelsAsync(context.Actor())).OrThrow().Models.Select(ProtoRows.ToProto) },
     };
 }

@@ -12,7 +12,8 @@ internal class StoredKeyGrpc(ReportOperations reports) : KeyService.KeyServiceBa
 {
     public sealed override async Task<ListKeysResponse> ListKeys(ListKeysRequest request, ServerCallContext context)
     {
-        var page = (await reports.KeysAsync(request.AccountId, Page(request.PageSize, request.PageToken), context.CancellationToken)).OrThrow();
+        var page = (await reports.KeysAsync(
+            context.Actor(), request.AccountId, Page(request.PageSize, request.PageToken), context.CancellationToken)).OrThrow();
         return new ListKeysResponse { Keys = { page.Rows.Select(key => key.ToProto()) }, NextPageToken = page.NextToken };
     }
 }

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Grpc.Core;
 using Microsoft.AspNetCore.Connections.Features;
 using OrleansGateway.Operations;
+using OrleansGateway.Silo.Cli;
 
 namespace OrleansGateway.Silo.Operator;
 
@@ -26,8 +27,9 @@ internal static class Peer
     public static string AddressOf(HttpContext context) =>
         context.Connection.RemoteIpAddress?.ToString() ?? UserOf(context.Features.Get<IConnectionSocketFeature>()?.Socket);
 
-    /// <summary>Who asks for a change.</summary>
-    public static Actor Actor(this ServerCallContext context) => new(ActorKind.Operator, OperatorId, AddressOf(context.GetHttpContext()));
+    /// <summary>Who asks: of a call within this process, whoever runs it.</summary>
+    public static Actor Actor(this ServerCallContext context) =>
+        new(ActorKind.Operator, OperatorId, context is InProcessContext ? "this process" : AddressOf(context.GetHttpContext()));
 
     private static string UserOf(Socket? socket)
     {

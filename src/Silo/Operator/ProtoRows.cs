@@ -102,6 +102,7 @@ internal static class ProtoRows
         FirstByteMs = row.FirstByteMs,
         DurationMs = row.DurationMs,
         ClientAddress = row.ClientAddress,
+        ExtraAttempts = row.ExtraAttempts,
     };
 
     public static Proto.UsageTotal ToProto(this UsageTotal total)
@@ -112,6 +113,7 @@ internal static class ProtoRows
             Completed = total.Completed,
             Units = { Write(total.Usage) },
             ChargeNanos = total.Charge,
+            ShortfallNanos = total.Shortfall,
         };
         Set(total.Day, day => written.Day = day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
         SetText(total.AccountId, text => written.AccountId = text);

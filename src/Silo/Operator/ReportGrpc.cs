@@ -12,13 +12,13 @@ internal sealed class ReportGrpc(ReportOperations reports) : ReportService.Repor
     public override async Task<ListUsageResponse> ListUsage(ListUsageRequest request, ServerCallContext context)
     {
         var page = (await reports.UsageAsync(
-            ProtoRows.Read(request.Filter), Page(request.PageSize, request.PageToken), context.CancellationToken)).OrThrow();
+            context.Actor(), ProtoRows.Read(request.Filter), Page(request.PageSize, request.PageToken), context.CancellationToken)).OrThrow();
         return new ListUsageResponse { Rows = { page.Rows.Select(ProtoRows.ToProto) }, NextPageToken = page.NextToken };
     }
 
     public override async Task ExportUsage(ExportUsageRequest request, IServerStreamWriter<UsageRow> responseStream, ServerCallContext context)
     {
-        var export = reports.ExportUsage(ProtoRows.Read(request.Filter), context.CancellationToken).OrThrow();
+        var export = (await reports.ExportUsageAsync(context.Actor(), ProtoRows.Read(request.Filter), context.CancellationToken)).OrThrow();
         await foreach (var row in export.Rows.WithCancellation(context.CancellationToken))
         {
             await responseStream.WriteAsync(row.ToProto(), context.CancellationToken);
@@ -33,21 +33,21 @@ internal sealed class ReportGrpc(ReportOperations reports) : ReportService.Repor
             groups |= Read<UsageGroups>(group, "group_by") ?? UsageGroups.None;
         }
 
-        var sums = (await reports.SumUsageAsync(ProtoRows.Read(request.Filter), groups, context.CancellationToken)).OrThrow();
+        var sums = (await reports.SumUsageAsync(context.Actor(), ProtoRows.Read(request.Filter), groups, context.CancellationToken)).OrThrow();
         return new SumUsageResponse { Totals = { sums.Totals.Select(ProtoRows.ToProto) } };
     }
 
     public override async Task<ListLedgerResponse> ListLedger(ListLedgerRequest request, ServerCallContext context)
     {
         var filter = new LedgerFilter(request.AccountId, Read(request.From, "from"), Read(request.To, "to"));
-        var page = (await reports.LedgerAsync(filter, Page(request.PageSize, request.PageToken), context.CancellationToken)).OrThrow();
+        var page = (await reports.LedgerAsync(context.Actor(), filter, Page(request.PageSize, request.PageToken), context.CancellationToken)).OrThrow();
         return new ListLedgerResponse { Rows = { page.Rows.Select(ProtoRows.ToProto) }, NextPageToken = page.NextToken };
     }
 
     public override async Task ExportLedger(ExportLedgerRequest request, IServerStreamWriter<LedgerRow> responseStream, ServerCallContext context)
     {
         var filter = new LedgerFilter(request.AccountId, Read(request.From, "from"), Read(request.To, "to"));
-        var export = (await reports.ExportLedgerAsync(filter, context.CancellationToken)).OrThrow();
+        var export = (await reports.ExportLedgerAsync(context.Actor(), filter, context.CancellationToken)).OrThrow();
         await foreach (var row in export.Rows.WithCancellation(context.CancellationToken))
         {
             await responseStream.WriteAsync(row.ToProto(), context.CancellationToken);
@@ -55,7 +55,7 @@ internal sealed class ReportGrpc(ReportOperations reports) : ReportService.Repor
     }
 
     public override async Task<VerifyResponse> Verify(VerifyRequest request, ServerCallContext context) =>
-        (await reports.VerifyAsync(context.CancellationToken)).ToProto();
+        (await reports.VerifyAsync(context.Actor(), context.CancellationToken)).OrThrow().ToProto();
 
     public override async Task<ListAuditResponse> ListAudit(ListAuditRequest request, ServerCallContext context)
     {
@@ -68,7 +68,7 @@ internal sealed class ReportGrpc(ReportOperations reports) : ReportService.Repor
             To = Read(request.To, "to"),
             UnknownOnly = request.UnknownOnly,
         };
-        var page = (await reports.AuditAsync(filter, Page(request.PageSize, request.PageToken), context.CancellationToken)).OrThrow();
+        var page = (await reports.AuditAsync(context.Actor(), filter, Page(request.PageSize, request.PageToken), context.CancellationToken)).OrThrow();
         return new ListAuditResponse { Entries = { page.Rows.Select(ProtoRows.ToProto) }, NextPageToken = page.NextToken };
     }
 }

@@ -1,4 +1,5 @@
 using Orleans;
+using OrleansGateway.Grains.Contracts;
 
 namespace OrleansGateway.Silo.Upkeep;
 
@@ -7,21 +8,22 @@ internal sealed partial class UpkeepStart(IGrainFactory grains, TimeProvider tim
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(10);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        while (true)
+        return new Repeats(time, Pause, Pause).UntilFinalAsync(_ => TryAsync(), static _ => true, static _ => true, stoppingToken);
+
+        async Task<UpkeepStart?> TryAsync()
         {
             try
             {
                 await grains.GetGrain<IUpkeepGrain>(IUpkeepGrain.Key).StartAsync();
-                return;
+                return this;
             }
             catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
             {
                 LogNotStarted(exception.Message);
+                return null;
             }
-
-            await Task.Delay(Pause, time, stoppingToken);
         }
     }
 

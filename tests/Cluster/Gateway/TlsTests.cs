@@ -75,22 +75,23 @@ public sealed class TlsTests
     }
 
     [Fact]
-    public async Task Silo_OfAnotherCluster_DoesNotBecomeAMemberAndNamesTheSetting()
+    public async Task Silo_OfAnotherCluster_EndsSoonAndNamesTheSetting()
     {
         await using var cluster = await ClusterFixture.StartAsync(silos: 1, edges: 1);
         using var other = new ClusterCertificates();
         var customer = await FaultPlan.CreateCustomerAsync(cluster.Operator, "1");
         var like = cluster.AddSilo();
-        await using var stranger = new ClusterNode("stranger", GatewayProcess.Silo, like.Url.AbsoluteUri, new Dictionary<string, string?>(like.Settings)
+
+        var (exitCode, output, errors) = await GatewayProcess.RunAsync(new Dictionary<string, string?>(like.Settings)
         {
             ["Cluster:Certificate"] = other.Certificate,
             ["Cluster:CertificateKey"] = other.Key,
             ["Cluster:CertificateAuthority"] = other.AuthorityFile,
         });
-        stranger.Start();
 
-        Assert.Contains("Cluster:CertificateAuthority", await stranger.Process.LineAsync("The certificate of a peer is refused"), StringComparison.Ordinal);
-        await stranger.UnreadyAsync("the silo is not active");
+        Assert.True(exitCode == 1, $"{exitCode}: {output}\n{errors}");
+        Assert.Contains("The certificate of a peer is refused", output, StringComparison.Ordinal);
+        Assert.StartsWith("Cluster:Certificate and Cluster:CertificateAuthority are of another cluster", Assert.Single(errors.Split('\n')), StringComparison.Ordinal);
         using var client = new ChatClient();
         Assert.Equal(Fate.Completed, (await client.SendAsync(cluster.Edges[0].Url, customer, Plan)).Fate);
     }

@@ -128,7 +128,7 @@ public sealed class ClientGoneTests
     [Fact]
     public async Task Stalled_ClientThatReadsNothing_IsCutAndChargedForWhatCame()
     {
-        await using var edge = await EdgeFixture.StartAsync(settings: [new("Edge:WriteTimeoutMs", "400")]);
+        await using var edge = await EdgeFixture.StartAsync(settings: [new("Edge:WriteTimeoutMs", "400")], model: model => model["max_output_tokens"] = 10_000_000);
         using var socket = new TcpClient { ReceiveBufferSize = 4096 };
         await socket.ConnectAsync(edge.Client.BaseAddress!.Host, edge.Client.BaseAddress.Port, TestContext.Current.CancellationToken);
         var body = EdgeFixture.Body(stream: true, new { tokens = 4000, big = 12_000_000 }).ToJsonString();

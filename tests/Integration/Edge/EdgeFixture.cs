@@ -31,9 +31,17 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
 
     private readonly WebApplication _app;
 
-    private EdgeFixture(WebApplication app, IReadOnlyList<SimulatedProviderHost> providers, FakeAccount account, string key)
+    private readonly Func<Action<int, JsonObject>?, CatalogSnapshot> _catalog;
+
+    private EdgeFixture(
+        WebApplication app,
+        IReadOnlyList<SimulatedProviderHost> providers,
+        FakeAccount account,
+        string key,
+        Func<Action<int, JsonObject>?, CatalogSnapshot> catalog)
     {
         _app = app;
+        _catalog = catalog;
         Providers = providers;
         Account = account;
         Key = key;
@@ -102,7 +110,8 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         }
 
         var app = builder.Build();
-        fixture = new EdgeFixture(app, hosts, account, key) { Current = Catalog(hosts, channel, model, provider, kinds) };
+        CatalogSnapshot Make(Action<int, JsonObject>? more) => Catalog(hosts, channel + more, model, provider, kinds);
+        fixture = new EdgeFixture(app, hosts, account, key, Make) { Current = Make(null) };
 
         // Registered before the relay's own callback and therefore run after it.
         app.Services.GetRequiredService<ILoggerFactory>().AddProvider(fixture.Log);
@@ -119,6 +128,10 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         fixture.Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         return fixture;
     }
+
+    /// <summary>Publishes the catalog anew.</summary>
+    /// <param name="channel">Further fields of each channel by its index.</param>
+    public void Publish(Action<int, JsonObject> channel) => Current = _catalog(channel);
 
     /// <summary>A request's body.</summary>
     /// <param name="sim">What the simulated provider is told to do.</param>
@@ -186,7 +199,7 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         {
             ["providers"] = new JsonArray([.. hosts.Select((host, index) =>
             {
-                var provider = new JsonObject { ["name"] = $"provider-{index}", ["kind"] = "openai", ["base_url"] = $"{host.BaseAddress}v1" };
+                var provider = new JsonObject { ["name"] = $"provider-{index}", ["kind"] = "openai", ["base_url"] = $"{host.BaseAddress}v1", ["unknown_fields"] = "pass" };
                 changeProvider?.Invoke(index, provider);
                 return provider;
             })]),

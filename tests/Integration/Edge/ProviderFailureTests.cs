@@ -11,7 +11,7 @@ public sealed class ProviderFailureTests
     public static TheoryData<string> MovesOn => new()
     {
         """{"error":500}""", """{"error":503}""", """{"error":429}""", """{"error":401}""", """{"error":402}""", """{"error":403}""", """{"error":404}""",
-        """{"error":301}""", """{"break_after":-1}""", """{"malformed":true}""", """{"hang_after":-1}""", """{"break_after":0}""",
+        """{"error":301}""", """{"malformed":true}""", """{"break_after":0}""",
     };
 
     [Theory]
@@ -116,6 +116,19 @@ public sealed class ProviderFailureTests
     }
 
     [Fact]
+    public async Task Post_FirstProviderNotThere_TheNextServesAndNoAttemptIsExtra()
+    {
+        await using var edge = await EdgeFixture.StartAsync(2);
+        await edge.Provider.DisposeAsync();
+
+        using var response = await edge.PostAsync(EdgeFixture.Body());
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        var ticket = Assert.Single(edge.Account.Settled).Ticket;
+        Assert.Equal(("channel-1", 0), (ticket.Channel, ticket.ExtraAttempts));
+    }
+
+    [Fact]
     public async Task Post_ChannelOutOfFunds_RestsFirmly()
     {
         await using var edge = await EdgeFixture.StartAsync();
@@ -168,7 +181,7 @@ public sealed class ProviderFailureTests
     [Fact]
     public async Task Post_ProviderIsSilent_TheClientGetsKeepAlivesBetweenEvents()
     {
-        await using var edge = await EdgeFixture.StartAsync(settings: [new("Edge:KeepAliveMs", "150")]);
+        await using var edge = await EdgeFixture.StartAsync(settings: [new("Edge:KeepAliveMs", "150"), new("Edge:FirstKeepAliveMs", "150")]);
 
         using var response = await edge.PostAsync(EdgeFixture.Body(stream: true, sim: new { tokens = 3, first_byte_ms = 700, token_rate = 3 }));
 

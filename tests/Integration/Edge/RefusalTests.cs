@@ -125,6 +125,35 @@ public sealed class RefusalTests
         Assert.Empty(edge.Account.Admitted);
     }
 
+    /// <summary>C076: keys that no client library sends.</summary>
+    public static TheoryData<string> OddKeys => new()
+    {
+        "Authorization: Bearer hush", "Authorization: hush", "Authorization: Bearer sk-og-\"hush'\\", "Authorization: Bearer sk-og-hush%00%0a",
+        "Authorization: Bearer sk-og-hush🙂", $"Authorization: Bearer sk-og-hush{new string('x', 8 * 1024)}", "x-api-key: hush", "x-goog-api-key: hush",
+        "Authorization: Bearer sk-og-hush\r\nAuthorization: Bearer sk-og-hush",
+    };
+
+    [Theory]
+    [MemberData(nameof(OddKeys), DisableDiscoveryEnumeration = true)]
+    public async Task Post_OddKey_IsRefusedLikeAnyOtherAndToldNowhere(string header)
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+        using var client = new TcpClient();
+        await client.ConnectAsync(edge.Client.BaseAddress!.Host, edge.Client.BaseAddress.Port, TestContext.Current.CancellationToken);
+        var request = $"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}\r\ncontent-length: 2\r\n\r\n{{}}";
+        await client.GetStream().WriteAsync(Encoding.UTF8.GetBytes(request), TestContext.Current.CancellationToken);
+        using var reader = new StreamReader(client.GetStream());
+        var answer = await reader.ReadToEndAsync(TestContext.Current.CancellationToken);
+        edge.Client.DefaultRequestHeaders.Authorization = new("Bearer", "another");
+        using var other = await edge.PostAsync(EdgeFixture.Body());
+
+        Assert.StartsWith("HTTP/1.1 401 ", answer, StringComparison.Ordinal);
+        Assert.Contains(await other.TextAsync(), answer, StringComparison.Ordinal);
+        Assert.Null((await other.ErrorAsync())["param"]);
+        Assert.DoesNotContain("hush", answer, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain(edge.Log.Lines, line => line.Text.Contains("hush", StringComparison.OrdinalIgnoreCase));
+    }
+
     public static TheoryData<AdmitOutcome, int, string, string, string?> Outcomes => new()
     {
         { AdmitOutcome.UnknownKey, 401, "invalid_request_error", "invalid_api_key", null },

@@ -60,6 +60,8 @@ internal sealed class ShoutFront : IFront, IRelayedEndpoint
 
         public UpstreamBody BodyFor(Route route, CostBound bound) => new(Encoding.UTF8.GetBytes(request.Say));
 
+        public string? AddedField(Channel channel) => null;
+
         public IStreamCodec OpenStream(Call call) => new StreamCodec(request);
 
         public IWholeCodec OpenWhole(Call call) => new WholeCodec(request);
@@ -70,18 +72,22 @@ internal sealed class ShoutFront : IFront, IRelayedEndpoint
 
     private sealed class WholeCodec(Request request) : IWholeCodec
     {
-        private int _output;
+        private ReadOnlyMemory<byte> _answer;
 
-        public Metered Metered => Counted(request, _output);
+        public Metered Metered => Counted(request, _answer.Length);
 
-        public AttemptEnd Read(ReadOnlySpan<byte> answer)
+        public AttemptEnd Read(ReadOnlyMemory<byte> answer)
         {
-            _output = answer.Length;
+            _answer = answer;
             return AttemptEnd.Completed;
         }
 
-        public ReadOnlyMemory<byte> Write(ReadOnlyMemory<byte> answer, long chargedNanos, PooledBytes edited) =>
-            Encoding.UTF8.GetBytes(new JsonObject { ["said"] = Encoding.UTF8.GetString(answer.Span) }.ToJsonString());
+        public void Write(PooledBytes written, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos) =>
+            written.Write(Encoding.UTF8.GetBytes(new JsonObject { ["said"] = Encoding.UTF8.GetString(_answer.Span) }.ToJsonString()));
+
+        public void Dispose()
+        {
+        }
     }
 
     private sealed class StreamCodec(Request request) : IStreamCodec
@@ -94,9 +100,13 @@ internal sealed class ShoutFront : IFront, IRelayedEndpoint
 
         public long EstimatedOutputTokens => _output;
 
+        public long LeastOutputTokens => _output;
+
         public bool AllChoicesEnded => _output == request.Say.Length;
 
         public bool HasEnded => AllChoicesEnded;
+
+        public long HeldBytes => 0;
 
         public AttemptEnd End => AttemptEnd.Completed;
 
@@ -111,7 +121,11 @@ internal sealed class ShoutFront : IFront, IRelayedEndpoint
             return !AllChoicesEnded;
         }
 
-        public void WriteEnd(PooledBytes events, bool isExhausted, long chargedNanos) => events.Write("data: over\n\n"u8);
+        public void Sent()
+        {
+        }
+
+        public void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos) => events.Write("data: over\n\n"u8);
 
         public void Dispose()
         {

@@ -57,8 +57,7 @@ public sealed class CommandLineTests(PostgresServer server)
         Assert.Contains(account, await DoAsync(gateway, "account", "list"), StringComparison.Ordinal);
         var shown = await DoAsync(gateway, "account", "show", account, "--format", "json");
         Assert.Equal(("active", ""), (Value(shown, "status"), Value(shown, "available_usd")));
-        await RefuseAsync(gateway, "no account", "account", "show", "Nobody000000");
-        await RefuseAsync(gateway, "no account", "ledger", "Nobody000000");
+        await RefuseUnknownAccountAsync(gateway);
     }
 
     [Fact]
@@ -308,8 +307,21 @@ public sealed class CommandLineTests(PostgresServer server)
         await DoAsync(gateway, "account", "close", account);
         await RefuseAsync(gateway, "stays so", "account", "resume", account);
         Assert.Contains("closed", await DoAsync(gateway, "account", "list"), StringComparison.Ordinal);
-        await RefuseAsync(gateway, "no account", "account", "show", "Nobody000000");
+        await RefuseUnknownAccountAsync(gateway);
         await DoAsync(gateway, "verify");
+    }
+
+    private static async Task RefuseUnknownAccountAsync(GatewayFixture gateway)
+    {
+        string[][] verbs =
+        [
+            ["account", "show", "Nobody000000"], ["ledger", "Nobody000000"], ["ledger", "Nobody000000", "--export"], ["key", "list", "Nobody000000"],
+            ["usage", "--account", "Nobody000000"], ["usage", "--account", "nobody", "--by", "day"], ["usage", "--account", "Nobody000000", "--export"],
+        ];
+        foreach (var verb in verbs)
+        {
+            await RefuseAsync(gateway, "no account", verb);
+        }
     }
 
     /// <summary>Rows of usage as the gateway would write them, of nobody.</summary>

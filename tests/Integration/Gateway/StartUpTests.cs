@@ -32,15 +32,21 @@ public sealed class StartUpTests(PostgresServer server)
     }
 
     [Theory]
-    [InlineData("Gateway:StopSeconds")]
-    [InlineData("Retention:CallsDays")]
-    public async Task Start_WithASettingThatIsNoNumber_NamesIt(string setting)
+    [InlineData("Gateway:StopSeconds", "a whole number")]
+    [InlineData("Retention:CallsDays", "a whole number")]
+    [InlineData("Edge:LowerCapToBalance", "true or false")]
+    [InlineData("Cluster:Mode", "single or cluster")]
+    [InlineData("Logging:LogLevel:Default", "Information")]
+    public async Task Start_WithASettingThatIsNoValueOfItsKind_NamesItAndWhatItMayBe(string setting, string allowed)
     {
         await using var gateway = await GatewayFixture.CreateAsync(server);
         gateway.Settings[setting] = "soon";
         var (exitCode, _, errors) = await gateway.CommandAsync();
         Assert.Equal(1, exitCode);
-        Assert.Contains(setting, Assert.Single(errors.Split('\n')), StringComparison.Ordinal);
+        var line = Assert.Single(errors.Split('\n'));
+        Assert.StartsWith(setting, line, StringComparison.Ordinal);
+        Assert.Contains("is 'soon'; it must be ", line, StringComparison.Ordinal);
+        Assert.Contains(allowed, line, StringComparison.Ordinal);
     }
 
     [Fact]

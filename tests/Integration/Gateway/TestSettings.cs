@@ -10,7 +10,7 @@ internal static class TestSettings
     public const string Catalog =
         $$"""
         {
-          "providers": [{ "name": "simulated", "kind": "openai", "base_url_env": "SIMULATED_PROVIDER_URL" }],
+          "providers": [{ "name": "simulated", "kind": "openai", "base_url_env": "SIMULATED_PROVIDER_URL", "unknown_fields": "pass" }],
           "channels": [{ "name": "simulated", "provider": "simulated", "key_env": null, "models": ["{{Model}}"] }],
           "models": [{
             "id": "{{Model}}", "owned_by": "simulated", "created": "2026-01-01", "context_window": 128000, "max_output_tokens": 16384,

@@ -98,7 +98,9 @@ public sealed class LedgerQueriesTests(LedgerDatabase database) : IClassFixture<
             KeyId = i < 3 ? "k1" : "k2",
             Status = i == 5 ? RequestStatus.ClientGone : RequestStatus.Completed,
         };
-        await account.ApplyAsync(database.Ledger, batch with { Usage = [.. Enumerable.Range(0, 6).Select(Changed)] });
+        var uncovered = batch.Entries[5] with { At = TestAccount.Start.AddHours(24), Shortfall = 7 };
+        await account.ApplyAsync(
+            database.Ledger, batch with { Entries = batch.Entries.SetItem(5, uncovered), Usage = [.. Enumerable.Range(0, 6).Select(Changed)] });
         var all = new UsageFilter { AccountId = account.Id };
 
         var first = await _queries.UsageAsync(all, null, 3, Token);
@@ -126,12 +128,13 @@ public sealed class LedgerQueriesTests(LedgerDatabase database) : IClassFixture<
         var days = await _queries.UsageTotalsAsync(all, UsageGroups.Day | UsageGroups.Key, Token);
         Assert.Equal(
             [
-                new UsageTotal { Day = new(2026, 3, 14), KeyId = "k1", Requests = 2, Completed = 2, Usage = Times(2), Charge = 20 },
-                new UsageTotal { Day = new(2026, 3, 15), KeyId = "k1", Requests = 1, Completed = 1, Usage = Times(1), Charge = 10 },
-                new UsageTotal { Day = new(2026, 3, 15), KeyId = "k2", Requests = 3, Completed = 2, Usage = Times(3), Charge = 30 },
+                new UsageTotal { Day = new(2026, 3, 14), KeyId = "k1", Requests = 2, Completed = 2, Usage = Times(2), Charge = 20, Shortfall = 0 },
+                new UsageTotal { Day = new(2026, 3, 15), KeyId = "k1", Requests = 1, Completed = 1, Usage = Times(1), Charge = 10, Shortfall = 0 },
+                new UsageTotal { Day = new(2026, 3, 15), KeyId = "k2", Requests = 3, Completed = 2, Usage = Times(3), Charge = 30, Shortfall = 7 },
             ],
             days);
         Assert.Equal(60, Assert.Single(await _queries.UsageTotalsAsync(all, UsageGroups.None, Token)).Charge);
+        Assert.Equal([0, 7], (await _queries.UsageTotalsAsync(all, UsageGroups.Model, Token)).Select(total => total.Shortfall));
         Assert.Equal(["even", "odd"], (await _queries.UsageTotalsAsync(all, UsageGroups.Model, Token)).Select(total => total.Model));
     }
 

@@ -85,7 +85,7 @@ public sealed class UsageColumnsTests(PostgresServer server) : IAsyncLifetime
                 INSERT INTO {table} (account_id, {UsageColumns.Each(UsageColumns.Sent.Names.Except(["n"]))})
                 SELECT 'a', {UsageColumns.Each(UsageColumns.Sent.Names.Except(["n"]))} FROM (VALUES (now(), 0,
                     {UsageColumns.Each(UsageColumns.Counts.Select(count => count == negative.Name() ? "-1" : "0"))}, 0, 0, false, 'k', 'r', 'completed',
-                    'm', 'c', 'e', 'p', 'i')) AS v({UsageColumns.Each(UsageColumns.Sent.Names.Except(["n"]))})
+                    'm', 'c', 'e', 'p', 'i', 0)) AS v({UsageColumns.Each(UsageColumns.Sent.Names.Except(["n"]))})
                 """));
             Assert.Equal(state, refused.SqlState);
         }

@@ -66,7 +66,7 @@ internal sealed class SimulatedEdge
     {
         var price = request.Price = _prices.Current;
         var most = PriceArithmetic.UpperBound(
-            price, request.InputTokens, request.MaxTokens, [Unit.Input, Unit.Output], new Usage { [Unit.Calls] = 1 });
+            price, request.InputTokens, [Unit.Input, Unit.Output], new Usage { [Unit.Calls] = 1 }).NanosFor(request.MaxTokens);
         var slice = new Usage
         {
             [Unit.Input] = request.InputTokens,
@@ -106,7 +106,7 @@ internal sealed class SimulatedEdge
             return;
         }
 
-        hold.ServedBy("channel");
+        hold.ServedBy("channel", extraAttempts: 0);
         var status = await RelayAsync(request, hold, price);
         var isAnswered = status is RequestStatus.Completed or RequestStatus.FundsExhausted;
         var isCharged = isAnswered || (request.Streams && request.Provided[Unit.Output] > 0 && (request.GotOutput || request.Drains));
@@ -186,7 +186,7 @@ internal sealed class SimulatedEdge
         var cost = PriceArithmetic.Charge(price, request.Provided);
         while (true)
         {
-            switch (hold.Report(cost, request.Provided))
+            switch (hold.Report(cost, price, request.Provided))
             {
                 case HoldState.Covered:
                     return null;

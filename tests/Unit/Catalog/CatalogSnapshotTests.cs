@@ -231,4 +231,30 @@ public sealed class CatalogSnapshotTests
         Assert.Empty(result.Errors);
         return result.Snapshot!;
     }
+
+    /// <summary>A factor holds for tokens and in every window; a list of its own holds as it is.</summary>
+    [Fact]
+    public void ServiceTiers_FactorAndOwnPrices_AreReadWithTheirIds()
+    {
+        var catalog = Read(CatalogText.Parse(CatalogText.With(
+            "\"per_call\"",
+            """
+            "service_tiers": { "flex": 0.5, "fast": { "per_million": { "input": 9, "output": 90 } } }, "per_call"
+            """)));
+        var version = catalog.Models[0].Prices[0];
+
+        foreach (var price in version.Windows.Select(window => window.Price).Prepend(version.Price))
+        {
+            var (flex, fast) = (price.ForService("flex")!, price.ForService("fast")!);
+            Assert.Equal(($"{price.Id}#flex", $"{price.Id}#fast"), (flex.Id, fast.Id));
+            Assert.Equal(price.Base[Output] / 2, flex.Base[Output]);
+            Assert.Equal(90_000_000_000, fast.Base[Output]);
+            Assert.Equal(price.Base[Calls], flex.Base[Calls]);
+            Assert.Equal(price.Base[Calls], fast.Base[Calls]);
+            Assert.Equal(price.Sold, fast.Sold);
+            Assert.Null(price.ForService("priority"));
+        }
+
+        Assert.Equal(6, catalog.Prices.Select(known => known.Price.Id).Distinct().Count());
+    }
 }

@@ -29,6 +29,7 @@ public sealed class UsageRowTests
         DurationMs = 3,
         Status = "client_gone",
         ClientAddress = "192.0.2.7",
+        ExtraAttempts = 4,
     };
 
     [Fact]
@@ -38,6 +39,7 @@ public sealed class UsageRowTests
 
         Assert.Equal(Units.All.ToDictionary(unit => unit.Name(), unit => OfAll[unit]), row.Units);
         Assert.True(row.IsEstimated);
+        Assert.Equal(4, Assert.Single(Rows.Of(row), field => field.Name == "extra_attempts").Value);
         Assert.All(Units.All, unit => Assert.Equal(OfAll[unit], ValueOf(Rows.Of(row), unit.Name())));
     }
 
@@ -63,9 +65,11 @@ public sealed class UsageRowTests
     [Fact]
     public void Total_OfEveryUnit_SumsTokensAndShowsTheOthers()
     {
-        var total = new UsageTotal { Requests = 1, Completed = 1, Usage = OfAll, Charge = 1 }.ToProto();
+        var total = new UsageTotal { Requests = 1, Completed = 1, Usage = OfAll, Charge = 1, Shortfall = 2 }.ToProto();
         var fields = Rows.Of(total);
 
+        Assert.Equal(2, total.ShortfallNanos);
+        Assert.Contains(fields, field => field is { Name: "shortfall_usd", Value: Usd { Nanos: var nanos } } && nanos == 2);
         Assert.Equal(Units.All.ToDictionary(unit => unit.Name(), unit => OfAll[unit]), total.Units);
         Assert.Equal(
             (OfAll.TotalInput - OfAll[CachedInput], OfAll[CachedInput], OfAll.TotalOutput),

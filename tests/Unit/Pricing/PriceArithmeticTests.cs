@@ -102,12 +102,12 @@ public sealed class PriceArithmeticTests
             Assert.Throws<ArgumentOutOfRangeException>(() => PriceArithmetic.Charge(FlatPrice, new Usage(unit => unit == negative ? -1 : 0))));
 
     [Fact]
-    public void Charge_AndUpperBound_AllocateNothing()
+    public void Charge_AndNanosFor_AllocateNothing()
     {
         var price = FlatPrice with { Tiers = [new PriceTier(100, Flat)] };
         var usage = new Usage(unit => 7);
-        long Both() => PriceArithmetic.Charge(price, usage)
-            + PriceArithmetic.UpperBound(price, 1_000, 1_000, Units.Tokens, new Usage { [Calls] = 1, [Images] = 4 });
+        var bound = PriceArithmetic.UpperBound(price, 1_000, Units.Tokens, new Usage { [Calls] = 1, [Images] = 4 });
+        long Both() => PriceArithmetic.Charge(price, usage) + bound.NanosFor(1_000);
         Both();
 
         var before = GC.GetAllocatedBytesForCurrentThread();
@@ -121,10 +121,10 @@ public sealed class PriceArithmeticTests
     [Fact]
     public void UpperBound_NegativeBounds_Throw()
     {
-        Assert.Throws<ArgumentOutOfRangeException>(() => PriceArithmetic.UpperBound(FlatPrice, -1, 0, Units.Tokens, default));
-        Assert.Throws<ArgumentOutOfRangeException>(() => PriceArithmetic.UpperBound(FlatPrice, 0, -1, Units.Tokens, default));
+        Assert.Throws<ArgumentOutOfRangeException>(() => PriceArithmetic.UpperBound(FlatPrice, -1, Units.Tokens, default).NanosFor(0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => PriceArithmetic.UpperBound(FlatPrice, 0, Units.Tokens, default).NanosFor(-1));
         Assert.Throws<ArgumentOutOfRangeException>(
-            () => PriceArithmetic.UpperBound(FlatPrice, 0, 0, Units.Tokens, new Usage { [Calls] = -1 }));
+            () => PriceArithmetic.UpperBound(FlatPrice, 0, Units.Tokens, new Usage { [Calls] = -1 }).NanosFor(0));
     }
 
     [Fact]
@@ -132,26 +132,26 @@ public sealed class PriceArithmeticTests
     {
         var textOnly = FlatPrice with { Base = new Rates(unit => Units.TextTokens.Contains(unit) ? 1 : null) };
 
-        Assert.Throws<ArgumentException>(() => PriceArithmetic.UpperBound(FlatPrice, 1, 1, Units.Tokens, new Usage { [Searches] = 1 }));
-        Assert.Throws<ArgumentException>(() => PriceArithmetic.UpperBound(textOnly, 1, 1, Units.Tokens, default));
-        Assert.Equal(1, PriceArithmetic.UpperBound(textOnly, 1, 1, Units.TextTokens, default));
+        Assert.Throws<ArgumentException>(() => PriceArithmetic.UpperBound(FlatPrice, 1, Units.Tokens, new Usage { [Searches] = 1 }).NanosFor(1));
+        Assert.Throws<ArgumentException>(() => PriceArithmetic.UpperBound(textOnly, 1, Units.Tokens, default).NanosFor(1));
+        Assert.Equal(1, PriceArithmetic.UpperBound(textOnly, 1, Units.TextTokens, default).NanosFor(1));
     }
 
     [Fact]
     public void UpperBound_TokensAmongTheOthers_Throw() =>
-        Assert.Throws<ArgumentException>(() => PriceArithmetic.UpperBound(FlatPrice, 1, 1, Units.Tokens, new Usage { [Reasoning] = 1 }));
+        Assert.Throws<ArgumentException>(() => PriceArithmetic.UpperBound(FlatPrice, 1, Units.Tokens, new Usage { [Reasoning] = 1 }).NanosFor(1));
 
     [Fact]
     public void UpperBound_Others_AreAddedToTheTokens() =>
         Assert.Equal(
             6_000 + 15_000 + 10 + 80_000_000,
-            PriceArithmetic.UpperBound(FlatPrice, 1, 1, Units.TextTokens, new Usage { [Calls] = 1, [Images] = 2 }));
+            PriceArithmetic.UpperBound(FlatPrice, 1, Units.TextTokens, new Usage { [Calls] = 1, [Images] = 2 }).NanosFor(1));
 
     [Fact]
     public void UpperBound_TextOnly_LeavesDearerKindsOut() =>
         Assert.Equal(
             (10 * 6_000) + (10 * 15_000),
-            PriceArithmetic.UpperBound(FlatPrice, 10, 10, Units.TextTokens, default));
+            PriceArithmetic.UpperBound(FlatPrice, 10, Units.TextTokens, default).NanosFor(10));
 
     [Theory]
     [InlineData(1_000, 1_000)]
@@ -164,7 +164,7 @@ public sealed class PriceArithmeticTests
             Tiers = [new PriceTier(1_000, With(Flat, new Rates { [Input] = 2_000_000 }))],
         };
 
-        Assert.Equal(expected, PriceArithmetic.UpperBound(price, maxInput, 0, [Input], default));
+        Assert.Equal(expected, PriceArithmetic.UpperBound(price, maxInput, [Input], default).NanosFor(0));
     }
 
     [Fact]
@@ -175,7 +175,7 @@ public sealed class PriceArithmeticTests
 
         Assert.Equal(
             PriceArithmetic.Charge(price, new Usage { [CacheWrite1h] = 100, [Output] = 7 }),
-            PriceArithmetic.UpperBound(price, 1_000_000, 7, Units.TextTokens, default));
+            PriceArithmetic.UpperBound(price, 1_000_000, Units.TextTokens, default).NanosFor(7));
     }
 
     [Fact]
@@ -209,7 +209,7 @@ public sealed class PriceArithmeticTests
             var kinds = UnitSet.Of([.. Units.All.Where(unit => used[unit] > 0 && Units.Tokens.Contains(unit))]);
             var others = PriceGenerators.OthersOf(price, PriceGenerators.Add(used, slack));
             return PriceArithmetic.Charge(price, used) <= PriceArithmetic.UpperBound(
-                price, used.TotalInput + slack[Input], used.TotalOutput + slack[Output], kinds, others);
+                price, used.TotalInput + slack[Input], kinds, others).NanosFor(used.TotalOutput + slack[Output]);
         });
 
     [Fact]
@@ -223,7 +223,7 @@ public sealed class PriceArithmeticTests
                 from input in OfEachKind(tokens, PriceGenerators.InputTokens)
                 from output in OfEachKind(bounds.TotalOutput, PriceGenerators.OutputTokens)
                 select PriceArithmetic.Charge(price, PriceGenerators.Add(PriceGenerators.Add(input, output), others));
-            return candidates.Max() == PriceArithmetic.UpperBound(price, bounds.TotalInput, bounds.TotalOutput, Units.Tokens, others);
+            return candidates.Max() == PriceArithmetic.UpperBound(price, bounds.TotalInput, Units.Tokens, others).NanosFor(bounds.TotalOutput);
         });
 
     [Fact]
@@ -232,8 +232,8 @@ public sealed class PriceArithmeticTests
         {
             var (a, more) = usage;
             var wider = PriceGenerators.OthersOf(price, PriceGenerators.Add(a, more));
-            return PriceArithmetic.UpperBound(price, a.TotalInput, a.TotalOutput, Units.TextTokens, PriceGenerators.OthersOf(price, a))
-                <= PriceArithmetic.UpperBound(price, a.TotalInput + more[Input], a.TotalOutput + more[Output], Units.Tokens, wider);
+            return PriceArithmetic.UpperBound(price, a.TotalInput, Units.TextTokens, PriceGenerators.OthersOf(price, a)).NanosFor(a.TotalOutput)
+                <= PriceArithmetic.UpperBound(price, a.TotalInput + more[Input], Units.Tokens, wider).NanosFor(a.TotalOutput + more[Output]);
         });
 
     [Fact]
@@ -242,7 +242,7 @@ public sealed class PriceArithmeticTests
         {
             var (a, b) = usage;
             long Bound(Usage all) => PriceArithmetic.UpperBound(
-                price, all.TotalInput, all.TotalOutput, Units.Tokens, PriceGenerators.OthersOf(price, all));
+                price, all.TotalInput, Units.Tokens, PriceGenerators.OthersOf(price, all)).NanosFor(all.TotalOutput);
             var (whole, parts) = (Bound(PriceGenerators.Add(a, b)), Bound(a) + Bound(b));
             return whole <= parts && parts <= whole + 1;
         });

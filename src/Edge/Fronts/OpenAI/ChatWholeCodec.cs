@@ -1,48 +1,57 @@
 using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Protocols.Metering;
 using OrleansGateway.Protocols.OpenAI;
 
 namespace OrleansGateway.Edge.Fronts.OpenAI;
 
-/// <summary>A Chat Completions answer of a provider that speaks the same: it passes through, changed only where it must be.</summary>
+/// <summary>A whole answer for a client that asked for one: it passes through, changed only where it must be.</summary>
 internal sealed class ChatWholeCodec(Call call) : IWholeCodec
 {
+    private readonly PooledBytes _mended = new(0);
+    private ReadOnlyMemory<byte> _answer;
     private ChatResponse _response;
+    private string? _tier;
 
-    public Metered Metered => new(_response.Usage(call.Facts.EstimatedInputTokens), _response.HasOutput);
+    public Metered Metered => new(_response.Usage(call.Bound.EstimatedInputTokens), _response.HasOutput, _tier);
 
-    public AttemptEnd Read(ReadOnlySpan<byte> answer)
+    public AttemptEnd Read(ReadOnlyMemory<byte> answer)
     {
-        _response = ChatResponse.Read(answer);
+        var isMended = call.Route!.Channel.Mend && new ChatMender(call.Running.RequestId).Mend(answer.Span, _mended);
+        _answer = isMended ? _mended.Memory : answer;
+        _response = ChatResponse.Read(_answer.Span);
+        _tier = _response.ServiceTier(_answer.Span);
         return _response.Kind switch
         {
             ChatPayloadKind.Choices => AttemptEnd.Completed,
-            ChatPayloadKind.Error => AttemptEnd.Failed(OpenAIDialect.ReadErrorOf(call.Route!.Channel, 200, answer)),
+            ChatPayloadKind.Error => AttemptEnd.Failed(OpenAIDialect.ReadErrorOf(call.Route!.Channel, 200, answer.Span)),
             _ => AttemptEnd.Unreadable,
         };
     }
 
-    public ReadOnlyMemory<byte> Write(ReadOnlyMemory<byte> answer, long chargedNanos, PooledBytes edited)
+    public void Write(PooledBytes written, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos)
     {
         var edits = ChatEdits.Of(call.Facts.Model);
         using var usageJson = new PooledBytes(256);
         long? cost = call.Admitted.ShowCost ? chargedNanos : null;
-        if (_response.Reported is not null && (cost is not null || Metered.Usage.IsEstimated))
+        var isOurs = _response.Reported is null || usage.IsEstimated;
+        if (isOurs || cost is not null || ChatUsageJson.TellsCost(_response.UsageJson(_answer.Span)))
         {
-            if (Metered.Usage.IsEstimated)
+            if (isOurs)
             {
-                ChatUsageJson.Write(usageJson, Metered.Usage, cost);
+                ChatUsageJson.Write(usageJson, usage, cost);
             }
             else
             {
-                ChatUsageJson.Write(usageJson, _response.UsageJson(answer.Span), cost);
+                ChatUsageJson.Write(usageJson, _response.UsageJson(_answer.Span), cost);
             }
 
             edits = edits with { Usage = UsageEdit.Replace, UsageJson = usageJson.Memory };
         }
 
-        _response.WriteTo(edited, answer.Span, edits);
-        return edited.Memory;
+        _response.WriteTo(written, _answer.Span, edits);
     }
+
+    public void Dispose() => _mended.Dispose();
 }

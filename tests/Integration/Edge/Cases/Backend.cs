@@ -114,6 +114,40 @@ public sealed record Step(Func<TcpClient, NetworkStream, CancellationToken, Task
     /// <inheritdoc/>
     public override string ToString() => "step";
 
+    /// <summary>Goes on when the task ends.</summary>
+    public static Step Await(Task task) => new((_, _, token) => task.WaitAsync(token));
+
+    /// <summary>Tells that it has come so far.</summary>
+    public static Step Tell(TaskCompletionSource reached) => new((_, _, _) =>
+    {
+        reached.TrySetResult();
+        return Task.CompletedTask;
+    });
+
+    /// <summary>Closes it, and tells so.</summary>
+    public static Step Close(TaskCompletionSource closed) => new((client, _, _) =>
+    {
+        client.Close();
+        closed.TrySetResult();
+        return Task.CompletedTask;
+    });
+
+    /// <summary>Waits until the other side has closed it, and tells so.</summary>
+    public static Step AwaitClose(TaskCompletionSource closed) => new(async (_, stream, token) =>
+    {
+        try
+        {
+            while (await stream.ReadAsync(new byte[1], token) > 0)
+            {
+            }
+        }
+        catch (IOException)
+        {
+        }
+
+        closed.TrySetResult();
+    });
+
     /// <summary>Sends a text.</summary>
     public static Step Send(string text) => Send(Encoding.UTF8.GetBytes(text));
 

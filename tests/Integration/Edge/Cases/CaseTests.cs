@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using System.Text.Json.Nodes;
 using OrleansGateway.Grains.Contracts.Accounts;
 using Xunit;
@@ -10,7 +11,7 @@ namespace OrleansGateway.Tests.Integration.Edge.Cases;
 /// What broke at other relays, from public reports: raw bytes of a provider, and what must come of them at the client and in the charge. Prices
 /// per million tokens: input $1, cached input $0.10, output $4. A is the first provider, B a healthy one behind it.
 /// </summary>
-public sealed class CaseTests
+public sealed partial class CaseTests
 {
     private const string OfB = "I am B";
 
@@ -44,10 +45,39 @@ public sealed class CaseTests
         Assert.False(run.Settled.Usage.IsEstimated);
     }
 
+    /// <summary>Whatever the provider says of usage, the client is told what it is charged for.</summary>
+    [Theory]
+    [InlineData(""","usage":{"prompt_tokens":"12","completion_tokens":3,"cost":0.5}""")]
+    [InlineData(""","usage":null""")]
+    [InlineData("")]
+    public async Task Answer_WithoutUsageThatCanBeRead_TellsOurs(string usage)
+    {
+        var whole = Whole("{}").Replace(",\"usage\":{}", usage, StringComparison.Ordinal);
+        await using var run = await RunAsync(Step.Send(Http(whole)));
+        var told = (await run.WholeAsync())["usage"]!;
+        Assert.Equal(run.Settled.Usage.TotalInput, (long)told["prompt_tokens"]!);
+        Assert.Equal(run.Settled.Usage.TotalOutput, (long)told["completion_tokens"]!);
+        Assert.Null(told["cost"]);
+        Assert.True(run.Settled.Usage.IsEstimated);
+    }
+
+    [Fact]
+    public async Task Answer_WithTheProvidersCost_DoesNotTellIt()
+    {
+        var usage = Usage(5, 2).Replace("} }", "},\"cost\":0.5,\"cost_details\":{\"upstream_inference_cost\":0.4},\"is_byok\":false}", StringComparison.Ordinal);
+        await using var whole = await RunAsync(Step.Send(Http(Whole(usage))));
+        Assert.Equal(Usage(5, 2).Replace(" ", "", StringComparison.Ordinal), (await whole.WholeAsync())["usage"]!.ToJsonString());
+        await using var stream = await RunAsync(Step.Send(Stream(Text("a"), Fin(usage), Done)));
+        var text = await stream.StreamAsync(includeUsage: true);
+        Assert.Contains("\"prompt_tokens\":5", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("cost", text, StringComparison.Ordinal);
+    }
+
     /// <summary>Streams that break after content: the client gets one error event and no end, and is charged for what came.</summary>
     public static TheoryData<string, Step[]> BrokenStreams => new()
     {
         { "C001 silent in a tool call", [Step.Send(Stream(Delta("""{"tool_calls":[{"index":0,"id":"t1","type":"function","function":{"name":"f","arguments":"{\"a\":"}}]}"""))), Step.Silence] },
+        { "an error that ends a choice", [Step.Send(Stream(Text("a"), """data: {"id":"c1","choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}],"error":{"message":"x","code":502}}""" + "\n\n", Done))] },
         { "C004 an error beside no choices", [Step.Send(Stream(Text("a"), """data: {"id":"c1","object":"chat.completion.chunk","choices":[],"error":{"message":"x","code":502}}""" + "\n\n", Done))] },
         { "C014 cut within an event", [Step.Send(Stream(Text("a"), "data: {\"id\":\"c1\",\"cho")), Step.Reset] },
         { "C028 a long error text", [Step.Send(Stream(Text("ok"), $$$"""data: {"error":{"message":"{{{new string('x', 5000)}}}"}}""" + "\n\n"))] },
@@ -73,6 +103,7 @@ public sealed class CaseTests
     /// <summary>Answers of A that are none: nothing of them is seen or charged, and B answers.</summary>
     public static TheoryData<string, bool, Step[]> Failures => new()
     {
+        { "an error that ends a choice first", true, [Step.Send(Stream("""data: {"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}],"error":{"message":"x","code":503}}""" + "\n\n", Done))] },
         { "C002 an error first", true, [Step.Send(Stream("""data: {"error":{"message":"x","code":503}}""" + "\n\n", Done))] },
         { "C026 gzip that does not say so", true, [Step.Send(Compressed(Http("", type: "text/event-stream"), Text("a") + Fin() + Done, GZip))] },
         { "gzip that is none", true, [Step.Send(Http(Text("a") + Fin() + Done, type: "text/event-stream", headers: "content-encoding: gzip\r\n"))] },
@@ -85,6 +116,10 @@ public sealed class CaseTests
         { "C080 headers and nothing", true, [Step.Send(Stream()), Step.Silence] },
         { "headers and a role", true, [Step.Send(Stream(Delta("""{"role":"assistant","content":""}"""))), Step.Silence] },
         { "a role, then a break", true, [Step.Send(Stream(Delta("""{"role":"assistant"}"""))), Step.Reset] },
+        { "an error for a stream", true, [Step.Send(Http("""{"error":{"message":"x","code":503}}"""))] },
+        { "an error event for a whole answer", false, [Step.Send(Stream("""data: {"error":{"message":"x","code":503}}""" + "\n\n"))] },
+        { "a stream that breaks for a whole answer", false, [Step.Send(Stream(Text("a"))), Step.Reset] },
+        { "a stream without an end for a whole answer", false, [Step.Send(Stream(Text("a")))] },
         { "comments alone", true, [Step.Send(Stream(": processing\n\n", ": processing\n\n")), Step.Silence] },
         { "C059 a list with RetryInfo", false, [Step.Send(Http("""[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","details":[{"retryDelay":"12s"}]}}]""", 429))] },
     };
@@ -100,10 +135,53 @@ public sealed class CaseTests
         Assert.Equal("channel-1", run.Settled.Ticket.Channel);
     }
 
+    /// <summary>Requests that went out whole and whose connection broke before any status came: nobody knows whether they ran.</summary>
+    [Fact]
+    public async Task Request_ThatMayHaveRun_IsNotSentAgain()
+    {
+        foreach (var stream in new[] { false, true })
+        {
+            await using var run = await RunAsync(Step.Reset);
+            using var response = await run.PostAsync(stream);
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+            Assert.Contains("did not send it again", (string?)(await response.ErrorAsync())["message"], StringComparison.Ordinal);
+            Assert.Empty(run.B.Requests);
+            Assert.Equal((0, 0), (run.Settled.CostNanos, run.Settled.Ticket.ExtraAttempts));
+        }
+    }
+
+    /// <summary>Where the channel says so, and where the time for the first byte is over.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Request_ThatMayHaveRun_IsSentAgain(bool repeatLost)
+    {
+        await using var run = await RunAsync([repeatLost ? Step.Reset : Step.Silence], b: null, channel => channel["repeat_lost"] = repeatLost);
+        Assert.Equal(OfB, (string?)(await run.WholeAsync())["choices"]![0]!["message"]!["content"]);
+        Assert.Single(run.A.Requests);
+        Assert.Equal((50_000, 1), (run.Settled.CostNanos, run.Settled.Ticket.ExtraAttempts));
+    }
+
+    /// <summary>Failures after which the next channel answers, and whether the operator may pay for them too.</summary>
+    [Theory]
+    [InlineData(500, 0)]
+    [InlineData(503, 0)]
+    [InlineData(429, 0)]
+    [InlineData(504, 1)]
+    [InlineData(200, 1)]
+    public async Task FailedAttempt_InWhichSomethingMayBeGenerated_IsCounted(int status, int extra)
+    {
+        await using var run = await RunAsync(Step.Send(Http("<p>busy", status, type: "text/html")));
+        await run.WholeAsync();
+        Assert.Equal(("channel-1", extra), (run.Settled.Ticket.Channel, run.Settled.Ticket.ExtraAttempts));
+    }
+
     /// <summary>Errors that blame the request are the client's, in our form; no other channel is tried, and nothing is charged.</summary>
     public static TheoryData<string, bool, string, int> Refusals => new()
     {
         { "C002 a first event with code 400", true, Stream("""data: {"error":{"message":"x","code":400}}""" + "\n\n", Done), 400 },
+        { "a first event with code 400 for a whole answer", false, Stream("""data: {"error":{"message":"x","code":400}}""" + "\n\n"), 400 },
+        { "an error with code 400 for a stream", true, Http("""{"error":{"message":"x","code":400}}"""), 400 },
         { "C059 an error in a list", false, Http("""[{"error":{"code":400,"message":"m","status":"INVALID_ARGUMENT"}}]""", 400), 400 },
         { "an error that is not compressed as it says", false, Http("""{"error":{"message":"m"}}""", 400, headers: "content-encoding: gzip\r\n"), 400 },
         { "a type that blames the request", false, Http("""{"error":{"message":"m","type":"invalid_request_error"}}"""), 400 },
@@ -373,11 +451,133 @@ public sealed class CaseTests
         }
     }
 
+    /// <summary>And C064, of which there is no more while requests are not kept to a channel.</summary>
+    [Fact]
+    public async Task C052_DisabledChannel_IsNotTriedByARequestThatWasThereBefore()
+    {
+        EdgeFixture? edge = null;
+        await using var a = new Backend(_ =>
+        {
+            edge!.Publish((index, channel) => channel["enabled"] = index != 1);
+            return [Step.Send(Http("{}", 500))];
+        });
+        edge = await EdgeFixture.StartAsync(3, provider: (index, provider) => provider["base_url"] = index == 0 ? a.Url : (string?)provider["base_url"]);
+        await using var own = edge;
+
+        using var response = await edge.PostAsync(EdgeFixture.Body());
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal((1, 0, 1), (a.Requests.Count, edge.Providers[1].Requests.Count, edge.Providers[2].Requests.Count));
+        Assert.Equal("channel-2", Assert.Single(edge.Account.Settled).Ticket.Channel);
+    }
+
+    /// <summary>What is logged of a request that fails does not grow with those before it.</summary>
+    [Fact]
+    public async Task C061_RequestsThatAllFail_LogTheSameFewLinesEach()
+    {
+        await using var run = await RunAsync([Step.Send(Http("""{"error":{"message":"m"}}""", 500))], [Step.Send(Http("<p>busy", 502, type: "text/html"))]);
+        var sizes = new List<int>();
+        for (var i = 0; i < 20; i++)
+        {
+            using var response = await run.PostAsync(stream: i % 2 == 0);
+            await response.ErrorAsync();
+            var lines = run.Edge.Log.Lines.ToList();
+            run.Edge.Log.Lines.Clear();
+            sizes.Add(lines.Sum(line => line.Text.Length));
+            Assert.DoesNotContain(lines, line => line.Text.Contains("\"hi\"", StringComparison.Ordinal) || line.Text.Contains("sk-", StringComparison.Ordinal));
+        }
+
+        Assert.All(sizes, size => Assert.InRange(size, 1, 4000));
+    }
+
+    [Fact]
+    public async Task C062_IdleConnectionThatTheProviderClosed_IsNotUsedAgain()
+    {
+        using var closed = new SemaphoreSlim(0);
+        var whole = Whole(Usage(5, 1));
+        var step = new Step(async (client, stream, token) =>
+        {
+            await stream.WriteAsync(Encoding.UTF8.GetBytes($"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {whole.Length}\r\n\r\n{whole}"), token);
+            client.Close();
+            closed.Release();
+        });
+        await using var run = await RunAsync(step);
+        for (var i = 0; i < 50; i++)
+        {
+            await run.WholeAsync();
+            await closed.WaitAsync(TestContext.Current.CancellationToken);
+        }
+
+        Assert.Equal((50, 0), (run.A.Requests.Count, run.B.Requests.Count));
+    }
+
+    [Fact]
+    public async Task C067_Stream_IsEstimatedAndCountedLikeAWholeAnswer()
+    {
+        var told = new List<(long, long, long)>();
+        foreach (var stream in new[] { false, true })
+        {
+            await using var run = await RunAsync(Step.Send(stream ? Stream(Text("a"), Fin(), Use(10, 290), Done) : Http(Whole(Usage(10, 290)))));
+            for (var i = 0; i < 2; i++)
+            {
+                using var response = await run.PostAsync(stream);
+                await response.TextAsync();
+            }
+
+            var last = run.Edge.Account.Settled.Last().Usage;
+            told.Add((run.Edge.Account.Admitted.Last().EstimatedTokens, last.TotalInput, last.TotalOutput));
+        }
+
+        Assert.Equal(told[0], told[1]);
+        Assert.Equal((10, 290), (told[0].Item2, told[0].Item3));
+        Assert.InRange(told[0].Item1, 200, 310);
+    }
+
+    /// <summary>Ends of requests after which nothing is held.</summary>
+    public static TheoryData<string, Step[]> Ends => new()
+    {
+        { "whole", [Step.Send(HealthyStream)] },
+        { "reset", [Step.Reset] },
+        { "reset in the middle", [Step.Send(Stream(Text("a"))), Step.Reset] },
+        { "silent", [Step.Silence] },
+        { "silent in the middle", [Step.Send(Stream(Text("a"))), Step.Silence] },
+        { "refused", [Step.Send(Http("{}", 400))] },
+        { "an answer that is none", [Step.Send(Http("<p>", type: "text/html"))] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Ends), DisableDiscoveryEnumeration = true)]
+    public async Task C068_RequestHoweverItEnds_HoldsNothingAfterwards(string what, Step[] steps)
+    {
+        await using var run = await RunAsync(steps, steps);
+        for (var i = 0; i < 3; i++)
+        {
+            using var response = await run.PostAsync(stream: true);
+            await response.TextAsync();
+        }
+
+        Assert.Equal((what, 3, 0), (what, run.Edge.Account.Settled.Count, run.Edge.Accounts.OpenHolds));
+    }
+
+    [Fact]
+    public async Task C124_LongPrompt_ArrivesByteForByte()
+    {
+        var message = $$"""{"role":"user","content":"{{new string('x', 2 * 1024 * 1024 / 334)}}"}""";
+        const string Tool = """{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"a":{"type":"string"} } } } }""";
+        var body = $$"""{"model":"test-model","messages":[{{string.Join(',', Enumerable.Repeat(message, 334))}}],"tools":[{{string.Join(',', Enumerable.Repeat(Tool, 18))}}]}""";
+        await using var run = await Run.StartAsync(
+            _ => [Step.Send(HealthyWhole)], _ => [Step.Send(HealthyWhole)], model: model => model["context_window"] = 10_000_000);
+        using var response = await run.Edge.PostAsync(body);
+        Assert.True(response.StatusCode == HttpStatusCode.OK, await response.TextAsync());
+        Assert.EndsWith("\r\n\r\n" + body, Assert.Single(run.A.Requests), StringComparison.Ordinal);
+    }
+
     private static Task<Run> RunAsync(params Step[] a) => RunAsync(a, b: null);
 
-    private static Task<Run> RunAsync(Step[] a, Step[]? b) => Run.StartAsync(
+    private static Task<Run> RunAsync(Step[] a, Step[]? b, Action<JsonObject>? channel = null) => Run.StartAsync(
         _ => a,
-        request => b ?? [Step.Send(request.Contains("\"stream\":true", StringComparison.Ordinal) ? HealthyStream : HealthyWhole)]);
+        request => b ?? [Step.Send(request.Contains("\"stream\":true", StringComparison.Ordinal) ? HealthyStream : HealthyWhole)],
+        channel);
 
     /// <summary>A relay before A and B.</summary>
     private sealed class Run : IAsyncDisposable
@@ -393,13 +593,29 @@ public sealed class CaseTests
         /// <summary>The settlement of the one request.</summary>
         public SettleRequest Settled => Assert.Single(Edge.Account.Settled);
 
-        public static async Task<Run> StartAsync(Func<string, IReadOnlyList<Step>> a, Func<string, IReadOnlyList<Step>> b)
+        /// <param name="channel">Further fields of each channel.</param>
+        /// <param name="settings">Of the relay.</param>
+        public static async Task<Run> StartAsync(
+            Func<string, IReadOnlyList<Step>> a,
+            Func<string, IReadOnlyList<Step>> b,
+            Action<JsonObject>? channel = null,
+            Action<JsonObject>? model = null,
+            params KeyValuePair<string, string?>[] settings)
         {
             var (first, second) = (new Backend(a), new Backend(b));
             var edge = await EdgeFixture.StartAsync(
                 providers: 2,
-                channel: (_, channel) => channel["times"] = new JsonObject { ["first_byte_ms"] = 1000, ["idle_ms"] = 1000 },
-                model: model => model["prices"]![0]!["per_million"] = new JsonObject { ["input"] = "1", ["cached_input"] = "0.1", ["output"] = "4" },
+                channel: (_, own) =>
+                {
+                    own["times"] = new JsonObject { ["first_byte_ms"] = 1000, ["idle_ms"] = 1000 };
+                    channel?.Invoke(own);
+                },
+                model: own =>
+                {
+                    own["prices"]![0]!["per_million"] = new JsonObject { ["input"] = "1", ["cached_input"] = "0.1", ["output"] = "4" };
+                    model?.Invoke(own);
+                },
+                settings: settings,
                 provider: (index, provider) => provider["base_url"] = (index == 0 ? first : second).Url);
             return new Run(first, second, edge);
         }
@@ -439,7 +655,7 @@ public sealed class CaseTests
             await B.DisposeAsync();
         }
 
-        private static JsonObject Body(bool stream)
+        public static JsonObject Body(bool stream)
         {
             var body = new JsonObject
             {

@@ -114,6 +114,7 @@ internal sealed class BatchDraws(Random random)
         DurationMs = random.Next(99),
         Status = OneOf(Enum.GetValues<RequestStatus>()),
         ClientAddress = "192.0.2.7",
+        ExtraAttempts = Chance(20) ? random.Next(3) : 0,
     };
 
     private AccountBatch WithEntry(AccountBatch batch, AccountRow row, LedgerModelAccount account)

@@ -63,7 +63,7 @@ internal static class ModelRows
         ("channel", row.Channel), ("endpoint", row.Endpoint), ("price_id", row.PriceId), ("charge", row.Charge),
         ("first_byte_ms", row.FirstByteMs), ("duration_ms", row.DurationMs), ("status", Word(row.Status)),
         ("client_address", row.ClientAddress), .. Units.All.Select(unit => (unit.Name(), (object?)row.Usage[unit])),
-        ("is_estimated", row.Usage.IsEstimated),
+        ("is_estimated", row.Usage.IsEstimated), ("extra_attempts", (long)row.ExtraAttempts),
     ];
 
     private static (string, object?)[] Key(string account, KeyRow key, (DateTimeOffset At, string From)? use)

@@ -85,7 +85,7 @@ public sealed class AccountClientTests
     {
         var world = new EdgeWorld();
         var hold = world.Admit("a", most: 1000, least: 100).Hold!;
-        hold.ServedBy("channel");
+        hold.ServedBy("channel", 2);
         world.Pass(1.5);
 
         var settled = EdgeWorld.Done(world.Settle(hold, 42));
@@ -93,7 +93,7 @@ public sealed class AccountClientTests
         Assert.Equal(new Settled(true, 42), settled);
         var ticket = world.Account.All<SettleRequest>().Single().Ticket;
         Assert.Equal(("a", "key", "price", "model", "channel", "10.0.0.1"), (ticket.HoldId, ticket.KeyId, ticket.PriceId, ticket.Model, ticket.Channel, ticket.ClientAddress));
-        Assert.Equal((100L, 1500L), (ticket.TotalNanos, ticket.AgeMs));
+        Assert.Equal((100L, 1500L, 2), (ticket.TotalNanos, ticket.AgeMs, ticket.ExtraAttempts));
         Assert.Equal(0, world.Client.OpenHolds);
     }
 

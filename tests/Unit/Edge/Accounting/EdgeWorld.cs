@@ -15,6 +15,8 @@ namespace OrleansGateway.Tests.Unit.Edge.Accounting;
 /// <summary>The edge's accounting on the test's thread and clock, against accounts that answer by script.</summary>
 internal sealed class EdgeWorld : IGrains, IHoldOwner
 {
+    private static readonly Price NanoPerToken = new("price", new Rates { [Output] = PriceArithmetic.UnitsPerRate }, []);
+
     private readonly SeededScheduler _scheduler = new(1);
 
     /// <param name="areRemote">Whether the accounts run in other processes.</param>
@@ -97,7 +99,7 @@ internal sealed class EdgeWorld : IGrains, IHoldOwner
         var state = HoldState.Lost;
         Done(Start(() =>
         {
-            state = hold.Report(cost, new Usage { [Output] = cost });
+            state = hold.Report(cost, NanoPerToken, new Usage { [Output] = cost });
             return Task.FromResult(true);
         }));
         return state;

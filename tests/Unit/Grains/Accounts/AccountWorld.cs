@@ -119,6 +119,7 @@ internal sealed class AccountWorld : IDisposable
         Channel = "channel",
         Endpoint = "/v1/chat/completions",
         ClientAddress = "10.0.0.1",
+        ExtraAttempts = 2,
     };
 
     public static SettleRequest Settlement(

@@ -231,6 +231,22 @@ public sealed class KeyRuleTests
         Assert.True(world.Admit("i", 100).IsAdmitted);
     }
 
+    /// <summary>C073: caps and what is spent are the grain's alone, so that each edge sees what was set.</summary>
+    [Fact]
+    public void SetKey_CapRaised_IsAdmittedAtOnce()
+    {
+        using var world = AccountWorld.With(10_000, new SpendCaps(null, 100, null, null));
+        world.Admit("h", 100);
+        world.Settle("h", 100, 100);
+        Assert.Equal(AdmitOutcome.SpendCapReached, world.Admit("i", 50).Outcome);
+
+        world.SetKey(AccountWorld.Key with { Caps = new SpendCaps(null, 150, null, null) });
+
+        Assert.True(world.Admit("j", 50).IsAdmitted);
+        Assert.Equal(AdmitOutcome.SpendCapReached, world.Admit("k", 1).Outcome);
+    }
+
+    /// <summary>C071.</summary>
     [Fact]
     public void Settle_AcrossMidnight_SpendsInTheDayInWhichItFalls()
     {

@@ -29,6 +29,38 @@ public sealed class RateLimitTests
         Assert.Equal(AdmitOutcome.RequestRateLimited, world.Admit("next", 0).Outcome);
     }
 
+    /// <summary>C065. C074: nobody waits for a place.</summary>
+    [Fact]
+    public void Requests_RefusedForConcurrency_AreNotCounted()
+    {
+        using var world = With(new RateLimits(2, null, 1), LimitScope.Key);
+        var first = world.Admit("a", 10);
+        Assert.Equal(AdmitOutcome.ConcurrencyLimited, world.Admit("b", 10).Outcome);
+        world.Settle("a", 10, 10);
+        var third = world.Admit("c", 10);
+
+        Assert.True(third.IsAdmitted);
+        Assert.Equal((1, 0), (first.Rates.RequestsRemaining, third.Rates.RequestsRemaining));
+    }
+
+    /// <summary>C070: what remains falls by what was used, and is whole again when the reset says so.</summary>
+    [Fact]
+    public void Tokens_RemainingOfThem_FallByWhatWasUsed()
+    {
+        using var world = With(new RateLimits(null, 600, null), LimitScope.Key);
+        var remaining = new List<long>();
+        for (var i = 0; i < 3; i++)
+        {
+            var rates = world.Admit($"h{i}", 0, tokens: 120).Rates;
+            remaining.Add(rates.TokensRemaining);
+            Assert.Equal((600 - rates.TokensRemaining) * 100, rates.TokensResetMs);
+            world.Settle($"h{i}", 0, 0, tokens: 100);
+        }
+
+        Assert.Equal([480, 380, 280], remaining);
+    }
+
+    /// <summary>C067: so it is of streams too, whose settlement says what they used.</summary>
     [Theory]
     [InlineData(LimitScope.Key)]
     [InlineData(LimitScope.Account)]
@@ -58,6 +90,7 @@ public sealed class RateLimitTests
         Assert.True(world.Admit("b", 0, tokens: 10_000).IsAdmitted);
     }
 
+    /// <summary>C068: those whose edge is gone count until their lease is over.</summary>
     [Theory]
     [InlineData(LimitScope.Key)]
     [InlineData(LimitScope.Account)]

@@ -50,6 +50,7 @@ public sealed class SettlementTests
                 DurationMs = 20,
                 Status = RequestStatus.Completed,
                 ClientAddress = "10.0.0.1",
+                ExtraAttempts = 2,
             },
             usage);
         Assert.Equal(300, world.Rows.Keys[AccountWorld.KeyId].Spend.MonthNanos);

@@ -45,11 +45,12 @@ public sealed class ChatRequestTests
         Assert.Equal(3, request.Choices);
         Assert.Equal((500, OutputLimitField.MaxCompletionTokens), (request.MaxOutputTokens, request.OutputLimitField));
         Assert.Equal((2, 1), (request.MessageCount, request.ToolCount));
-        Assert.Equal(("high", "flex"), (request.ReasoningEffort, request.ServiceTier));
+        Assert.Equal("high", request.ReasoningEffort);
+        Assert.Equal([new PricedField(FieldPrice.ServiceTier, "service_tier", "service_tier", "flex")], request.PricedFields);
+        Assert.Equal(["x_unknown"], request.UnknownFields);
         Assert.True(request.HasAudioOutput);
         Assert.False(request.HasImageOutput);
         Assert.True(request.PredictionBytes >= 6);
-        Assert.False(request.HasHostedTools);
         Assert.False(request.HasUnsizedInput);
     }
 
@@ -164,6 +165,55 @@ public sealed class ChatRequestTests
     }
 
     [Theory]
+    [InlineData(""" "stream":true,"stream_options":{"INCLUDE_USAGE":true} """, "stream_options.INCLUDE_USAGE")]
+    [InlineData(""" "stream":true,"stream_options":{"include_u\u017Fage":true} """, "stream_options.include_u\u017Fage")]
+    [InlineData(""" "messages":[{"role":"user"},{"role":"user","Content":"x"}] """, "messages[1].Content")]
+    [InlineData(""" "messages":[{"role":"user","\u0043ontent":"x"}] """, "messages[0].Content")]
+    [InlineData(""" "messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"image_url","Image_URL":{"url":"x"}}]}] """, "messages[0].content[1].Image_URL")]
+    [InlineData(""" "messages":[{"role":"user","content":[{"Type":"video_url"}]}] """, "messages[0].content[0].Type")]
+    [InlineData(""" "messages":[{"role":"user","content":[{"type":"image_url","image_url":{"URL":"x"}}]}] """, "messages[0].content[0].image_url.URL")]
+    [InlineData(""" "messages":[{"role":"user","content":[{"type":"file","file":{"File_ID":"x"}}]}] """, "messages[0].content[0].file.File_ID")]
+    [InlineData(""" "messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"Data":"x"}}]}] """, "messages[0].content[0].input_audio.Data")]
+    [InlineData(""" "tools":[{"type":"function"},{"TYPE":"web_search"}] """, "tools[1].TYPE")]
+    public void TryRead_NestedKeyThatOnlyFoldsToAKnownOne_IsRefusedByItsPath(string member, string path)
+    {
+        var messages = member.Contains("\"messages\"", StringComparison.Ordinal) ? "" : Messages + ",";
+        var error = Refuse($$"""{"model":"m",{{messages}}{{member}}}""");
+        Assert.Equal((path, "unknown_parameter"), (error.Param, error.Code));
+    }
+
+    [Theory]
+    [InlineData(""" "messages":[{"role":"user","contents":"x","Tool_Call":1}] """)]
+    [InlineData(""" "messages":[{"role":"user","content":[{"type":"text","text":"x","cacheControl":{"Type":"x"}}]}] """)]
+    [InlineData(""" "messages":[{"\u0072ole":"user"}],"tools":[{"type":"function","function":{"parameters":{"properties":{"Type":{}}}}}] """)]
+    public void TryRead_OtherKeysWithCapitals_AreRead(string members) => Read($$"""{"model":"m",{{members}}}""");
+
+    /// <summary>C124.</summary>
+    [Fact]
+    public void TryRead_MoreMessagesPartsAndTools_AllocatesNoMore()
+    {
+        var bodies = Enumerable.Range(1, 2).Select(i => i * 100).Select(count => Encoding.UTF8.GetBytes(
+            $$"""
+            {"model":"m","messages":[{{string.Join(',', Enumerable.Repeat("""{"role":"user","content":[{"type":"text","text":"x","cacheControl":1}]}""", count))}}],
+             "tools":[{{string.Join(',', Enumerable.Repeat("""{"type":"function","function":{"name":"f"}}""", count))}}]}
+            """)).ToList();
+
+        Assert.Single(bodies.Select(Allocated).Distinct());
+
+        static long Allocated(byte[] body)
+        {
+            var before = 0L;
+            for (var i = 0; i < 2; i++)
+            {
+                before = GC.GetAllocatedBytesForCurrentThread();
+                Assert.True(ChatRequest.TryRead(body, 8, out _, out _));
+            }
+
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData(" ")]
     [InlineData("nope")]
@@ -252,20 +302,30 @@ public sealed class ChatRequestTests
         var request = Read($$"""{"model":"m","messages":[{"role":"user","content":[{{part}}]}]}""");
 
         Assert.True(request.HasUnsizedInput);
-        var rules = new InputTokenRules(128_000) { PerImage = 1, PerAudio = 1, PerFile = 1 };
+        var rules = new InputTokenRules(128_000) { Images = new(1), PerAudio = 1, PerFile = 1 };
         Assert.Equal(128_000, request.MaxInputTokens(rules));
     }
 
     [Theory]
-    [InlineData(""" "web_search_options":{} """, true)]
-    [InlineData(""" "web_search_options":null """, false)]
-    [InlineData(""" "enable_search":true """, true)]
-    [InlineData(""" "enable_search":false """, false)]
-    [InlineData(""" "tools":[{"type":"function"},{"type":"web_search"}] """, true)]
-    [InlineData(""" "tools":[{"type":"custom","custom":{"type":"x"}}] """, false)]
-    public void TryRead_HostedTools_AreSeen(string member, bool expected)
+    [InlineData(""" "web_search_options":{} """, "Searches web_search_options web_search_options")]
+    [InlineData(""" "web_search_options":null """, "")]
+    [InlineData(""" "enable_search":true """, "Searches enable_search enable_search")]
+    [InlineData(""" "enable_search":false,"service_tier":null """, "")]
+    [InlineData(""" "service_tier":"auto" """, "ServiceTier service_tier auto")]
+    [InlineData(""" "tools":[{"type":"function"},{"type":"web_search"}] """, "Searches tools[1].type web_search")]
+    [InlineData(""" "tools":[{"x":1,"type":"code_interpreter"}] """, "HostedTool tools[0].type code_interpreter")]
+    [InlineData(""" "tools":[{"type":"web_search","web_search":{"enable":false}}] """, "")]
+    [InlineData(""" "tools":[{"web_search":{"enable":true},"type":"web_search"}] """, "Searches tools[0].type web_search")]
+    [InlineData(""" "search_parameters":{"mode":"off"} """, "")]
+    [InlineData(""" "search_parameters":{"mode":"auto"} """, "Searches search_parameters search_parameters")]
+    [InlineData(""" "search_options":{"search_strategy":"max"} """, "Searches search_options search_options")]
+    [InlineData(""" "tools":[{"type":"custom","custom":{"type":"x"}}],"functions":[{"type":"web_search"}] """, "")]
+    public void TryRead_FieldsThatChangeThePrice_AreSeen(string member, string expected)
     {
-        Assert.Equal(expected, Read($$"""{"model":"m",{{Messages}},{{member}}}""").HasHostedTools);
+        var request = Read($$"""{"model":"m",{{Messages}},{{member}}}""");
+
+        Assert.Equal(expected, string.Join("; ", request.PricedFields.Select(field => $"{field.Price} {field.Path} {field.Value}")));
+        Assert.Empty(request.UnknownFields);
     }
 
     [Fact]
@@ -280,13 +340,41 @@ public sealed class ChatRequestTests
         Assert.InRange(request.EstimatedInputTokens, 200, 220);
     }
 
+    /// <summary>A tool whose kind nobody can see might be one that the provider runs.</summary>
+    [Theory]
+    [InlineData("""{"google_search":{}}""", "tools")]
+    [InlineData("""[{"google_search":{}}]""", "tools[0].type")]
+    [InlineData("""[{"type":"function"},{"type":["web_search"]}]""", "tools[1].type")]
+    [InlineData("""["web_search"]""", "tools[0]")]
+    [InlineData("true", "tools")]
+    public void TryRead_ToolsOfAnotherShape_AreRefused(string tools, string param)
+    {
+        Assert.False(ChatRequest.TryRead(Encoding.UTF8.GetBytes($$"""{"model":"m",{{Messages}},"tools":{{tools}}}"""), 8, out _, out var error));
+        Assert.Equal(param, error.Param);
+    }
+
+    /// <summary>The size that stands in the body counts only where it is the only one: a provider may take either.</summary>
+    [Theory]
+    [InlineData("""{"url":"data:image/png;base64,@"}""", 1)]
+    [InlineData("""{"url":"data:image/png;base64,@","url":"https://example.org/a.png"}""", 1500)]
+    [InlineData("""{"url":"https://example.org/a.png","url":"data:image/png;base64,@"}""", 1500)]
+    [InlineData("""{"url":null,"url":"data:image/png;base64,@"}""", 1500)]
+    [InlineData("\"data:image/png;base64,@\",\"image_url\":{\"url\":\"https://example.org/a.png\"}", 1501)]
+    public void ImageTokens_Picture_IsCountedByItsSizeOrTheMost(string picture, long tokens)
+    {
+        var png = Convert.ToBase64String([0x89, .. "PNG\r\n\u001a\n"u8, 0, 0, 0, 13, .. "IHDR"u8, 0, 0, 0, 9, 0, 0, 0, 9, 8, 6, 0, 0, 0]);
+        var request = Read($$"""{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{{picture.Replace("@", png, StringComparison.Ordinal)}}}]}]}""");
+
+        Assert.Equal(tokens, request.ImageTokens(new ImageRule(1500, Side: 32, PerSquare: 1_000_000_000)));
+    }
+
     [Fact]
     public void MaxInputTokens_PicturesWithoutACap_IsTheWindow()
     {
         var request = Read("""{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":"data:image/png;base64,AAAA"}]}]}""");
 
-        Assert.Equal(9000, request.MaxInputTokens(new InputTokenRules(9000)));
-        Assert.InRange(request.MaxInputTokens(new InputTokenRules(9000) { PerImage = 1500 }), 1500, 1700);
+        Assert.Equal(9000, request.MaxInputTokens(new InputTokenRules(9000) { Images = new(9000) }));
+        Assert.InRange(request.MaxInputTokens(new InputTokenRules(9000) { Images = new(1500) }), 1500, 1700);
     }
 
     [Fact]
@@ -394,6 +482,30 @@ public sealed class ChatRequestTests
             Assert.Equal(("up", 9), ((string?)body["model"], (int?)body["max_completion_tokens"]));
             Assert.Equal("""{"include_usage":true,"x":1}""", body["stream_options"]!.ToJsonString());
             Assert.Equal("""{"model":"keep","n":[1.50]}""", body["other"]!.ToJsonString());
+        }
+    }
+
+    [Fact]
+    public void Without_SomeFields_IsTheRestWithTheSameChanges()
+    {
+        string[] members =
+        [
+            "\"model\" : \"m\"", Messages, "\"stream\":true", "\"stream_options\":{\"x\":1,\"include_usage\":false}", "\"max_tokens\":100", "\"seed\":[5]", "\"us\\u0065r\":\"u\"",
+        ];
+        var random = new Random(1);
+        for (var i = 0; i < 200; i++)
+        {
+            random.Shuffle(members);
+            var request = Read("{ " + string.Join(" , ", members) + "}");
+
+            var without = request.Without(["seed", "user", "none"]);
+            var body = JsonNode.Parse(Text(without.ForUpstream(new() { Model = "up", MaxOutputTokens = 9 })))!.AsObject();
+
+            Assert.Equal(["max_tokens", "messages", "model", "stream", "stream_options"], body.Select(field => field.Key).Order());
+            Assert.Equal(("up", 9), ((string?)body["model"], (int?)body["max_tokens"]));
+            Assert.Equal("""{"x":1,"include_usage":true}""", body["stream_options"]!.ToJsonString());
+            Assert.Equal("m", request.Model);
+            Assert.Same(request, request.Without(["none"]));
         }
     }
 

@@ -471,9 +471,12 @@ public sealed class ChatStreamTests
     [Fact]
     public void WriteLengthEnd_TwoOfThreeOpen_EndsThoseInTheStreamsTerms()
     {
-        var meter = new ChatStreamMeter(3);
+        // The third's end was read, and dropped; the fourth that was asked for has not begun.
+        var meter = new ChatStreamMeter(4);
         Read(meter, Data("{\"content\":\"a\"}", "null", 0));
         Read(meter, Data("{}", "\"stop\"", 1));
+        meter.Sent();
+        Read(meter, Data("{}", "\"stop\"", 2));
 
         var written = Written(writer => meter.WriteLengthEnd(writer, JsonBytes.Quote("pub"), withNullUsage: true));
 

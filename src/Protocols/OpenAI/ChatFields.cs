@@ -1,0 +1,67 @@
+using System.Collections.Frozen;
+using System.Collections.Immutable;
+
+namespace OrleansGateway.Protocols.OpenAI;
+
+/// <summary>What becomes of a request's field on its way to a provider that speaks Chat Completions.</summary>
+public enum FieldHandling
+{
+    /// <summary>It bounds the cost, and goes on as it is but for what the channel wants otherwise.</summary>
+    Bounds,
+
+    /// <summary>It buys what has a price of its own; where the price is missing, the channel's <c>unpriced</c> decides.</summary>
+    Priced,
+
+    /// <summary>It does not change the price, or only through the tokens that are reported, and goes on as it is.</summary>
+    PassedOn,
+}
+
+/// <summary>A field of Chat Completions requests.</summary>
+/// <param name="Says">What the cost has to do with it.</param>
+public sealed record ChatField(string Name, FieldHandling Handling, string Says);
+
+/// <summary>
+/// The top-level fields of Chat Completions that the relay knows, OpenAI's and those of providers that speak the same. What is not among
+/// them goes to providers that take unknown fields alone. No header of a client goes to a provider.
+/// </summary>
+public static class ChatFields
+{
+    private static readonly FrozenSet<string> PassedOn;
+
+    static ChatFields() => PassedOn = All
+        .Where(static field => field.Handling == FieldHandling.PassedOn).Select(static field => field.Name).ToFrozenSet(StringComparer.Ordinal);
+
+    /// <summary>All, as <c>docs/fields.md</c> shows them.</summary>
+    public static ImmutableArray<ChatField> All { get; } =
+    [
+        new("model", FieldHandling.Bounds, "chooses the price; the channel's own name for it goes on"),
+        new("messages", FieldHandling.Bounds, "input: a token for each byte of text at most; pictures, sound and files by the model's `bounds`"),
+        new("tools", FieldHandling.Priced, "functions are input; `web_search…` is priced by `per_search`; no other tool of a provider has a price"),
+        new("functions", FieldHandling.Bounds, "input"),
+        new("stream", FieldHandling.Bounds, "a stream is held for a slice of its output at first, a whole answer for all of it"),
+        new("stream_options", FieldHandling.Bounds, "usage is asked for, whatever the client asked"),
+        new("n", FieldHandling.Bounds, "multiplies the output; at most the model's `max_n`"),
+        new("max_tokens", FieldHandling.Bounds, "output; the model's `max_output_tokens` without it"),
+        new("max_completion_tokens", FieldHandling.Bounds, "the same"),
+        new("modalities", FieldHandling.Bounds, "sound and pictures in the answer have prices of their own"),
+        new("audio", FieldHandling.Bounds, "likewise"),
+        new("prediction", FieldHandling.Bounds, "what the model rejects of it is output"),
+        new("service_tier", FieldHandling.Priced, "by the price's `service_tiers`; charged by the tier that the answer names"),
+        new("web_search_options", FieldHandling.Priced, "by `per_search`"),
+        new("enable_search", FieldHandling.Priced, "by `per_search` (Alibaba)"),
+        new("search_options", FieldHandling.Priced, "by `per_search` (Alibaba)"),
+        new("search_parameters", FieldHandling.Priced, "by `per_search` (xAI)"),
+        .. Passed("tokens that are reported", "reasoning_effort", "reasoning", "verbosity", "thinking", "enable_thinking", "thinking_budget", "preserve_thinking"),
+        .. Passed("cache writes that are reported", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
+        .. Passed(
+            "nothing", "temperature", "top_p", "top_k", "min_p", "stop", "seed", "frequency_penalty", "presence_penalty", "repetition_penalty", "logit_bias",
+            "logprobs", "top_logprobs", "response_format", "tool_choice", "function_call", "parallel_tool_calls", "tool_stream", "user", "user_id", "request_id",
+            "safety_identifier", "moderation", "metadata", "store", "do_sample", "chat_template_kwargs"),
+    ];
+
+    /// <summary>Whether a field goes on as it is and leaves the price alone.</summary>
+    public static bool IsPassedOn(string name) => PassedOn.Contains(name);
+
+    private static IEnumerable<ChatField> Passed(string says, params string[] names) =>
+        names.Select(name => new ChatField(name, FieldHandling.PassedOn, says));
+}

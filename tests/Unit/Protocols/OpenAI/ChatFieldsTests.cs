@@ -1,0 +1,81 @@
+using System.Globalization;
+using System.Text;
+using OrleansGateway.Protocols.OpenAI;
+using OrleansGateway.Tests.Unit.Architecture;
+using Xunit;
+
+namespace OrleansGateway.Tests.Unit.Protocols.OpenAI;
+
+public sealed class ChatFieldsTests
+{
+    [Fact]
+    public void All_EachField_IsThereOnce() => Assert.Equal(ChatFields.All.Length, ChatFields.All.Select(field => field.Name).Distinct().Count());
+
+    [Fact]
+    public void All_PassedOnAlone_LeaveThePriceAlone() =>
+        Assert.All(ChatFields.All, field => Assert.Equal(field.Handling == FieldHandling.PassedOn, ChatFields.IsPassedOn(field.Name)));
+
+    /// <summary>What the scan reads as a bound or a price is said so in the table: a request with every field has none that is unknown.</summary>
+    [Fact]
+    public void TryRead_EveryField_IsKnown()
+    {
+        var members = ChatFields.All.Where(field => field.Name is not ("model" or "messages" or "max_tokens")).Select(field => $"\"{field.Name}\":null");
+        var body = $$"""{"model":"m","messages":[{"role":"user","content":"x"}],{{string.Join(',', members)}}}""";
+        Assert.True(ChatRequest.TryRead(Encoding.UTF8.GetBytes(body), 8, out var request, out var error), error.Message);
+        Assert.Empty(request.UnknownFields);
+        Assert.Empty(request.PricedFields);
+    }
+
+    /// <summary><c>FIELDS_DOC=write</c> writes it anew.</summary>
+    [Fact]
+    public void Document_OfFields_IsMadeOfTheTable()
+    {
+        var path = Path.Combine(SourceTree.Shipped, "../docs/fields.md");
+        var document = Document();
+        if (Environment.GetEnvironmentVariable("FIELDS_DOC") == "write")
+        {
+            File.WriteAllText(path, document);
+        }
+
+        Assert.Equal(document, File.ReadAllText(path));
+    }
+
+    private static string Document()
+    {
+        var text = new StringBuilder(
+            """
+            # Request fields and what they cost
+
+            Every field that changes the price of a request has a price and a bound, or is refused. The tables are made of those in the code.
+
+            ## OpenAI, Chat Completions
+
+            Table: `src/Protocols/OpenAI/ChatFields.cs`.
+
+            - **bounds**: it limits what the request can cost, and goes on as it is but for what the channel wants otherwise.
+            - **priced**: it buys what has a price of its own. Where the model has none, the channel's `unpriced` decides: `refuse` answers with a 400
+              that names the field, `drop` leaves it out.
+            - **passed on**: it goes on as it is; what it changes in the price shows in the tokens that the provider reports.
+
+            Every other field is passed on to providers that take unknown fields (`unknown_fields` in [catalog.md](catalog.md)) and counted by name in
+            `og.edge.unknown_fields`; for all other providers it is refused with a 400 that names it. Tools of the types `function` and `custom` are the client's own;
+            every other type is a tool of the provider. No header of a client goes to a provider.
+
+            | field | | what the cost has to do with it |
+            | --- | --- | --- |
+
+            """.ReplaceLineEndings("\n"));
+        foreach (var field in ChatFields.All)
+        {
+            var handling = field.Handling switch
+            {
+                FieldHandling.Bounds => "bounds",
+                FieldHandling.Priced => "priced",
+                _ => "passed on",
+            };
+            text.Append(CultureInfo.InvariantCulture, $"| `{field.Name}` | {handling} | {field.Says} |\n");
+        }
+
+        return text.ToString();
+    }
+}
