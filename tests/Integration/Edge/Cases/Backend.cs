@@ -71,28 +71,21 @@ internal sealed class Backend : IAsyncDisposable
 
     private async Task<string> ReadAsync(NetworkStream stream)
     {
-        var bytes = new List<byte>();
+        var bytes = new MemoryStream();
         var buffer = new byte[64 * 1024];
-        while (true)
+        var length = long.MaxValue;
+        while (bytes.Length < length && await stream.ReadAsync(buffer, _over.Token) is var read and > 0)
         {
-            var read = await stream.ReadAsync(buffer, _over.Token);
-            bytes.AddRange(buffer.AsSpan(0, read));
-            var text = Encoding.UTF8.GetString([.. bytes]);
-            var end = text.IndexOf("\r\n\r\n", StringComparison.Ordinal);
-            if (read == 0)
+            bytes.Write(buffer, 0, read);
+            if (length == long.MaxValue && bytes.GetBuffer().AsSpan(0, (int)bytes.Length).IndexOf("\r\n\r\n"u8) is var end and >= 0)
             {
-                return text;
-            }
-
-            if (end >= 0)
-            {
-                var length = text[..end].Split("\r\n").First(line => line.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase));
-                if (bytes.Count >= Encoding.UTF8.GetByteCount(text[..end]) + 4 + int.Parse(length["Content-Length:".Length..], System.Globalization.CultureInfo.InvariantCulture))
-                {
-                    return text;
-                }
+                const string Name = "Content-Length:";
+                var line = Encoding.UTF8.GetString(bytes.GetBuffer(), 0, end).Split("\r\n").First(line => line.StartsWith(Name, StringComparison.OrdinalIgnoreCase));
+                length = end + 4 + long.Parse(line[Name.Length..], System.Globalization.CultureInfo.InvariantCulture);
             }
         }
+
+        return Encoding.UTF8.GetString(bytes.GetBuffer(), 0, (int)bytes.Length);
     }
 }
 
