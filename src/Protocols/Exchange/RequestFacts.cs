@@ -37,26 +37,11 @@ public abstract class RequestFacts
     /// <summary>Pictures, inline and remote.</summary>
     public int ImageCount { get; protected set; }
 
-    /// <summary>Pictures that were asked to be seen in low detail, for which providers charge a small fixed number of tokens.</summary>
-    public int LowDetailImageCount { get; protected set; }
-
-    /// <summary>Pictures given by an address.</summary>
-    public int RemoteImageCount { get; protected set; }
-
-    /// <summary>Decoded bytes of the inline pictures.</summary>
-    public long ImageBytes { get; protected set; }
-
     /// <summary>Audio clips in the body.</summary>
     public int AudioCount { get; protected set; }
 
-    /// <summary>Decoded bytes of the audio clips.</summary>
-    public long AudioBytes { get; protected set; }
-
     /// <summary>Files in the body.</summary>
     public int FileCount { get; protected set; }
-
-    /// <summary>Decoded bytes of the files in the body.</summary>
-    public long FileBytes { get; protected set; }
 
     /// <summary>Whether some input is not in the body, or of a kind that cannot be sized: only the window bounds it.</summary>
     public bool HasUnsizedInput { get; protected set; }

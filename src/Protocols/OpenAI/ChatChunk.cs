@@ -178,9 +178,6 @@ public readonly struct ChatChunk
     /// <summary>The reason with which its last ended choice ended.</summary>
     public FinishReason FinishReason { get; init; }
 
-    /// <summary>Whether with it the last choice that was asked for ends.</summary>
-    public bool EndsLastChoice { get; init; }
-
     /// <summary>
     /// Writes the event to the client: its data alone, untouched where no edit applies. Only for kinds that are passed on
     /// (Choices, UsageOnly, Other, Done).

@@ -38,9 +38,6 @@ public sealed partial class ChatRequest : RequestFacts
     /// <summary>Which field gave <see cref="RequestFacts.MaxOutputTokens"/>.</summary>
     public OutputLimitField OutputLimitField { get; private set; }
 
-    /// <summary><c>reasoning_effort</c>, if it is given as a string.</summary>
-    public string? ReasoningEffort { get; private set; }
-
     /// <inheritdoc/>
     public override string ChoicesField => "n";
 

@@ -141,7 +141,7 @@ public sealed partial class ChatRequest
             var size = default(ImageSize);
             if (_reader.TokenType == JsonTokenType.String)
             {
-                size = CountPayload(isImage, isAudio);
+                size = CountPayload(isImage);
             }
             else if (_reader.TokenType == JsonTokenType.StartObject)
             {
@@ -167,16 +167,13 @@ public sealed partial class ChatRequest
                 CountName(withStructure: false);
                 CheckName(isImage ? InImage : isAudio ? InAudio : InFile);
                 var isPayload = _reader.ValueTextEquals(isImage ? "url"u8 : isAudio ? "data"u8 : "file_data"u8);
-                var isDetail = _reader.ValueTextEquals("detail"u8);
                 var isStored = _reader.ValueTextEquals("file_id"u8);
                 _reader.Read();
                 _request.HasUnsizedInput |= isStored && _reader.TokenType != JsonTokenType.Null;
-                _request.LowDetailImageCount +=
-                    isImage && isDetail && _reader.TokenType == JsonTokenType.String && _reader.ValueTextEquals("low"u8) ? 1 : 0;
                 payloads += isPayload ? 1 : 0;
                 if (isPayload && _reader.TokenType == JsonTokenType.String)
                 {
-                    size = CountPayload(isImage, isAudio);
+                    size = CountPayload(isImage);
                 }
                 else
                 {
@@ -188,39 +185,22 @@ public sealed partial class ChatRequest
         }
 
         /// <returns>A picture's size, if it stands in the body.</returns>
-        private ImageSize CountPayload(bool isImage, bool isAudio)
+        private ImageSize CountPayload(bool isImage)
         {
             var value = _reader.ValueSpan;
             var isDataUrl = value.StartsWith("data:"u8);
-            var head = value[..Math.Min(value.Length, 64)];
-
-            // Base64 has no colon; an escape other than of a slash may hide one.
-            var isAddress = !isDataUrl && (head.Contains((byte)':') || head.IndexOf("\\u"u8) >= 0);
-            var payload = isDataUrl ? value[(value.IndexOf((byte)',') + 1)..] : value;
-            var bytes = payload.Length / 4L * 3;
             if (isImage && isDataUrl)
             {
-                _request.ImageBytes += bytes;
-                return ImageSize.OfBase64(payload);
+                return ImageSize.OfBase64(value[(value.IndexOf((byte)',') + 1)..]);
             }
 
-            if (isImage)
+            // Base64 has no colon; an escape other than of a slash may hide one.
+            var head = value[..Math.Min(value.Length, 64)];
+            var isAddress = !isDataUrl && (head.Contains((byte)':') || head.IndexOf("\\u"u8) >= 0);
+            if (isImage || isAddress)
             {
-                _request.RemoteImageCount++;
+                _request.HasUnsizedInput |= !isImage;
                 CountText();
-            }
-            else if (isAddress)
-            {
-                _request.HasUnsizedInput = true;
-                CountText();
-            }
-            else if (isAudio)
-            {
-                _request.AudioBytes += bytes;
-            }
-            else
-            {
-                _request.FileBytes += bytes;
             }
 
             return default;

@@ -166,7 +166,6 @@ public sealed partial class ChatRequest
                 case 9: ReadModalities(); return true;
                 case 10: _request.HasAudioOutput |= _reader.TokenType != JsonTokenType.Null; break;
                 case 11: ReadPrediction(); return true;
-                case 12: _request.ReasoningEffort = ShortString(); break;
                 case 13: return ReadServiceTier();
                 case 14: NoteSearch("web_search_options"); break;
                 case 15: NoteSearch("enable_search"); break;

@@ -18,10 +18,8 @@ public readonly struct ChatResponse
     {
         Kind = scan.Kind;
         Reported = scan.HasUsage ? scan.Tokens : null;
-        HasMalformedUsage = scan.HasMalformedUsage;
         HasOutput = scan.HasOutput;
         FinishReason = scan.FinishReason;
-        ChoiceCount = scan.ChoiceCount;
         _tier = scan.ServiceTier;
         _members = new(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish);
         _output = new() { Text = scan.Text, Reasoning = scan.Reasoning, AudioBytes = scan.AudioBytes };
@@ -40,20 +38,11 @@ public readonly struct ChatResponse
     /// <param name="body">The body that was read.</param>
     public string? ServiceTier(ReadOnlySpan<byte> body) => _tier.IsPresent ? TierOf(body, _tier, null) : null;
 
-    /// <summary>Whether there is a usage that could not be read.</summary>
-    public bool HasMalformedUsage { get; }
-
     /// <summary>Whether there is any output.</summary>
     public bool HasOutput { get; }
 
     /// <summary>The reason with which its last choice ended.</summary>
     public FinishReason FinishReason { get; }
-
-    /// <summary>Number of choices.</summary>
-    public int ChoiceCount { get; }
-
-    /// <summary>Bytes of text (UTF-8) of the output, reasoning included.</summary>
-    public long OutputBytes => _output.Text.Bytes + _output.Reasoning.Bytes;
 
     /// <summary>Reads a whole body. Blank lines before it are allowed: DeepSeek sends them while it works.</summary>
     public static ChatResponse Read(ReadOnlySpan<byte> body)

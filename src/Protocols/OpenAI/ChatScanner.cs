@@ -28,9 +28,8 @@ internal ref struct ChatScanner
     public bool HasError;
     public bool HasOutput;
 
-    /// <summary>Whether a usage object was read; a null or malformed one is none.</summary>
+    /// <summary>Whether a usage object was read; a null or unreadable one is none.</summary>
     public bool HasUsage;
-    public bool HasMalformedUsage;
     public TokenUsage Tokens;
 
     public TokenEstimate Text;
@@ -120,15 +119,10 @@ internal ref struct ChatScanner
     private void ReadTokens()
     {
         var start = (int)_reader.TokenStartIndex;
-        var isNull = _reader.TokenType == JsonTokenType.Null;
         if (OpenAIUsage.TryRead(ref _reader, out var tokens))
         {
             (HasUsage, Tokens) = (true, tokens);
             UsageJson = new(start, start, (int)_reader.BytesConsumed);
-        }
-        else
-        {
-            HasMalformedUsage |= !isNull;
         }
     }
 

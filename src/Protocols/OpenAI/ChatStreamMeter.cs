@@ -31,9 +31,6 @@ public sealed class ChatStreamMeter(int choices)
     /// <summary>The tier of service that the provider names; null when it names none.</summary>
     public string? ServiceTier { get; private set; }
 
-    /// <summary>Whether a usage came that could not be read.</summary>
-    public bool HasMalformedUsage { get; private set; }
-
     /// <summary>Whether any output has come.</summary>
     public bool HasOutput { get; private set; }
 
@@ -217,7 +214,6 @@ public sealed class ChatStreamMeter(int choices)
         _output.Reasoning.Add(scan.Reasoning);
         _output.AudioBytes += scan.AudioBytes;
         HasOutput |= scan.HasOutput;
-        HasMalformedUsage |= scan.HasMalformedUsage;
         _outputSinceUsage = !scan.HasUsage && (_outputSinceUsage || scan.HasOutput);
         if (scan.HasUsage)
         {
@@ -236,7 +232,6 @@ public sealed class ChatStreamMeter(int choices)
             _head = new(payload, scan.Id, scan.Created, scan.Model);
         }
 
-        var wasOpen = !HasEnded;
         if (scan.Kind != ChatPayloadKind.Error)
         {
             // An error may come as the end of a choice.
@@ -256,7 +251,6 @@ public sealed class ChatStreamMeter(int choices)
             HasUsage = scan.HasUsage,
             HasOutput = scan.HasOutput,
             FinishReason = scan.FinishReason,
-            EndsLastChoice = wasOpen && HasEnded,
             Members = members,
         };
     }
