@@ -69,6 +69,14 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
         return running.BeginAttempt(route.Channel);
     }
 
+    /// <summary>Reports what has come so far, and makes sure that what is held covers the most that the request can cost if it ends there.</summary>
+    /// <returns>Anything but <see cref="HoldState.Growing"/>.</returns>
+    public ValueTask<HoldState> CoverAsync(in Metered metered)
+    {
+        var usage = metered.Usage.ToUsage(Bound);
+        return hold.CoverAsync(Bound.CoverFor(Math.Min(usage.TotalOutput, Bound.TotalOutputTokensMax)), Bound.Price, usage);
+    }
+
     /// <summary>Notes that content has come.</summary>
     public void GotByte()
     {

@@ -49,7 +49,7 @@ internal sealed record CostBound
     /// <param name="sliceTokens">The first slice of output of each choice.</param>
     public static CostBound Of(RequestFacts request, Model model, Price usual, int sliceTokens)
     {
-        var (price, tier, searches, unpriced) = (usual, (string?)null, 0, new List<PricedField>());
+        var (price, tier, searches, unpriced) = (usual, (string?)null, 0, (List<PricedField>?)null);
         foreach (var field in request.PricedFields)
         {
             switch (field.Price)
@@ -63,7 +63,7 @@ internal sealed record CostBound
                     searches = model.MaxSearches;
                     break;
                 default:
-                    unpriced.Add(field);
+                    (unpriced ??= []).Add(field);
                     break;
             }
         }
@@ -86,7 +86,7 @@ internal sealed record CostBound
             Price = price,
             UsualPrice = usual,
             Tier = tier,
-            Unpriced = unpriced,
+            Unpriced = unpriced ?? (IReadOnlyList<PricedField>)[],
             Searches = searches,
             OutputTokensMax = request.MaxOutputTokens ?? model.MaxOutputTokens,
             MostNanos = 0,

@@ -96,9 +96,8 @@ internal static class Refusals
     public static ApiError? BeyondRoutes(RequestFacts facts, CostBound bound, ImmutableArray<Route> all, out ImmutableArray<Route> routes)
     {
         var (unpriced, unknown) = (bound.Unpriced.Count > 0, facts.UnknownFields.Count > 0);
-        routes = unpriced || unknown
-            ? all.RemoveAll(route => (unpriced && !route.Channel.DropsUnpriced) || (unknown && !route.Channel.Provider.TakesUnknownFields))
-            : all;
+        routes = unpriced ? all.RemoveAll(static route => !route.Channel.DropsUnpriced) : all;
+        routes = unknown ? routes.RemoveAll(static route => !route.Channel.Provider.TakesUnknownFields) : routes;
         if (!routes.IsEmpty || all.IsEmpty)
         {
             return null;

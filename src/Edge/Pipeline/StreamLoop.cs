@@ -160,20 +160,18 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
             return false;
         }
 
-        var bound = call.Bound;
-        if (_codec.LeastOutputTokens > bound.TotalOutputTokensMax && !_codec.AllChoicesEnded)
+        if (_codec.LeastOutputTokens > _outputTokensMax && !_codec.AllChoicesEnded)
         {
             // The provider does not keep to the cap, or does not count all that it makes against it.
-            Cut(AttemptEnd.Capped, bound.TotalOutputTokensMax);
+            Cut(AttemptEnd.Capped, _outputTokensMax);
             return false;
         }
 
-        var usage = Metered.Usage.ToUsage(bound);
-        var cover = bound.CoverFor(Math.Min(usage.TotalOutput, bound.TotalOutputTokensMax));
-        switch (await call.Hold.CoverAsync(cover, bound.Price, usage))
+        var metered = Metered;
+        switch (await call.CoverAsync(metered))
         {
             case HoldState.Covered:
-                _coveredTokens = usage.TotalOutput;
+                _coveredTokens = metered.Usage.TotalOutput;
                 return true;
             case HoldState.Exhausted when _codec.AllChoicesEnded:
                 // Nothing more is produced; the settlement takes what there is.

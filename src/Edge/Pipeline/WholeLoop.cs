@@ -70,9 +70,7 @@ internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
             return end;
         }
 
-        var usage = Metered.Usage.ToUsage(call.Bound);
-        var cover = call.Bound.CoverFor(Math.Min(usage.TotalOutput, call.Bound.TotalOutputTokensMax));
-        switch (await call.Hold.CoverAsync(cover, call.Bound.Price, usage))
+        switch (await call.CoverAsync(Metered))
         {
             case HoldState.Covered:
                 return end;

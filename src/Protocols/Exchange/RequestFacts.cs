@@ -35,7 +35,7 @@ public abstract class RequestFacts
     public long EstimatedInputTokens { get; protected set; }
 
     /// <summary>Pictures, inline and remote.</summary>
-    public int ImageCount { get; protected set; }
+    public int ImageCount => _imageSizes?.Count ?? 0;
 
     /// <summary>Audio clips in the body.</summary>
     public int AudioCount { get; protected set; }

@@ -125,19 +125,6 @@ public sealed partial class ChatRequest
         /// <summary>A picture, audio clip or file: an object, or just its address or data as some providers allow.</summary>
         private void ReadMedia(bool isImage, bool isAudio)
         {
-            if (isImage)
-            {
-                _request.ImageCount++;
-            }
-            else if (isAudio)
-            {
-                _request.AudioCount++;
-            }
-            else
-            {
-                _request.FileCount++;
-            }
-
             var size = default(ImageSize);
             if (_reader.TokenType == JsonTokenType.String)
             {
@@ -155,6 +142,14 @@ public sealed partial class ChatRequest
             if (isImage)
             {
                 _request.AddImageSize(size);
+            }
+            else if (isAudio)
+            {
+                _request.AudioCount++;
+            }
+            else
+            {
+                _request.FileCount++;
             }
         }
 
