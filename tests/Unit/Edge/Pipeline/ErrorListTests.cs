@@ -18,17 +18,7 @@ public sealed class ErrorListTests
 
     /// <summary><c>ERRORS_DOC=write</c> writes it anew.</summary>
     [Fact]
-    public void Document_OfErrors_IsMadeOfTheList()
-    {
-        var path = Path.Combine(SourceTree.Shipped, "../docs/errors.md");
-        var document = Document();
-        if (Environment.GetEnvironmentVariable("ERRORS_DOC") == "write")
-        {
-            File.WriteAllText(path, document);
-        }
-
-        Assert.Equal(document, File.ReadAllText(path));
-    }
+    public void Document_OfErrors_IsMadeOfTheList() => MadeDocument.AssertIs("errors.md", Document(), "ERRORS_DOC");
 
     private static string Document()
     {

@@ -28,17 +28,7 @@ public sealed class ChatFieldsTests
 
     /// <summary><c>FIELDS_DOC=write</c> writes it anew.</summary>
     [Fact]
-    public void Document_OfFields_IsMadeOfTheTable()
-    {
-        var path = Path.Combine(SourceTree.Shipped, "../docs/fields.md");
-        var document = Document();
-        if (Environment.GetEnvironmentVariable("FIELDS_DOC") == "write")
-        {
-            File.WriteAllText(path, document);
-        }
-
-        Assert.Equal(document, File.ReadAllText(path));
-    }
+    public void Document_OfFields_IsMadeOfTheTable() => MadeDocument.AssertIs("fields.md", Document(), "FIELDS_DOC");
 
     private static string Document()
     {
