@@ -15,10 +15,13 @@ public static class EdgeEndpoints
     {
         ArgumentNullException.ThrowIfNull(routes);
         var services = routes.ServiceProvider;
-        var fronts = services.GetServices<IFront>().Select(front => (Front: front, Routes: new FrontRoutes(
+        var all = services.GetServices<IFront>().ToList();
+        var fronts = all.Select(front => (Front: front, Routes: new FrontRoutes(
             routes,
             front,
+            all,
             services.GetRequiredService<Relay>(),
+            services.GetRequiredService<ModelsEndpoint>(),
             services.GetRequiredService<EdgeMetrics>(),
             services.GetRequiredService<RandomSource>(),
             services.GetRequiredService<ILogger<FrontRoutes>>()))).ToList();

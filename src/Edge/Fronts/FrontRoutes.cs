@@ -13,7 +13,14 @@ namespace OrleansGateway.Edge.Fronts;
 /// our own bugs.
 /// </summary>
 internal sealed partial class FrontRoutes(
-    IEndpointRouteBuilder routes, IFront front, Relay relay, EdgeMetrics metrics, RandomSource random, ILogger logger)
+    IEndpointRouteBuilder routes,
+    IFront front,
+    IReadOnlyList<IFront> fronts,
+    Relay relay,
+    ModelsEndpoint models,
+    EdgeMetrics metrics,
+    RandomSource random,
+    ILogger logger)
 {
     private static readonly string[] AnyMethod = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
@@ -24,11 +31,32 @@ internal sealed partial class FrontRoutes(
     /// <summary>Answers a request that is not relayed.</summary>
     public void Get(string path, Func<HttpContext, Task> handle) => Add(path, HttpMethods.Get, Counted((context, _) => handle(context)));
 
+    /// <summary>Tells of the models. Where other protocols have the same path, each is answered in its own form.</summary>
+    /// <param name="form">The form for whoever shows to speak none of the others.</param>
+    public void Models(string listPath, string modelPath, IModelsForm form)
+    {
+        Get(listPath, context => Ask(context, form, models.ListAsync));
+        Get(modelPath, context => Ask(context, form, models.GetAsync));
+    }
+
     /// <summary>Answers what nobody has a route for.</summary>
     public void MapRest()
     {
         routes.Map("/v1/{**path}", Framed(Counted(NoSuchUrlAsync)));
         routes.MapFallback("{**path}", Framed(Counted(NoSuchUrlAsync)));
+    }
+
+    private Task Ask(HttpContext context, IModelsForm form, Func<HttpContext, IFront, IModelsForm, Task> answer)
+    {
+        foreach (var other in fronts)
+        {
+            if (other is IModelsForm own && own.IsAskedBy(context.Request))
+            {
+                return answer(context, other, own);
+            }
+        }
+
+        return answer(context, front, form);
     }
 
     private void Add(string path, string method, Func<HttpContext, string, Task> handle)

@@ -1,6 +1,7 @@
+using OrleansGateway.Edge.Dialects;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
-using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Protocols.Conversations;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.Metering;
 using OrleansGateway.Protocols.Sse;
@@ -13,17 +14,24 @@ internal interface IExchange
     /// <summary>What bounds its cost.</summary>
     RequestFacts Facts { get; }
 
-    /// <summary>Its body for a provider that speaks the same protocol: the client's bytes, but for what the channel needs otherwise.</summary>
-    UpstreamBody BodyFor(Route route, CostBound bound);
+    /// <summary>The request as it came, for providers that speak its protocol.</summary>
+    IUpstreamRequest Request { get; }
 
-    /// <summary>The field that <see cref="BodyFor"/> puts in though the client has not, and that a provider may refuse; null when there is none.</summary>
-    string? AddedField(Channel channel);
+    /// <summary>How a stream looks to the client.</summary>
+    IStreamForm StreamForm { get; }
 
-    /// <summary>Begins to read a provider's stream, whether or not the client asked for one.</summary>
+    /// <summary>The request in common, for providers that speak another protocol.</summary>
+    /// <param name="error">Why there is none, when null is returned.</param>
+    Conversation? Converse(out ApiError error);
+
+    /// <summary>Begins to read a stream of a provider that speaks the same protocol, whether or not the client asked for one.</summary>
     IStreamCodec OpenStream(Call call);
 
-    /// <summary>Begins to read a provider's whole answer, whether or not the client asked for one.</summary>
+    /// <summary>Begins to read a whole answer of a provider that speaks the same protocol, whether or not the client asked for one.</summary>
     IWholeCodec OpenWhole(Call call);
+
+    /// <summary>Begins to write the answer of a provider that speaks another protocol, in the form that the client asked for.</summary>
+    IAnswerWriter OpenWriter(Call call);
 }
 
 /// <summary>

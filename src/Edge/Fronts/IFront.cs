@@ -1,10 +1,24 @@
 using System.Buffers;
+using Microsoft.AspNetCore.Http;
 using OrleansGateway.Edge.Pipeline;
 
 namespace OrleansGateway.Edge.Fronts;
 
+/// <summary>How a stream looks to the client beside the answer itself.</summary>
+internal interface IStreamForm
+{
+    /// <summary>Its <c>Content-Type</c>.</summary>
+    string ContentType => "text/event-stream; charset=utf-8";
+
+    /// <summary>What keeps the connection of a stream from looking idle; goes between events.</summary>
+    ReadOnlyMemory<byte> KeepAlive { get; }
+
+    /// <summary>Writes an error as the event that ends a stream.</summary>
+    void WriteErrorEvent(IBufferWriter<byte> writer, in ApiError error);
+}
+
 /// <summary>A protocol that clients speak: a folder here, and a line where it is added.</summary>
-internal interface IFront
+internal interface IFront : IStreamForm
 {
     /// <summary>What the protocol makes of an error.</summary>
     FrontError ErrorOf(in ApiError error);
@@ -14,12 +28,6 @@ internal interface IFront
 
     /// <summary>Writes an error as the body of a response, JSON.</summary>
     void WriteError(IBufferWriter<byte> writer, in ApiError error);
-
-    /// <summary>Writes an error as the event that ends a stream.</summary>
-    void WriteErrorEvent(IBufferWriter<byte> writer, in ApiError error);
-
-    /// <summary>What keeps the connection of a stream from looking idle; goes between events.</summary>
-    ReadOnlyMemory<byte> KeepAlive { get; }
 }
 
 /// <summary>An error in a protocol's terms.</summary>
@@ -33,11 +41,12 @@ internal interface IRelayedEndpoint
 {
     IFront Front { get; }
 
-    /// <summary>Its path: what usage names it by.</summary>
+    /// <summary>Its path, with <c>{…}</c> for what differs: what usage names it by.</summary>
     string Path { get; }
 
     /// <summary>Reads a request.</summary>
+    /// <param name="request">Its path's values, query and headers.</param>
     /// <param name="body">Lives as long as the request.</param>
     /// <param name="error">What is wrong with it, when null is returned.</param>
-    IExchange? Read(ReadOnlyMemory<byte> body, out ApiError error);
+    IExchange? Read(HttpRequest request, ReadOnlyMemory<byte> body, out ApiError error);
 }

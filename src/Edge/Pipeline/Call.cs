@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Dialects;
 using OrleansGateway.Edge.Fronts;
+using OrleansGateway.Edge.Fronts.Translation;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
@@ -15,9 +17,17 @@ internal readonly record struct Caller(ApiKey Key, string Address);
 /// <param name="IdempotencyKey">Null when the client sent none.</param>
 /// <param name="Endpoint">The path that it came to.</param>
 /// <param name="Catalog">The one that it was read by.</param>
+/// <param name="Translations">It in the protocols of those ways.</param>
 /// <param name="Routes">The ways to the model that may take it.</param>
 internal sealed record Order(
-    Caller Caller, string? IdempotencyKey, string Endpoint, IExchange Exchange, CatalogSnapshot Catalog, ImmutableArray<Route> Routes, CostBound Bound)
+    Caller Caller,
+    string? IdempotencyKey,
+    string Endpoint,
+    IExchange Exchange,
+    Translations Translations,
+    CatalogSnapshot Catalog,
+    ImmutableArray<Route> Routes,
+    CostBound Bound)
 {
     public RequestFacts Facts => Exchange.Facts;
 }
@@ -27,6 +37,8 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
 {
     private long _attemptStartedAt;
     private int _extraAttempts;
+    private IDialect? _dialect;
+    private IUpstreamRequest? _request;
 
     public RunningRequest Running => running;
 
@@ -38,6 +50,8 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
 
     public RequestFacts Facts => order.Facts;
 
+    private bool IsOwnProtocol => ReferenceEquals(Request, Exchange.Request);
+
     public CostBound Bound => order.Bound;
 
     public AdmitAnswer Admitted => admitted;
@@ -46,6 +60,12 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
 
     /// <summary>The route of the last attempt; null before the first.</summary>
     public Route? Route { get; private set; }
+
+    /// <summary>What the last attempt's provider speaks.</summary>
+    public IDialect Dialect => _dialect ?? throw new InvalidOperationException("No attempt has begun.");
+
+    /// <summary>The request as the last attempt's provider gets it.</summary>
+    public IUpstreamRequest Request => _request ?? throw new InvalidOperationException("No attempt has begun.");
 
     /// <summary>From the arrival to the first of the answer's content, ms; -1 until it comes.</summary>
     public long FirstByteMs { get; private set; } = -1;
@@ -60,14 +80,26 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
     /// <summary>Begins an attempt.</summary>
     /// <param name="isExtra">Whether the one before it may have generated something, so that the operator pays for one more than the client.</param>
     /// <returns>What ends it from outside.</returns>
-    public CancellationToken BeginAttempt(Route route, bool isExtra)
+    public CancellationToken BeginAttempt(Route route, IDialect dialect, bool isExtra)
     {
         Route = route;
+        _dialect = dialect;
+        _request = order.Translations.For(dialect, route.Channel);
         _attemptStartedAt = running.Time.GetTimestamp();
         _extraAttempts += isExtra ? 1 : 0;
         hold.ServedBy(route.Channel.Name, _extraAttempts);
         return running.BeginAttempt(route.Channel);
     }
+
+    /// <summary>Begins to read the provider's stream.</summary>
+    public IStreamCodec OpenStream() => IsOwnProtocol
+        ? Exchange.OpenStream(this)
+        : new TranslatedStreamCodec(this, Dialect.OpenReader(), Exchange.OpenWriter(this));
+
+    /// <summary>Begins to read the provider's whole answer.</summary>
+    public IWholeCodec OpenWhole() => IsOwnProtocol
+        ? Exchange.OpenWhole(this)
+        : new TranslatedWholeCodec(this, Dialect.OpenReader(), Exchange.OpenWriter(this));
 
     /// <summary>Reports what has come so far, and makes sure that what is held covers the most that the request can cost if it ends there.</summary>
     /// <returns>Anything but <see cref="HoldState.Growing"/>.</returns>

@@ -18,6 +18,7 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
 
     private readonly HttpResponse _response = context.Response;
     private bool _hasStarted;
+    private volatile IStreamForm _form = front;
     private volatile bool _isOver;
     private int _isWriting;
     private Task _keepAlive = Task.CompletedTask;
@@ -57,7 +58,7 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
             }
 
             using var events = new PooledBytes(512);
-            front.WriteErrorEvent(events, error);
+            _form.WriteErrorEvent(events, error);
             await _response.BodyWriter.WriteAsync(events.Memory);
         }
         finally
@@ -88,7 +89,12 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
     /// Arms the keep-alive of a stream, for all of its attempts. It sends the status line, and nothing of an answer: another channel may still
     /// be tried, but an error is an event from there on.
     /// </summary>
-    public void ExpectEvents() => running.Limits.KeepAliveIn(options.FirstKeepAliveMs);
+    /// <param name="form">How the stream looks.</param>
+    public void ExpectEvents(IStreamForm form)
+    {
+        _form = form;
+        running.Limits.KeepAliveIn(options.FirstKeepAliveMs);
+    }
 
     /// <summary>Sends whole events, and the status line before the first. Nothing goes to a client that is gone.</summary>
     public async ValueTask SendEventsAsync(ReadOnlyMemory<byte> events)
@@ -154,7 +160,7 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
             if (!running.IsClientGone && !_isOver)
             {
                 StartStream();
-                await _response.BodyWriter.WriteAsync(front.KeepAlive);
+                await _response.BodyWriter.WriteAsync(_form.KeepAlive);
             }
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException or InvalidOperationException)
@@ -185,7 +191,7 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
 
         _hasStarted = true;
         _response.StatusCode = StatusCodes.Status200OK;
-        _response.ContentType = "text/event-stream; charset=utf-8";
+        _response.ContentType = _form.ContentType;
         _response.Headers.CacheControl = "no-cache, no-transform";
         _response.Headers["X-Accel-Buffering"] = "no";
     }

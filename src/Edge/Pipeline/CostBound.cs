@@ -28,6 +28,7 @@ internal sealed record CostBound
     /// <summary>The input, tokens, by the text and the model's rules for pictures, sound and files: charged where the provider does not report it.</summary>
     public long EstimatedInputTokens { get; private init; }
 
+    private bool IsFree { get; init; }
     private UpperBound Cost { get; init; }
     private long ExtraOutputTokens { get; init; }
     private int Choices { get; init; }
@@ -102,7 +103,13 @@ internal sealed record CostBound
             // Tokens of a prediction that the model rejects are billed as output, beyond the cap.
             ExtraOutputTokens = request.PredictionBytes,
             Choices = request.Choices,
+            IsFree = request.IsFree,
         };
+        if (request.IsFree)
+        {
+            return bound;
+        }
+
         var most = bound.NanosFor(bound.OutputTokensMax);
         return bound with
         {
@@ -118,7 +125,7 @@ internal sealed record CostBound
     /// <param name="tier">The tier that the answer names; null when it names none.</param>
     public (long Nanos, Price Price) Charge(in Usage usage, string? tier)
     {
-        if (usage == default)
+        if (usage == default || IsFree)
         {
             return (0, Price);
         }
@@ -154,7 +161,7 @@ internal sealed record CostBound
 
     /// <summary>The most that the request can cost if it ends with so much output, nanos.</summary>
     /// <param name="outputTokens">Of all choices together.</param>
-    public long CoverFor(long outputTokens) => Cost.NanosFor(outputTokens + ExtraOutputTokens);
+    public long CoverFor(long outputTokens) => IsFree ? 0 : Cost.NanosFor(outputTokens + ExtraOutputTokens);
 
     /// <summary>What pictures, sound or files count by the model's rules; where it has none but its window, nobody knows.</summary>
     private static long Known(long tokens, long windows) => tokens < windows ? tokens : 0;

@@ -10,7 +10,7 @@ using OrleansGateway.Protocols.Exchange;
 namespace OrleansGateway.Edge.Pipeline;
 
 /// <summary>Step 5: sends the request to one channel and waits for its answer to begin.</summary>
-internal sealed class Forwarder(DialectSet dialects, ChannelClients clients, AddedFields addedFields, TimeProvider time)
+internal sealed class Forwarder(ChannelClients clients, AddedFields addedFields, TimeProvider time)
 {
     private const int ErrorBytesMax = 64 * 1024;
 
@@ -43,8 +43,8 @@ internal sealed class Forwarder(DialectSet dialects, ChannelClients clients, Add
 
     private async ValueTask<Sent> TryAsync(Call call, Route route, CancellationToken cancellationToken)
     {
-        var dialect = dialects.Of(route.Channel);
-        var request = dialect.Frame(call.Exchange, route, call.Bound, call.Client.Body);
+        var dialect = call.Dialect;
+        var request = dialect.Frame(call.Request, route, call.Bound, call.Client.Body);
         HttpResponseMessage? response = null;
         AnswerBody? answer = null;
         var isUsable = false;
@@ -54,7 +54,7 @@ internal sealed class Forwarder(DialectSet dialects, ChannelClients clients, Add
             answer = await AnswerBody.OpenAsync(response, cancellationToken);
             if (!response.IsSuccessStatusCode)
             {
-                return await ReadErrorAsync(dialect, response, answer, route.Channel, call.Exchange.AddedField(route.Channel), cancellationToken);
+                return await ReadErrorAsync(dialect, response, answer, route.Channel, call.Request.AddedField(route.Channel), cancellationToken);
             }
 
             if (answer is null)

@@ -6,6 +6,7 @@ using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Edge.Bodies;
 using OrleansGateway.Edge.Catalog;
 using OrleansGateway.Edge.Channels;
+using OrleansGateway.Edge.Dialects;
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Idempotency;
@@ -25,6 +26,7 @@ internal sealed partial class Relay(
     ChannelChoice choice,
     ChannelHealth health,
     ChannelFailures failures,
+    DialectSet dialects,
     Forwarder forwarder,
     RequestBodies bodies,
     AnswerCache answers,
@@ -121,7 +123,7 @@ internal sealed partial class Relay(
             return (null, unread);
         }
 
-        if (endpoint.Read(client.Body.Memory, out var error) is not { } exchange)
+        if (endpoint.Read(client.Request, client.Body.Memory, out var error) is not { } exchange)
         {
             return (null, error);
         }
@@ -140,9 +142,16 @@ internal sealed partial class Relay(
         }
 
         var bound = CostBound.Of(facts, model, price, _options.FirstSliceTokens);
-        return Refusals.BeyondRoutes(facts, bound, current.RoutesTo(model), out var routes) is { } unsold
-            ? (null, unsold)
-            : (new Order(caller, idempotencyKey, endpoint.Path, exchange, current, routes, bound), default);
+        if (Refusals.BeyondRoutes(facts, bound, current.RoutesTo(model), out var routes) is { } unsold)
+        {
+            return (null, unsold);
+        }
+
+        var translations = new Translations(exchange, dialects);
+        routes = translations.Reachable(routes, out var untold);
+        return untold is { } refused
+            ? (null, refused)
+            : (new Order(caller, idempotencyKey, endpoint.Path, exchange, translations, current, routes, bound), default);
     }
 
     /// <summary>Step 3: takes a hold.</summary>
@@ -204,7 +213,7 @@ internal sealed partial class Relay(
         metrics.PassedOn(call.Facts.UnknownFields);
         if (call.Facts.Stream)
         {
-            call.Client.ExpectEvents();
+            call.Client.ExpectEvents(call.Exchange.StreamForm);
         }
 
         var routes = call.Order.Routes;
@@ -222,7 +231,7 @@ internal sealed partial class Relay(
             try
             {
                 var beganMs = health.NowMs;
-                var token = call.BeginAttempt(route, isExtra: last.MayHaveRun);
+                var token = call.BeginAttempt(route, dialects.Of(route.Channel), isExtra: last.MayHaveRun);
 
                 // 5 Forward.
                 (var answer, last) = await forwarder.SendAsync(call, route, token);

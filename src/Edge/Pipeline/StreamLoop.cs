@@ -15,7 +15,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
 
     private readonly RunningRequest _running = call.Running;
     private readonly Client _client = call.Client;
-    private readonly IStreamCodec _codec = call.Exchange.OpenStream(call);
+    private readonly IStreamCodec _codec = call.OpenStream();
     private readonly SseSplitter _splitter = new();
     private readonly PooledBytes _events = new(4096);
     private AttemptEnd _end;

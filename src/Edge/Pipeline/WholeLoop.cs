@@ -10,7 +10,7 @@ namespace OrleansGateway.Edge.Pipeline;
 internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
 {
     private readonly RunningRequest _running = call.Running;
-    private readonly IWholeCodec _codec = call.Exchange.OpenWhole(call);
+    private readonly IWholeCodec _codec = call.OpenWhole();
     private readonly PooledBytes _body = new(4096);
     private readonly PooledBytes _written = new(256);
 

@@ -13,6 +13,9 @@ public abstract class RequestFacts
     /// <summary>Whether the answer is to be streamed.</summary>
     public bool Stream { get; protected set; }
 
+    /// <summary>Whether it only asks for a count and costs nothing.</summary>
+    public bool IsFree { get; protected set; }
+
     /// <summary>Answers asked for, 1 when not given.</summary>
     public int Choices { get; protected set; } = 1;
 

@@ -1,38 +1,14 @@
-using System.Collections.Frozen;
-using System.Collections.Immutable;
+using OrleansGateway.Protocols.Exchange;
 
 namespace OrleansGateway.Protocols.OpenAI;
 
-/// <summary>What becomes of a request's field on its way to a provider that speaks Chat Completions.</summary>
-public enum FieldHandling
-{
-    /// <summary>It bounds the cost, and goes on as it is but for what the channel wants otherwise.</summary>
-    Bounds,
-
-    /// <summary>It buys what has a price of its own; where the price is missing, the channel's <c>unpriced</c> decides.</summary>
-    Priced,
-
-    /// <summary>It does not change the price, or only through the tokens that are reported, and goes on as it is.</summary>
-    PassedOn,
-}
-
-/// <summary>A field of Chat Completions requests.</summary>
-/// <param name="Says">What the cost has to do with it.</param>
-public sealed record ChatField(string Name, FieldHandling Handling, string Says);
-
 /// <summary>
-/// The top-level fields of Chat Completions that the relay knows, OpenAI's and those of providers that speak the same. What is not among
-/// them goes to providers that take unknown fields alone. No header of a client goes to a provider.
+/// The fields of Chat Completions, OpenAI's and those of providers that speak the same. No header of a client goes to a provider.
 /// </summary>
 public static class ChatFields
 {
-    private static readonly FrozenSet<string> PassedOn;
-
-    static ChatFields() => PassedOn = All
-        .Where(static field => field.Handling == FieldHandling.PassedOn).Select(static field => field.Name).ToFrozenSet(StringComparer.Ordinal);
-
-    /// <summary>All, as <c>docs/fields.md</c> shows them.</summary>
-    public static ImmutableArray<ChatField> All { get; } =
+    /// <summary>All of them.</summary>
+    public static RequestFields Table { get; } = new(
     [
         new("model", FieldHandling.Bounds, "chooses the price; the channel's own name for it goes on"),
         new("messages", FieldHandling.Bounds, "input: a token for each byte of text at most; pictures, sound and files by the model's `bounds`"),
@@ -51,17 +27,11 @@ public static class ChatFields
         new("enable_search", FieldHandling.Priced, "by `per_search` (Alibaba)"),
         new("search_options", FieldHandling.Priced, "by `per_search` (Alibaba)"),
         new("search_parameters", FieldHandling.Priced, "by `per_search` (xAI)"),
-        .. Passed("tokens that are reported", "reasoning_effort", "reasoning", "verbosity", "thinking", "enable_thinking", "thinking_budget", "preserve_thinking"),
-        .. Passed("cache writes that are reported", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
-        .. Passed(
+        .. RequestFields.Passed("tokens that are reported", "reasoning_effort", "reasoning", "verbosity", "thinking", "enable_thinking", "thinking_budget", "preserve_thinking"),
+        .. RequestFields.Passed("cache writes that are reported", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
+        .. RequestFields.Passed(
             "nothing", "temperature", "top_p", "top_k", "min_p", "stop", "seed", "frequency_penalty", "presence_penalty", "repetition_penalty", "logit_bias",
             "logprobs", "top_logprobs", "response_format", "tool_choice", "function_call", "parallel_tool_calls", "tool_stream", "user", "user_id", "request_id",
             "safety_identifier", "moderation", "metadata", "store", "do_sample", "chat_template_kwargs"),
-    ];
-
-    /// <summary>Whether a field goes on as it is and leaves the price alone.</summary>
-    public static bool IsPassedOn(string name) => PassedOn.Contains(name);
-
-    private static IEnumerable<ChatField> Passed(string says, params string[] names) =>
-        names.Select(name => new ChatField(name, FieldHandling.PassedOn, says));
+    ]);
 }

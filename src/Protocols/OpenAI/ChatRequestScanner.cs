@@ -144,7 +144,7 @@ public sealed partial class ChatRequest
                 var shown = name.Length <= 64 ? name : name[..64];
                 Fail($"Duplicate parameter: '{shown}'.", shown, "duplicate_parameter");
             }
-            else if (!ChatFields.IsPassedOn(name))
+            else if (ChatFields.Table.Of(name) is null)
             {
                 _request.AddUnknown(name);
             }

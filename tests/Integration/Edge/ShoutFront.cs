@@ -1,10 +1,13 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
+using OrleansGateway.Edge.Dialects;
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Protocols.Conversations;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.Metering;
 using OrleansGateway.Protocols.Sse;
@@ -15,6 +18,7 @@ namespace OrleansGateway.Tests.Integration.Edge;
 internal sealed class ShoutFront : IFront, IRelayedEndpoint
 {
     public const string Endpoint = "/shout";
+    public const string Format = "shout";
 
     public IFront Front => this;
 
@@ -32,11 +36,11 @@ internal sealed class ShoutFront : IFront, IRelayedEndpoint
     public void WriteErrorEvent(IBufferWriter<byte> writer, in ApiError error) =>
         writer.Write(Encoding.UTF8.GetBytes($"event: sorry\ndata: {error.Message}\n\n"));
 
-    public IExchange? Read(ReadOnlyMemory<byte> body, out ApiError error)
+    public IExchange? Read(HttpRequest httpRequest, ReadOnlyMemory<byte> body, out ApiError error)
     {
         var json = JsonNode.Parse(body.Span)!;
         error = json["say"] is null ? new ApiError(ErrorKind.InvalidRequest, "Say something.", "say") : default;
-        return json["say"] is { } say ? new Exchange(new Request((string)json["model"]!, (string)say!, (bool?)json["stream"] ?? false)) : null;
+        return json["say"] is { } say ? new Exchange(new Request((string)json["model"]!, (string)say!, (bool?)json["stream"] ?? false), this) : null;
     }
 
     private sealed class Request : RequestFacts
@@ -54,9 +58,25 @@ internal sealed class ShoutFront : IFront, IRelayedEndpoint
         public override string MaxOutputField => "say";
     }
 
-    private sealed class Exchange(Request request) : IExchange
+    private sealed class Exchange(Request request, IStreamForm form) : IExchange, IUpstreamRequest
     {
         public RequestFacts Facts => request;
+
+        IUpstreamRequest IExchange.Request => this;
+
+        public IStreamForm StreamForm => form;
+
+        public string Format => ShoutFront.Format;
+
+        public bool Stream => request.Stream;
+
+        public Conversation? Converse(out ApiError error)
+        {
+            error = new ApiError(ErrorKind.InvalidRequest, "Nobody else shouts.");
+            return null;
+        }
+
+        public IAnswerWriter OpenWriter(Call call) => throw new NotSupportedException();
 
         public UpstreamBody BodyFor(Route route, CostBound bound) => new(Encoding.UTF8.GetBytes(request.Say));
 

@@ -1,9 +1,7 @@
-using System.Net;
-using System.Net.Http.Headers;
 using OrleansGateway.Edge.Bodies;
-using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Protocols.Conversations;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.OpenAI;
 
@@ -12,40 +10,36 @@ namespace OrleansGateway.Edge.Dialects.OpenAI;
 /// <summary>What OpenAI speaks, and everybody whose endpoint is compatible with its Chat Completions.</summary>
 internal sealed class OpenAIDialect : IDialect
 {
-    private static readonly MediaTypeHeaderValue Json = new("application/json");
-
     public string Kind => ProviderKinds.OpenAI;
 
-    public HttpRequestMessage Frame(IExchange exchange, Route route, CostBound bound, BodyMemory memory)
+    public string TranslatesTo => WireFormats.Chat;
+
+    public bool Takes(string format, Channel channel) => format == WireFormats.Chat;
+
+    public IUpstreamRequest? Translate(Conversation conversation, RequestFacts facts, out ApiError error) => throw new NotImplementedException();
+
+    public IAnswerReader OpenReader() => throw new NotImplementedException();
+
+    public HttpRequestMessage Frame(IUpstreamRequest request, Route route, CostBound bound, BodyMemory memory)
     {
         var channel = route.Channel;
-        var url = new Uri(channel.Provider.BaseUrl!, "chat/completions");
-        var request = new HttpRequestMessage(HttpMethod.Post, url)
-        {
-            Content = new BodyContent(exchange.BodyFor(route, bound), memory),
-            Version = url.Scheme == Uri.UriSchemeHttps ? HttpVersion.Version20 : HttpVersion.Version11,
-            VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
-        };
-        request.Content.Headers.ContentType = Json;
-        var headers = request.Headers;
-        headers.TryAddWithoutValidation("Accept", exchange.Facts.Stream ? "text/event-stream" : "application/json");
-        headers.TryAddWithoutValidation("User-Agent", "OrleansGateway");
+        var message = UpstreamMessage.Post(new Uri(channel.Provider.BaseUrl!, "chat/completions"), request, route, bound, memory);
         if (channel.Key is { } key)
         {
-            headers.TryAddWithoutValidation("Authorization", "Bearer " + key.Reveal());
+            message.Headers.TryAddWithoutValidation("Authorization", "Bearer " + key.Reveal());
         }
 
         if (channel.Organization is { } organization)
         {
-            headers.TryAddWithoutValidation("OpenAI-Organization", organization);
+            message.Headers.TryAddWithoutValidation("OpenAI-Organization", organization);
         }
 
         if (channel.Project is { } project)
         {
-            headers.TryAddWithoutValidation("OpenAI-Project", project);
+            message.Headers.TryAddWithoutValidation("OpenAI-Project", project);
         }
 
-        return request;
+        return message;
     }
 
     public UpstreamError ReadError(int status, ReadOnlySpan<byte> body, Channel channel) => ReadErrorOf(channel, status, body);

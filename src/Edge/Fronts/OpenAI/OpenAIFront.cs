@@ -1,19 +1,21 @@
 using System.Buffers;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
 using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Protocols.OpenAI;
 
 namespace OrleansGateway.Edge.Fronts.OpenAI;
 
 /// <summary>What clients of OpenAI speak.</summary>
-internal sealed class OpenAIFront(ModelsEndpoint models) : IFront
+internal sealed class OpenAIFront : IFront, IModelsForm
 {
     public ReadOnlyMemory<byte> KeepAlive { get; } = ChatStreamFrames.KeepAlive.ToArray();
 
     public void Map(FrontRoutes routes)
     {
         routes.Relay(new ChatEndpoint(this));
-        routes.Get("/v1/models", context => models.ListAsync(context, this));
-        routes.Get("/v1/models/{**model}", context => models.GetAsync(context, this));
+        routes.Models("/v1/models", "/v1/models/{**model}", this);
     }
 
     public FrontError ErrorOf(in ApiError error)
@@ -33,6 +35,33 @@ internal sealed class OpenAIFront(ModelsEndpoint models) : IFront
 
     public void WriteErrorEvent(IBufferWriter<byte> writer, in ApiError error) => OpenAIErrors.WriteEvent(writer, Convert(error));
 
+    /// <summary>Everybody asks in this form who does not show to speak another.</summary>
+    public bool IsAskedBy(HttpRequest request) => false;
+
+    public void WriteModels(Utf8JsonWriter json, IReadOnlyList<(string Name, Model Model)> models, HttpRequest request)
+    {
+        json.WriteStartObject();
+        json.WriteString("object"u8, "list"u8);
+        json.WriteStartArray("data"u8);
+        foreach (var (name, model) in models)
+        {
+            WriteModel(json, name, model);
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    public void WriteModel(Utf8JsonWriter json, string name, Model model)
+    {
+        json.WriteStartObject();
+        json.WriteString("id"u8, name);
+        json.WriteString("object"u8, "model"u8);
+        json.WriteNumber("created"u8, model.Created);
+        json.WriteString("owned_by"u8, model.OwnedBy);
+        json.WriteEndObject();
+    }
+
     private OpenAIError Convert(in ApiError error)
     {
         var (status, type, code) = ErrorOf(error);
@@ -45,13 +74,13 @@ internal sealed class OpenAIFront(ModelsEndpoint models) : IFront
 
         public string Path => "/v1/chat/completions";
 
-        public IExchange? Read(ReadOnlyMemory<byte> body, out ApiError error)
+        public IExchange? Read(HttpRequest httpRequest, ReadOnlyMemory<byte> body, out ApiError error)
         {
             // How many choices are too many, the model says.
             if (ChatRequest.TryRead(body, int.MaxValue, out var request, out var refusal))
             {
                 error = default;
-                return new ChatExchange(request);
+                return new ChatExchange(request, front);
             }
 
             error = new ApiError(ErrorKind.InvalidRequest, refusal.Message, refusal.Param, refusal.Code);

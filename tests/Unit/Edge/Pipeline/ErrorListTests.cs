@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Fronts.OpenAI;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Tests.Unit.Architecture;
@@ -9,6 +10,9 @@ namespace OrleansGateway.Tests.Unit.Edge.Pipeline;
 
 public sealed class ErrorListTests
 {
+    /// <summary>The protocols that clients speak.</summary>
+    private static readonly (string Title, IFront Front)[] Fronts = [("OpenAI", new OpenAIFront())];
+
     [Fact]
     public void All_EachKind_HasItsPlace()
     {
@@ -30,18 +34,16 @@ public sealed class ErrorListTests
             the client speaks. `retry-after` and `retry-after-ms` say when another try can succeed; `x-should-retry` tells SDKs whether to repeat by
             themselves where the status alone would mislead them. A `code` of "the provider's" is passed on where it tells nothing of its account.
 
-            ## OpenAI
-
-            | status | type | code | when | charged |
-            | --- | --- | --- | --- | --- |
-
             """.ReplaceLineEndings("\n"));
-        var front = new OpenAIFront(null!);
-        foreach (var entry in ErrorList.All)
+        foreach (var (title, front) in Fronts)
         {
-            var (status, type, code) = front.ErrorOf(new ApiError(entry.Kind, ""));
-            var shown = code is not null ? $"`{code}`" : entry.Kind == ErrorKind.InvalidRequest ? "the protocol's" : "the provider's";
-            text.Append(CultureInfo.InvariantCulture, $"| {status} | `{type}` | {shown} | {entry.When} | {Charge(entry.Charged)} |\n");
+            text.Append(CultureInfo.InvariantCulture, $"\n## {title}\n\n| status | type | code | when | charged |\n| --- | --- | --- | --- | --- |\n");
+            foreach (var entry in ErrorList.All)
+            {
+                var (status, type, code) = front.ErrorOf(new ApiError(entry.Kind, ""));
+                var shown = code is not null ? $"`{code}`" : entry.Kind == ErrorKind.InvalidRequest ? "the protocol's" : "the provider's";
+                text.Append(CultureInfo.InvariantCulture, $"| {status} | `{type}` | {shown} | {entry.When} | {Charge(entry.Charged)} |\n");
+            }
         }
 
         return text.ToString();

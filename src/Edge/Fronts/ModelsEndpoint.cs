@@ -8,39 +8,44 @@ using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
 
-namespace OrleansGateway.Edge.Fronts.OpenAI;
+namespace OrleansGateway.Edge.Fronts;
 
-/// <summary><c>GET /v1/models</c> and <c>/v1/models/{id}</c>: the models that a channel serves at the moment and the key may use.</summary>
+/// <summary>How a protocol tells which models there are.</summary>
+internal interface IModelsForm
+{
+    /// <summary>Whether a request to a path that several protocols have is this one's.</summary>
+    bool IsAskedBy(HttpRequest request);
+
+    /// <summary>Writes a list of models under all of their names.</summary>
+    /// <param name="request">Says which page of it.</param>
+    void WriteModels(Utf8JsonWriter json, IReadOnlyList<(string Name, Model Model)> models, HttpRequest request);
+
+    /// <summary>Writes one model.</summary>
+    void WriteModel(Utf8JsonWriter json, string name, Model model);
+}
+
+/// <summary>Tells of the models that a channel serves at the moment and the key may use.</summary>
 internal sealed class ModelsEndpoint(
     ICatalogSource catalog, SigningSecrets secrets, AccountClient accounts, ClientAddress clientAddress, TimeProvider time)
 {
-    public async Task ListAsync(HttpContext context, IFront front)
+    public async Task ListAsync(HttpContext context, IFront front, IModelsForm form)
     {
         if (await AuthenticateAsync(context, front) is not { } key || await FindCatalogAsync(context, front) is not { } snapshot)
         {
             return;
         }
 
-        await SendAsync(context, json =>
+        var models = new List<(string, Model)>();
+        foreach (var model in snapshot.Models.Where(model => IsServed(snapshot, model) && IsAllowed(key, model)))
         {
-            json.WriteStartObject();
-            json.WriteString("object"u8, "list"u8);
-            json.WriteStartArray("data"u8);
-            foreach (var model in snapshot.Models.Where(model => IsServed(snapshot, model) && IsAllowed(key, model)))
-            {
-                Write(json, model.Id, model);
-                foreach (var alias in model.Aliases)
-                {
-                    Write(json, alias, model);
-                }
-            }
+            models.Add((model.Id, model));
+            models.AddRange(model.Aliases.Select(alias => (alias, model)));
+        }
 
-            json.WriteEndArray();
-            json.WriteEndObject();
-        });
+        await SendAsync(context, json => form.WriteModels(json, models, context.Request));
     }
 
-    public async Task GetAsync(HttpContext context, IFront front)
+    public async Task GetAsync(HttpContext context, IFront front, IModelsForm form)
     {
         if (await AuthenticateAsync(context, front) is not { } key || await FindCatalogAsync(context, front) is not { } snapshot)
         {
@@ -62,7 +67,7 @@ internal sealed class ModelsEndpoint(
             return;
         }
 
-        await SendAsync(context, json => Write(json, name, model));
+        await SendAsync(context, json => form.WriteModel(json, name, model));
     }
 
     /// <summary>The key in force; null when the request was refused for its key.</summary>
@@ -100,16 +105,6 @@ internal sealed class ModelsEndpoint(
 
     private bool IsServed(CatalogSnapshot snapshot, Model model) =>
         !snapshot.RoutesTo(model).IsEmpty && snapshot.PriceFor(model, time.GetUtcNow()) is not null;
-
-    private static void Write(Utf8JsonWriter json, string name, Model model)
-    {
-        json.WriteStartObject();
-        json.WriteString("id"u8, name);
-        json.WriteString("object"u8, "model"u8);
-        json.WriteNumber("created"u8, model.Created);
-        json.WriteString("owned_by"u8, model.OwnedBy);
-        json.WriteEndObject();
-    }
 
     private static async Task SendAsync(HttpContext context, Action<Utf8JsonWriter> write)
     {

@@ -1,0 +1,99 @@
+using OrleansGateway.Protocols.Exchange;
+
+namespace OrleansGateway.Protocols.Metering;
+
+/// <summary>Counts an answer on its way.</summary>
+/// <param name="next">Gets the same pieces; null for none.</param>
+public sealed class AnswerMeter(IAnswerEvents? next = null) : IAnswerEvents
+{
+    /// <summary>No text that models write has longer tokens on average: prose has four to five bytes, and whole words with their blank rarely eight.</summary>
+    private const long BytesPerTokenMax = 8;
+
+    /// <summary>So many tokens more are let pass: a short answer may be of long ones.</summary>
+    private const long LongTokens = 64;
+
+    private TokenEstimate _text;
+    private TokenEstimate _reasoning;
+    private UInt128 _seen;
+    private UInt128 _ended;
+    private bool _outputSinceReport;
+
+    /// <summary>Whether any output came.</summary>
+    public bool HasOutput { get; private set; }
+
+    /// <summary>Output tokens so far, by the text that came.</summary>
+    public long EstimatedOutputTokens => _text.Tokens + _reasoning.Tokens;
+
+    /// <summary>Whether all choices that have begun have ended.</summary>
+    public bool AllChoicesEnded => _ended != 0 && _ended == _seen;
+
+    /// <inheritdoc/>
+    public void Take(in AnswerEvent answerEvent)
+    {
+        var choice = UInt128.One << answerEvent.Choice;
+        _seen |= choice;
+        switch (answerEvent.Kind)
+        {
+            case AnswerEventKind.ChoiceEnd:
+                _ended |= choice;
+                break;
+            case AnswerEventKind.Reasoning:
+                _reasoning.AddJson(answerEvent.Text);
+                NoteOutput(answerEvent.Text);
+                break;
+            case AnswerEventKind.Text or AnswerEventKind.Refusal or AnswerEventKind.ToolArguments:
+                _text.AddJson(answerEvent.Text);
+                NoteOutput(answerEvent.Text);
+                break;
+            case AnswerEventKind.ToolStart:
+                _text.AddJson(answerEvent.Name);
+                NoteOutput(answerEvent.Name);
+                break;
+            case AnswerEventKind.Image or AnswerEventKind.HiddenReasoning:
+                NoteOutput(answerEvent.Text);
+                break;
+            default:
+                break;
+        }
+
+        next?.Take(answerEvent);
+    }
+
+    /// <summary>Says that the provider has just reported what was used so far.</summary>
+    public void Reported() => _outputSinceReport = false;
+
+    /// <summary>Output tokens so far at the least: as reported, or where every token were a long word.</summary>
+    public long LeastOutputTokens(TokenUsage? reported) =>
+        Math.Max(reported?.TotalOutput ?? 0, ((_text.Bytes + _reasoning.Bytes) / BytesPerTokenMax) - LongTokens);
+
+    /// <summary>
+    /// What the request has used: the provider's last report. Where none came, output came after it (then it was not the final one), or it
+    /// is all zero beside output, the text is counted.
+    /// </summary>
+    /// <param name="reported">The provider's last report; null when it made none.</param>
+    /// <param name="estimatedInputTokens">The input, for want of a report.</param>
+    public TokenUsage Usage(TokenUsage? reported, long estimatedInputTokens)
+    {
+        if (reported is not { } known || (HasOutput && known.TotalInput == 0 && known.TotalOutput == 0))
+        {
+            return new TokenUsage
+            {
+                UncachedInput = estimatedInputTokens,
+                Output = _text.Tokens,
+                Reasoning = _reasoning.Tokens,
+                IsEstimated = true,
+                IsInconsistent = reported is not null,
+            };
+        }
+
+        return !_outputSinceReport || EstimatedOutputTokens <= known.TotalOutput
+            ? known
+            : known with { Output = _text.Tokens, Reasoning = _reasoning.Tokens, AudioOutput = 0, ImageOutput = 0, IsEstimated = true };
+    }
+
+    private void NoteOutput(ReadOnlySpan<byte> text)
+    {
+        HasOutput |= !text.IsEmpty;
+        _outputSinceReport |= !text.IsEmpty;
+    }
+}

@@ -1,0 +1,80 @@
+using System.Globalization;
+using System.Text;
+using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.OpenAI;
+using OrleansGateway.Tests.Unit.Architecture;
+using Xunit;
+
+namespace OrleansGateway.Tests.Unit.Protocols;
+
+public sealed class RequestFieldsTests
+{
+    /// <summary>The tables: what they are of, where each stands, and it.</summary>
+    public static TheoryData<string, string, RequestFields> Tables =>
+        new()
+        {
+            { "OpenAI, Chat Completions", "src/Protocols/OpenAI/ChatFields.cs", ChatFields.Table },
+        };
+
+    [Theory]
+    [MemberData(nameof(Tables), DisableDiscoveryEnumeration = true)]
+    public void All_EachField_IsThereOnce(string title, string file, RequestFields table)
+    {
+        Assert.True(File.Exists(Path.Combine(SourceTree.Shipped, "..", file)), title);
+        Assert.Equal(table.All.Length, table.All.Select(field => field.Name).Distinct().Count());
+    }
+
+    /// <summary>What the scan reads as a bound or a price is said so in the table: a request with every field has none that is unknown.</summary>
+    [Fact]
+    public void TryRead_EveryFieldOfChat_IsKnown()
+    {
+        var members = ChatFields.Table.All.Where(field => field.Name is not ("model" or "messages" or "max_tokens")).Select(field => $"\"{field.Name}\":null");
+        var body = $$"""{"model":"m","messages":[{"role":"user","content":"x"}],{{string.Join(',', members)}}}""";
+        Assert.True(ChatRequest.TryRead(Encoding.UTF8.GetBytes(body), 8, out var request, out var error), error.Message);
+        Assert.Empty(request.UnknownFields);
+        Assert.Empty(request.PricedFields);
+    }
+
+    /// <summary><c>FIELDS_DOC=write</c> writes it anew.</summary>
+    [Fact]
+    public void Document_OfFields_IsMadeOfTheTables() => MadeDocument.AssertIs("fields.md", Document(), "FIELDS_DOC");
+
+    private static string Document()
+    {
+        var text = new StringBuilder(
+            """
+            # Request fields and what they cost
+
+            Every field that changes the price of a request has a price and a bound, or is refused. The tables are made of those in the code.
+
+            - **bounds**: it limits what the request can cost, and goes on as it is but for what the channel wants otherwise.
+            - **priced**: it buys what has a price of its own. Where the model has none, the channel's `unpriced` decides: `refuse` answers with a 400
+              that names the field, `drop` leaves it out.
+            - **passed on**: it goes on as it is; what it changes in the price shows in the tokens that the provider reports.
+            - **refused**: a 400 names it.
+
+            Every other field is passed on to providers that take unknown fields (`unknown_fields` in [catalog.md](catalog.md)) and counted by name in
+            `og.edge.unknown_fields`; for all other providers it is refused with a 400 that names it. Tools that the client runs are input;
+            every other kind is a tool of the provider.
+
+            """.ReplaceLineEndings("\n"));
+        foreach (var row in Tables)
+        {
+            var (title, file, table) = row.Data;
+            text.Append(CultureInfo.InvariantCulture, $"\n## {title}\n\nTable: `{file}`.\n\n| field | | what the cost has to do with it |\n| --- | --- | --- |\n");
+            foreach (var field in table.All)
+            {
+                var handling = field.Handling switch
+                {
+                    FieldHandling.Bounds => "bounds",
+                    FieldHandling.Priced => "priced",
+                    FieldHandling.Refused => "refused",
+                    _ => "passed on",
+                };
+                text.Append(CultureInfo.InvariantCulture, $"| `{field.Name}` | {handling} | {field.Says} |\n");
+            }
+        }
+
+        return text.ToString();
+    }
+}
