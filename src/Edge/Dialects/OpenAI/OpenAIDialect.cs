@@ -4,6 +4,7 @@ using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Protocols.Conversations;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.OpenAI;
+using OrleansGateway.Protocols.OpenAI.Translation;
 
 namespace OrleansGateway.Edge.Dialects.OpenAI;
 
@@ -16,9 +17,21 @@ internal sealed class OpenAIDialect : IDialect
 
     public bool Takes(string format, Channel channel) => format == WireFormats.Chat;
 
-    public IUpstreamRequest? Translate(Conversation conversation, RequestFacts facts, out ApiError error) => throw new NotImplementedException();
+    public IUpstreamRequest? Translate(Conversation conversation, RequestFacts facts, out ApiError error)
+    {
+        // Read as a client's own, so that a channel's settings apply to it.
+        var body = ChatConversation.Write(conversation, facts.Model, facts.MaxOutputTokens);
+        if (ChatRequest.TryRead(body, ChatRequest.MaxChoicesLimit, out var request, out var refusal))
+        {
+            error = default;
+            return new ChatUpstreamRequest(request);
+        }
 
-    public IAnswerReader OpenReader() => throw new NotImplementedException();
+        error = new ApiError(ErrorKind.InvalidRequest, refusal.Message, Code: refusal.Code);
+        return null;
+    }
+
+    public IAnswerReader OpenReader() => new ChatAnswerReader(Guid.NewGuid().ToString("N"));
 
     public HttpRequestMessage Frame(IUpstreamRequest request, Route route, CostBound bound, BodyMemory memory)
     {

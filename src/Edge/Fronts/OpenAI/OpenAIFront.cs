@@ -62,6 +62,9 @@ internal sealed class OpenAIFront : IFront, IModelsForm
         json.WriteEndObject();
     }
 
+    /// <summary>A request that is refused.</summary>
+    public static ApiError ErrorOf(in OpenAIError error) => new(ErrorKind.InvalidRequest, error.Message ?? "", error.Param, error.Code);
+
     private OpenAIError Convert(in ApiError error)
     {
         var (status, type, code) = ErrorOf(error);
@@ -83,7 +86,7 @@ internal sealed class OpenAIFront : IFront, IModelsForm
                 return new ChatExchange(request, front);
             }
 
-            error = new ApiError(ErrorKind.InvalidRequest, refusal.Message, refusal.Param, refusal.Code);
+            error = OpenAIFront.ErrorOf(refusal);
             return null;
         }
     }
