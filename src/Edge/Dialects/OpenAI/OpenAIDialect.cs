@@ -15,7 +15,12 @@ internal sealed class OpenAIDialect : IDialect
 
     public string TranslatesTo => WireFormats.Chat;
 
-    public bool Takes(string format, Channel channel) => format == WireFormats.Chat;
+    public bool Takes(string format, Channel channel) => format switch
+    {
+        WireFormats.Chat => true,
+        WireFormats.Responses or ResponsesUpstreamRequest.CountFormat => channel.TakesResponses,
+        _ => false,
+    };
 
     public IUpstreamRequest? Translate(Conversation conversation, RequestFacts facts, out ApiError error)
     {
@@ -36,7 +41,7 @@ internal sealed class OpenAIDialect : IDialect
     public HttpRequestMessage Frame(IUpstreamRequest request, Route route, CostBound bound, BodyMemory memory)
     {
         var channel = route.Channel;
-        var message = UpstreamMessage.Post(new Uri(channel.Provider.BaseUrl!, "chat/completions"), request, route, bound, memory);
+        var message = UpstreamMessage.Post(new Uri(channel.Provider.BaseUrl!, PathOf(request.Format)), request, route, bound, memory);
         if (channel.Key is { } key)
         {
             message.Headers.TryAddWithoutValidation("Authorization", "Bearer " + key.Reveal());
@@ -56,6 +61,8 @@ internal sealed class OpenAIDialect : IDialect
     }
 
     public UpstreamError ReadError(int status, ReadOnlySpan<byte> body, Channel channel) => ReadErrorOf(channel, status, body);
+
+    private static string PathOf(string format) => format == WireFormats.Chat ? "chat/completions" : format;
 
     /// <summary>Reads an error response, or with 200 an error that came as an answer.</summary>
     public static UpstreamError ReadErrorOf(Channel channel, int status, ReadOnlySpan<byte> body) => UpstreamErrors.Read(

@@ -15,6 +15,7 @@ internal sealed class OpenAIFront : IFront, IModelsForm
     public void Map(FrontRoutes routes)
     {
         routes.Relay(new ChatEndpoint(this));
+        ResponsesEndpoint.Map(routes, this);
         routes.Models("/v1/models", "/v1/models/{**model}", this);
     }
 

@@ -114,7 +114,12 @@ internal abstract class ConversationReader
         parts.Insert(part is ToolResultPart ? parts.FindLastIndex(static other => other is ToolResultPart) + 1 : parts.Count, part);
     }
 
-    protected void AddTool(Tool tool) => _tools.Add(tool);
+    /// <summary>Adds a tool, in the place of one of the same name.</summary>
+    protected void AddTool(Tool tool)
+    {
+        _tools.RemoveAll(other => other.Name == tool.Name);
+        _tools.Add(tool);
+    }
 
     /// <summary>The last tool call of the turn that runs, if it is the model's; null when there is none.</summary>
     protected ToolCallPart? LastCall => _turns.Count > 0 && _turns[^1].Role == Role.Assistant ? _turns[^1].Parts.OfType<ToolCallPart>().LastOrDefault() : null;
