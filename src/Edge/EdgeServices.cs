@@ -60,6 +60,7 @@ public static class EdgeServices
         services.AddSingleton<AddedFields>();
         services.AddSingleton<Forwarder>();
         services.AddSingleton<RequestBodies>();
+        services.AddSingleton<AnswerBodies>();
         services.AddSingleton<Relay>();
         services.AddSingleton<ModelsEndpoint>();
         services.AddSingleton<DialectSet>();

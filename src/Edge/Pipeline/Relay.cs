@@ -29,6 +29,7 @@ internal sealed partial class Relay(
     DialectSet dialects,
     Forwarder forwarder,
     RequestBodies bodies,
+    AnswerBodies largeAnswers,
     AnswerCache answers,
     Watchdog watchdog,
     ClientAddress clientAddress,
@@ -238,7 +239,7 @@ internal sealed partial class Relay(
                 if (answer is not null)
                 {
                     await using (answer)
-                    using (IAttempt attempt = answer.IsEvents ? new StreamLoop(call, _options) : new WholeLoop(call, _options))
+                    using (IAttempt attempt = answer.IsEvents ? new StreamLoop(call, _options, largeAnswers) : new WholeLoop(call, largeAnswers))
                     {
                         // 6 Stream and meter.
                         last = await attempt.RunAsync(answer, token) with { MayHaveRun = true };
