@@ -85,7 +85,8 @@ internal sealed class StreamLoop(Call call, EdgeOptions options, AnswerBodies an
         var ended = PassEvents(out var progressed);
         if (_room.IsFull(_codec.HeldBytes) && await _room.GrowAsync(_codec.HeldBytes, cancellationToken) is { } noRoom)
         {
-            _end = _codec.AllChoicesEnded && noRoom.Error.Kind == ErrorKind.AnswerTooLarge ? AttemptEnd.Completed : noRoom;
+            // What a provider sends after the end of a stream does not spoil it.
+            _end = call.Facts.Stream && _codec.AllChoicesEnded ? AttemptEnd.Completed : noRoom;
             return true;
         }
 
