@@ -32,7 +32,6 @@ internal sealed partial class Relay(
     AnswerBodies largeAnswers,
     AnswerCache answers,
     Watchdog watchdog,
-    ClientAddress clientAddress,
     EdgeMetrics metrics,
     TimeProvider time,
     IOptions<EdgeOptions> edgeOptions,
@@ -68,7 +67,7 @@ internal sealed partial class Relay(
         }
 
         // 2 Bound the cost.
-        var caller = new Caller(key, clientAddress.Of(request.HttpContext));
+        var caller = new Caller(key, ClientAddress.Of(request.HttpContext));
         var (order, invalid) = await ReadAsync(running, endpoint, caller);
         if (order is null)
         {
