@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
@@ -51,6 +52,7 @@ public static class EdgeServices
         services.AddSingleton<EdgeMetrics>();
         services.AddSingleton<Watchdog>();
         services.AddSingleton(provider => new ClientAddress(Options(provider).TrustedProxies));
+        services.AddSingleton<IStartupFilter>(static provider => provider.GetRequiredService<ClientAddress>());
         services.AddSingleton<ConnectionLimit>();
         services.AddSingleton(provider => new AnswerCache(Options(provider).IdempotencyCacheBytes, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ChannelClients>();
@@ -60,6 +62,7 @@ public static class EdgeServices
         services.AddSingleton<AddedFields>();
         services.AddSingleton<Forwarder>();
         services.AddSingleton<RequestBodies>();
+        services.AddSingleton<AnswerBodies>();
         services.AddSingleton<Relay>();
         services.AddSingleton<ModelsEndpoint>();
         services.AddSingleton<DialectSet>();
