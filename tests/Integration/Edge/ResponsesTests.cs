@@ -1,0 +1,286 @@
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Pricing;
+using OrleansGateway.Tests.Integration.Edge.Cases;
+using Xunit;
+using static OrleansGateway.Tests.Integration.Edge.Cases.Wire;
+
+namespace OrleansGateway.Tests.Integration.Edge;
+
+/// <summary>Clients of OpenAI's Responses, with providers that speak Chat Completions and with some that take them as they are.</summary>
+public sealed class ResponsesTests
+{
+    private const string Created =
+        """{"type":"response.created","sequence_number":0,"response":{"id":"resp_p","object":"response","status":"in_progress","model":"up","output":[]}}""";
+
+    private const string Delta = """{"type":"response.output_text.delta","sequence_number":1,"item_id":"msg_p","output_index":0,"content_index":0,"delta":"Hi"}""";
+
+    private const string Completed =
+        """{"type":"response.completed","sequence_number":2,"response":{"id":"resp_p","object":"response","status":"completed","model":"up","output":[],"usage":{"input_tokens":5,"input_tokens_details":{"cached_tokens":4},"output_tokens":2,"total_tokens":7}}}""";
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Post_Whole_IsTranslatedForAChatProvider()
+    {
+        await using var run = await RunAsync(Http(Whole(Usage(10, 3, 4))));
+        var (status, text) = await run.PostAsync("""{"model":"test-alias","instructions":"Be brief.","input":"Say hi.","max_output_tokens":9}""");
+        Assert.Equal(HttpStatusCode.OK, status);
+        var response = JsonNode.Parse(text)!;
+        Assert.Equal(("completed", "test-alias", "hi"), ((string)response["status"]!, (string)response["model"]!, (string)response["output"]![0]!["content"]![0]!["text"]!));
+        Assert.Equal((10, 4, 3), ((int)response["usage"]!["input_tokens"]!, (int)response["usage"]!["input_tokens_details"]!["cached_tokens"]!, (int)response["usage"]!["output_tokens"]!));
+        var sent = run.Sent();
+        Assert.Equal(("test-model", 9), ((string)sent["model"]!, (int)sent["max_completion_tokens"]!));
+        Assert.Equal("""[{"role":"system","content":"Be brief."},{"role":"user","content":"Say hi."}]""", sent["messages"]!.ToJsonString());
+        var settled = Assert.Single(run.Edge.Account.Settled);
+        Assert.Equal((6, 3, "/v1/responses"), (settled.Usage[Unit.Input], settled.Usage.TotalOutput, settled.Ticket.Endpoint));
+    }
+
+    [Fact]
+    public async Task Post_StreamWithTools_IsTranslatedForAChatProvider()
+    {
+        await using var run = await RunAsync(Stream(
+            Wire.Delta("""{"role":"assistant","reasoning_content":"hm"}"""),
+            Wire.Delta("""{"content":"Look: "}"""),
+            Wire.Delta("""{"tool_calls":[{"index":0,"id":"c1","type":"function","function":{"name":"files__read","arguments":""}}]}"""),
+            Wire.Delta("""{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\":1}"}}]}"""),
+            Wire.Delta("""{"tool_calls":[{"index":1,"id":"c2","type":"function","function":{"name":"patch","arguments":"{\"input\":\"*** x\"}"}}]}"""),
+            Fin(reason: "tool_calls"),
+            Use(10, 5),
+            Done));
+        var (_, text) = await run.PostAsync(
+            """
+            {"model":"test-model","stream":true,"store":false,"tools":[{"type":"custom","name":"patch"}],
+             "input":[{"type":"additional_tools","tools":[{"type":"namespace","name":"files","tools":[{"type":"function","name":"read","parameters":{"type":"object"}}]}]},
+                      {"type":"message","role":"user","content":[{"type":"input_text","text":"Look."}]}]}
+            """);
+        var events = Events(text);
+        Assert.Equal("response.created", (string)events[0]["type"]!);
+        Assert.Equal(Enumerable.Range(0, events.Count), events.Select(json => (int)json["sequence_number"]!));
+        var done = events[^1];
+        Assert.Equal("response.completed", (string)done["type"]!);
+        var output = done["response"]!["output"]!.AsArray();
+        Assert.Equal(["reasoning", "message", "function_call", "custom_tool_call"], output.Select(item => (string)item!["type"]!));
+        Assert.Equal(("files", "read", "c1", """{"a":1}"""), ((string)output[2]!["namespace"]!, (string)output[2]!["name"]!, (string)output[2]!["call_id"]!, (string)output[2]!["arguments"]!));
+        Assert.Equal("*** x", (string)output[3]!["input"]!);
+        Assert.Equal(["patch", "files__read"], run.Sent()["tools"]!.AsArray().Select(tool => (string)tool!["function"]!["name"]!));
+        Assert.DoesNotContain("[DONE]", text, StringComparison.Ordinal);
+
+        // The next turn brings all of it back, and the provider its reasoning.
+        output.Add(JsonNode.Parse("""{"type":"function_call_output","call_id":"c1","output":"one"}"""));
+        output.Add(JsonNode.Parse("""{"type":"custom_tool_call_output","call_id":"c2","output":"two"}"""));
+        await run.PostAsync($$"""{"model":"test-model","stream":true,"input":{{output.ToJsonString()}}}""");
+        var messages = run.Sent()["messages"]!.AsArray();
+        Assert.Equal(["assistant", "tool", "tool"], messages.Select(message => (string)message!["role"]!));
+        Assert.Equal(("hm", "Look: "), ((string)messages[0]!["reasoning_content"]!, (string)messages[0]!["content"]!));
+        Assert.Equal(["files__read", "patch"], messages[0]!["tool_calls"]!.AsArray().Select(call => (string)call!["function"]!["name"]!));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Post_ProviderAnswersInTheOtherForm_GetsWhatWasAskedFor(bool stream)
+    {
+        await using var chat = await RunAsync(stream ? Http(Whole(Usage(5, 2))) : Stream(Text("hi"), Fin(), Use(5, 2), Done));
+        Check((await chat.PostAsync(Say(stream))).Text, "hi");
+        await using var native = await RunAsync(
+            stream
+                ? Http("""{"object":"response","status":"completed","model":"up","output":[{"type":"message","content":[{"type":"output_text","text":"Hi"}]}],"usage":{"input_tokens":5,"output_tokens":2}}""")
+                : Stream(Native(Created), Native(Delta), Native(Completed.Replace("\"output\":[]", "\"output\":[{\"type\":\"message\",\"content\":[{\"type\":\"output_text\",\"text\":\"Hi\"}]}]", StringComparison.Ordinal))),
+            isNative: true);
+        Check((await native.PostAsync(Say(stream))).Text, "Hi");
+
+        void Check(string text, string said)
+        {
+            var response = stream ? Events(text)[^1]["response"]! : JsonNode.Parse(text)!;
+            Assert.Equal(("completed", "test-model", said), ((string)response["status"]!, (string)response["model"]!, (string)response["output"]![0]!["content"]![0]!["text"]!));
+        }
+    }
+
+    [Fact]
+    public async Task Post_CutAtItsLength_IsIncomplete()
+    {
+        await using var run = await RunAsync(Stream(Text("a"), Fin(reason: "length"), Use(5, 2), Done));
+        var response = Events((await run.PostAsync(Say(stream: true))).Text)[^1];
+        Assert.Equal(("response.incomplete", "max_output_tokens"), ((string)response["type"]!, (string)response["response"]!["incomplete_details"]!["reason"]!));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Post_ErrorInTheMiddle_IsAResponseThatFailed(bool isNative)
+    {
+        await using var run = await RunAsync(
+            isNative
+                ? Stream(Native(Created), Native(Delta), Native("""{"type":"error","code":"server_is_overloaded","message":"busy","param":null,"sequence_number":2}"""))
+                : Stream(Text("a"), "data: {\"error\":{\"message\":\"busy\",\"code\":\"server_is_overloaded\"}}\n\n"),
+            isNative: isNative);
+        var events = Events((await run.PostAsync(Say(stream: true))).Text);
+        var failed = events[^1];
+        Assert.Equal(("response.failed", "failed"), ((string)failed["type"]!, (string)failed["response"]!["status"]!));
+        Assert.Equal("server_is_overloaded", (string)failed["response"]!["error"]!["code"]!);
+        Assert.Equal(events[0]["response"]!["id"]!.ToJsonString(), failed["response"]!["id"]!.ToJsonString());
+        Assert.Equal((int)events[^2]["sequence_number"]! + 1, (int)failed["sequence_number"]!);
+        Assert.True(Assert.Single(run.Edge.Account.Settled).CostNanos > 0);
+    }
+
+    [Fact]
+    public async Task Post_ErrorBeforeAnyContent_IsAnErrorWithItsStatus()
+    {
+        await using var run = await RunAsync(
+            Stream(Native(Created), Native("""{"type":"response.failed","sequence_number":1,"response":{"id":"resp_p","error":{"code":"server_is_overloaded","message":"busy"}}}""")),
+            isNative: true);
+        var (status, text) = await run.PostAsync(Say(stream: true));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
+        Assert.Equal("provider_overloaded", (string)JsonNode.Parse(text)!["error"]!["code"]!);
+        Assert.Equal(0, Assert.Single(run.Edge.Account.Settled).CostNanos);
+    }
+
+    [Fact]
+    public async Task Post_RefusedByTheProvider_SaysWhatTheProviderSays()
+    {
+        await using var run = await RunAsync(Http("""{"error":{"message":"Bad temperature.","type":"invalid_request_error","param":"temperature","code":"x"}}""", status: 400));
+        var (status, text) = await run.PostAsync(Say(stream: true));
+        Assert.Equal((HttpStatusCode.BadRequest, "temperature"), (status, (string)JsonNode.Parse(text)!["error"]!["param"]!));
+    }
+
+    [Fact]
+    public async Task Post_ToAProviderOfResponses_PassesThrough()
+    {
+        await using var run = await RunAsync(Stream(Native(Created), Native(Delta), Native(Completed)), isNative: true);
+        var (_, text) = await run.PostAsync("""{"model":"test-model","stream":true,"store":true,"input":"x","temperature":1.0}""");
+        Assert.Equal(
+            Native(Created.Replace("\"up\"", "\"test-model\"", StringComparison.Ordinal)) + Native(Delta)
+            + Native(Completed.Replace("\"up\"", "\"test-model\"", StringComparison.Ordinal)),
+            text);
+        Assert.StartsWith("POST /v1/responses HTTP", run.Backend.Requests.First(), StringComparison.Ordinal);
+        Assert.EndsWith("""{"model":"test-model","stream":true,"store":false,"input":"x","temperature":1.0}""", run.Backend.Requests.First(), StringComparison.Ordinal);
+        var usage = Assert.Single(run.Edge.Account.Settled).Usage;
+        Assert.Equal((1, 4, 2), (usage[Unit.Input], usage.TotalInput - usage[Unit.Input], usage.TotalOutput));
+    }
+
+    [Fact]
+    public async Task Post_WholeToAProviderOfResponses_PassesThroughWithItsCost()
+    {
+        const string Answer = """{"object":"response","id":"resp_p","status":"completed","model":"up","output":[{"type":"message","content":[{"type":"output_text","text":"Hi"}]}],"usage":{"input_tokens":5,"output_tokens":2},"new":1.0}""";
+        await using var run = await RunAsync(Http(Answer), isNative: true);
+        run.Edge.Account.OnAdmit = request => Task.FromResult(FakeAccount.Admit(request) with { ShowCost = true });
+        var (_, text) = await run.PostAsync(Say(stream: false));
+        Assert.Equal(
+            Answer.Replace("\"up\"", "\"test-model\"", StringComparison.Ordinal).Replace("\"output_tokens\":2", "\"output_tokens\":2,\"cost\":0.000025", StringComparison.Ordinal),
+            text);
+    }
+
+    [Fact]
+    public async Task Post_NoMoreMoneyInTheMiddle_EndsAsAtItsLength()
+    {
+        var words = string.Concat(Enumerable.Range(1, 40).Select(i => Native(
+            Delta.Replace("\"Hi\"", "\"" + string.Concat(Enumerable.Repeat("word ", 40)) + "\"", StringComparison.Ordinal))));
+        await using var run = await RunAsync(Stream(Native(Created), words, Native(Completed)), isNative: true);
+        run.Edge.Account.OnAdmit = request => Task.FromResult(FakeAccount.Admit(request, most: false));
+        run.Edge.Account.OnExtend = _ => Task.FromResult(new ExtendAnswer(ExtendOutcome.InsufficientFunds, 1, 0));
+        var last = Events((await run.PostAsync(Say(stream: true))).Text)[^1];
+        Assert.Equal(("response.incomplete", "resp_p"), ((string)last["type"]!, (string)last["response"]!["id"]!));
+        Assert.Equal(RequestStatus.FundsExhausted, Assert.Single(run.Edge.Account.Settled).Status);
+    }
+
+    [Theory]
+    [InlineData("""{"model":"test-model","input":"x","previous_response_id":"resp_1"}""", "previous_response_id")]
+    [InlineData("""{"model":"test-model","input":"x","background":true}""", "background")]
+    [InlineData("""{"model":"test-model","input":[{"type":"item_reference","id":"m"}]}""", "input[0]")]
+    [InlineData("""{"model":"test-model","input":"x","tools":[{"type":"code_interpreter"}]}""", "tools[0].type")]
+    [InlineData("""{"model":"test-model","input":"x","top_logprobs":2}""", "top_logprobs")]
+    [InlineData("""{"model":"test-model","messages":[{"role":"user","content":"x"}]}""", "input")]
+    [InlineData("""{"model":"test-model","input":[{"type":"function_call_output","call_id":"c","output":"x"}]}""", "input[0].call_id")]
+    public async Task Post_WhatCannotBe_IsRefusedByItsName(string body, string path)
+    {
+        await using var run = await RunAsync(Http(Whole(Usage(5, 2))));
+        var (status, text) = await run.PostAsync(body);
+        var error = JsonNode.Parse(text)!["error"]!;
+        Assert.Equal((HttpStatusCode.BadRequest, path, "invalid_request_error"), (status, (string)error["param"]!, (string)error["type"]!));
+        Assert.Empty(run.Edge.Account.Admitted);
+        Assert.Empty(run.Backend.Requests);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Post_ProvidersToolWithoutAPrice_IsDroppedWhereTheChannelSaysSo(bool isNative)
+    {
+        await using var run = await RunAsync(isNative ? Stream(Native(Created), Native(Delta), Native(Completed)) : Stream(Text("hi"), Fin(), Use(5, 2), Done), isNative, drops: true);
+        var (status, _) = await run.PostAsync("""{"model":"test-model","stream":true,"input":"x","tools":[{"type":"web_search"},{"type":"function","name":"f"}]}""");
+        Assert.Equal(HttpStatusCode.OK, status);
+        Assert.Equal("function", (string)Assert.Single(run.Sent()["tools"]!.AsArray())!["type"]!);
+    }
+
+    [Fact]
+    public async Task Get_OfWhatIsNotKept_SaysSo()
+    {
+        await using var run = await RunAsync("");
+        foreach (var (method, path) in (List<(HttpMethod, string)>)[(HttpMethod.Get, ""), (HttpMethod.Delete, ""), (HttpMethod.Post, "/cancel"), (HttpMethod.Get, "/input_items")])
+        {
+            using var answer = await run.Edge.Client.SendAsync(new HttpRequestMessage(method, "/v1/responses/resp_1" + path), Cancellation);
+            Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+            Assert.Equal("response_not_found", (string?)(await answer.ErrorAsync())["code"]);
+        }
+
+        using var get = await run.Edge.Client.GetAsync("/v1/responses", Cancellation);
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, get.StatusCode);
+        using var upgrade = new HttpRequestMessage(HttpMethod.Get, "/v1/responses");
+        upgrade.Headers.Connection.Add("Upgrade");
+        upgrade.Headers.Upgrade.ParseAdd("websocket");
+        using var refused = await run.Edge.Client.SendAsync(upgrade, Cancellation);
+        Assert.Equal(HttpStatusCode.UpgradeRequired, refused.StatusCode);
+    }
+
+    [Theory]
+    [InlineData(true, 77)]
+    [InlineData(false, 6)]
+    public async Task Count_Input_IsTheProvidersOrAnEstimate(bool isNative, int tokens)
+    {
+        await using var run = await RunAsync(Http("""{"object":"response.input_tokens","input_tokens":77}"""), isNative);
+        var (status, text) = await run.PostAsync("""{"model":"test-model","input":"12345678"}""", "/v1/responses/input_tokens");
+        Assert.Equal((HttpStatusCode.OK, $$"""{"object":"response.input_tokens","input_tokens":{{tokens}}}"""), (status, text));
+        Assert.Equal(0, Assert.Single(run.Edge.Account.Settled).CostNanos);
+        Assert.Equal(isNative ? 1 : 0, run.Backend.Requests.Count);
+    }
+
+    private static string Say(bool stream) => $$"""{"model":"test-model","input":"x","stream":{{(stream ? "true" : "false")}}}""";
+
+    private static string Native(string data) => $"event: {(string)JsonNode.Parse(data)!["type"]!}\ndata: {data}\n\n";
+
+    private static List<JsonNode> Events(string stream) => [.. StreamReading.Payloads(stream).Select(payload => JsonNode.Parse(payload)!)];
+
+    private static async Task<Run> RunAsync(string answer, bool isNative = false, bool drops = false)
+    {
+        var backend = new Backend(_ => [Step.Send(answer)]);
+        var edge = await EdgeFixture.StartAsync(
+            provider: (_, provider) => provider["base_url"] = backend.Url,
+            channel: (_, channel) =>
+            {
+                channel["responses"] = isNative;
+                channel["unpriced"] = drops ? "drop" : "refuse";
+            });
+        return new Run(edge, backend);
+    }
+
+    private sealed record Run(EdgeFixture Edge, Backend Backend) : IAsyncDisposable
+    {
+        public async Task<(HttpStatusCode Status, string Text)> PostAsync(string body, string path = "/v1/responses")
+        {
+            using var answer = await Edge.Client.PostAsync(path, new StringContent(body, Encoding.UTF8, "application/json"), Cancellation);
+            return (answer.StatusCode, await answer.TextAsync());
+        }
+
+        /// <summary>The body that the provider got last.</summary>
+        public JsonNode Sent() => JsonNode.Parse(Backend.Requests.Last()[(Backend.Requests.Last().IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..])!;
+
+        public async ValueTask DisposeAsync()
+        {
+            await Edge.DisposeAsync();
+            await Backend.DisposeAsync();
+        }
+    }
+}
