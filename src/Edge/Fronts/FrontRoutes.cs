@@ -31,6 +31,9 @@ internal sealed partial class FrontRoutes(
     /// <summary>Answers a request that is not relayed.</summary>
     public void Get(string path, Func<HttpContext, Task> handle) => Add(path, HttpMethods.Get, Counted((context, _) => handle(context)));
 
+    /// <summary>Refuses whatever is asked of what is never there.</summary>
+    public void Missing(string path, Func<HttpContext, ApiError> error) => routes.Map(path, Framed(Counted((context, _) => RefuseAsync(context, error(context)))));
+
     /// <summary>Tells of the models. Where other protocols have the same path, each is answered in its own form.</summary>
     /// <param name="form">The form for whoever shows to speak none of the others.</param>
     public void Models(string listPath, string modelPath, IModelsForm form)
@@ -65,6 +68,12 @@ internal sealed partial class FrontRoutes(
         routes.MapMethods(path, AnyMethod.Except([method]), Framed(Counted((context, _) =>
         {
             context.Response.Headers.Allow = method;
+            if (context.Request.Headers.Upgrade.Count > 0)
+            {
+                return RefuseAsync(
+                    context, new ApiError(ErrorKind.UpgradeNotSupported, $"{context.Request.Path} takes no WebSockets; use {method}."));
+            }
+
             return RefuseAsync(
                 context,
                 new ApiError(ErrorKind.MethodNotSupported, $"Not allowed to {context.Request.Method} on {context.Request.Path}; use {method}."));

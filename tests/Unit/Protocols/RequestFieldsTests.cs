@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.OpenAI;
+using OrleansGateway.Protocols.OpenAI.Responses;
 using OrleansGateway.Tests.Unit.Architecture;
 using Xunit;
 
@@ -14,6 +15,7 @@ public sealed class RequestFieldsTests
         new()
         {
             { "OpenAI, Chat Completions", "src/Protocols/OpenAI/ChatFields.cs", ChatFields.Table },
+            { "OpenAI, Responses", "src/Protocols/OpenAI/Responses/ResponsesFields.cs", ResponsesFields.Table },
         };
 
     [Theory]
