@@ -263,7 +263,14 @@ internal sealed partial class Relay(
         }
 
         // Nothing came of it: settled at zero, which alone closes its hold.
-        await SettleAsync(call, 0, default, last);
+        var own = call.Facts.IsFree && last.IsRetryable && call.Running.Stopped == StopReason.None ? call.Exchange.OwnAnswer(call.Bound) : null;
+        await SettleAsync(call, 0, default, own is null ? last : AttemptEnd.Completed);
+        if (own is { } given)
+        {
+            await call.Client.SendWholeAsync(given, 0);
+            return new Result(StatusCodes.Status200OK, nameof(RequestStatus.Completed));
+        }
+
         return await RefuseAsync(call.Running, last.ErrorFor(call.Running, _options.RestMs));
     }
 

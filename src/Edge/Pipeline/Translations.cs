@@ -24,6 +24,13 @@ internal sealed class Translations(IExchange exchange, DialectSet dialects)
                 continue;
             }
 
+            if (exchange.Facts.IsFree)
+            {
+                // It asks for no answer of a model: there is nothing to translate.
+                routes = routes.Remove(route);
+                continue;
+            }
+
             if (Translate(dialect, out var error) is not { } request)
             {
                 refusal ??= error;

@@ -163,7 +163,7 @@ public sealed partial class MessagesRequest
 
         private bool ReadStream()
         {
-            _request.Stream = _reader.TokenType == JsonTokenType.True;
+            _request.Stream = _reader.TokenType == JsonTokenType.True && !_request.IsFree;
             return _reader.TokenType is JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null
                 || Fail($"stream: Input should be a valid boolean, but got {Found()}.", "stream");
         }
