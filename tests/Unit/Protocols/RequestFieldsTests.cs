@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using OrleansGateway.Protocols.Anthropic;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.OpenAI;
 using OrleansGateway.Tests.Unit.Architecture;
@@ -14,6 +15,7 @@ public sealed class RequestFieldsTests
         new()
         {
             { "OpenAI, Chat Completions", "src/Protocols/OpenAI/ChatFields.cs", ChatFields.Table },
+            { "Anthropic, Messages", "src/Protocols/Anthropic/MessagesFields.cs", MessagesFields.Table },
         };
 
     [Theory]
