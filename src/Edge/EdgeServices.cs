@@ -11,8 +11,10 @@ using OrleansGateway.Edge.Bodies;
 using OrleansGateway.Edge.Catalog;
 using OrleansGateway.Edge.Channels;
 using OrleansGateway.Edge.Dialects;
+using OrleansGateway.Edge.Dialects.Anthropic;
 using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Fronts;
+using OrleansGateway.Edge.Fronts.Anthropic;
 using OrleansGateway.Edge.Fronts.OpenAI;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Idempotency;
@@ -68,6 +70,8 @@ public static class EdgeServices
         services.AddSingleton<DialectSet>();
         services.AddFront<OpenAIFront>();
         services.AddDialect<OpenAIDialect>();
+        services.AddFront<AnthropicFront>();
+        services.AddDialect<AnthropicDialect>();
         services.AddHostedService<EdgeLifetime>();
 
         // The server's limit for what is unread (MaxRequestBufferSize) is not the one that the sockets go by, which is 1 MiB.

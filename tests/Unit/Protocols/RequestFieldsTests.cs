@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using OrleansGateway.Protocols.Anthropic;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.OpenAI;
 using OrleansGateway.Protocols.OpenAI.Responses;
@@ -16,6 +17,7 @@ public sealed class RequestFieldsTests
         {
             { "OpenAI, Chat Completions", "src/Protocols/OpenAI/ChatFields.cs", ChatFields.Table },
             { "OpenAI, Responses", "src/Protocols/OpenAI/Responses/ResponsesFields.cs", ResponsesFields.Table },
+            { "Anthropic, Messages", "src/Protocols/Anthropic/MessagesFields.cs", MessagesFields.Table },
         };
 
     [Theory]
