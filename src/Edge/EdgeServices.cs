@@ -10,8 +10,10 @@ using OrleansGateway.Edge.Bodies;
 using OrleansGateway.Edge.Catalog;
 using OrleansGateway.Edge.Channels;
 using OrleansGateway.Edge.Dialects;
+using OrleansGateway.Edge.Dialects.Gemini;
 using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Fronts;
+using OrleansGateway.Edge.Fronts.Gemini;
 using OrleansGateway.Edge.Fronts.OpenAI;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Idempotency;
@@ -65,6 +67,8 @@ public static class EdgeServices
         services.AddSingleton<DialectSet>();
         services.AddFront<OpenAIFront>();
         services.AddDialect<OpenAIDialect>();
+        services.AddFront<GeminiFront>();
+        services.AddDialect<GeminiDialect>();
         services.AddHostedService<EdgeLifetime>();
 
         // The server's limit for what is unread (MaxRequestBufferSize) is not the one that the sockets go by, which is 1 MiB.

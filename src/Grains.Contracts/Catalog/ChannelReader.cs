@@ -16,7 +16,8 @@ internal sealed class ChannelReader(
         FrozenSet.ToFrozenSet(
         [
             "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "modalities",
-            "tools", "service_tier", "web_search_options", "enable_search", "search_options", "search_parameters",
+            "tools", "web_search_options", "enable_search", "search_options", "search_parameters",
+            "contents", "generationConfig", "generation_config", "serviceTier", "service_tier", "content", "requests", "generateContentRequest",
         ]);
 
     private const int MaxRank = 1_000_000;
@@ -70,6 +71,7 @@ internal sealed class ChannelReader(
             SupportsStreamUsage = fields.Flag("supports_stream_usage", true),
             RepeatLost = fields.Flag("repeat_lost", false),
             Mend = fields.Flag("mend", true),
+            FillsSignatures = fields.Flag("fill_signatures", false),
         };
         fields.Finish();
         return channel;

@@ -17,6 +17,8 @@ internal sealed class TranslatedStreamCodec(Call call, IAnswerReader reader, IAn
     public override void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos) =>
         writer.WriteEnd(events, Totals(outcome, usage, chargedNanos));
 
+    public override void Sent() => writer.Sent();
+
     public override void Dispose() => writer.Dispose();
 
     protected override AnswerRead Read(in SseEvent sseEvent, PooledBytes? events)
