@@ -71,6 +71,9 @@ public static class EdgeServices
         services.AddDialect<GeminiDialect>();
         services.AddHostedService<EdgeLifetime>();
 
+        // It logs whole URLs, and Gemini's clients may have the key in theirs.
+        services.AddLogging(static logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning));
+
         // The server's limit for what is unread (MaxRequestBufferSize) is not the one that the sockets go by, which is 1 MiB.
         services.Configure<SocketTransportOptions>(sockets =>
         {

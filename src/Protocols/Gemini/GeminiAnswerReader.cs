@@ -49,25 +49,25 @@ public sealed class GeminiAnswerReader(bool failsWithoutOutput = false) : IAnswe
             var other => other,
         };
 
-    /// <summary>Writes what was read last, with another model's name, in one line.</summary>
+    /// <summary>Writes what was read last, with another model's name.</summary>
     /// <param name="modelJson">A JSON string.</param>
-    public void WriteRead(IBufferWriter<byte> writer, ReadOnlySpan<byte> response, ReadOnlySpan<byte> modelJson)
+    /// <param name="inOneLine">Whether line breaks between its members would be those of events.</param>
+    public void WriteRead(IBufferWriter<byte> writer, ReadOnlySpan<byte> response, ReadOnlySpan<byte> modelJson, bool inOneLine)
     {
         if (!_modelVersion.IsPresent)
         {
-            WriteLine(writer, response);
+            Write(writer, response, inOneLine);
             return;
         }
 
-        WriteLine(writer, response[.._modelVersion.ValueStart]);
+        Write(writer, response[.._modelVersion.ValueStart], inOneLine);
         writer.Write(modelJson);
-        WriteLine(writer, response[_modelVersion.ValueEnd..]);
+        Write(writer, response[_modelVersion.ValueEnd..], inOneLine);
     }
 
-    /// <summary>Line breaks between its members would be those of events.</summary>
-    private static void WriteLine(IBufferWriter<byte> writer, ReadOnlySpan<byte> json)
+    private static void Write(IBufferWriter<byte> writer, ReadOnlySpan<byte> json, bool inOneLine)
     {
-        while (json.IndexOfAny((byte)'\r', (byte)'\n') is var at and >= 0)
+        while (inOneLine && json.IndexOfAny((byte)'\r', (byte)'\n') is var at and >= 0)
         {
             writer.Write(json[..at]);
             json = json[(at + 1)..];
@@ -95,13 +95,8 @@ public sealed class GeminiAnswerReader(bool failsWithoutOutput = false) : IAnswe
                 return reader.TokenType == JsonTokenType.StartObject && HasError(reader) ? AnswerRead.Error : AnswerRead.Malformed;
             }
 
-            if (reader.TokenType != JsonTokenType.StartObject || HasError(reader))
-            {
-                return reader.TokenType == JsonTokenType.StartObject ? AnswerRead.Error : AnswerRead.Malformed;
-            }
-
-            var read = ReadMembers(ref reader, json, events);
-            return reader.Read() ? AnswerRead.Malformed : read;
+            var read = reader.TokenType == JsonTokenType.StartObject ? ReadMembers(ref reader, json, events) : AnswerRead.Malformed;
+            return read == AnswerRead.Part && reader.Read() ? AnswerRead.Malformed : read;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -132,6 +127,14 @@ public sealed class GeminiAnswerReader(bool failsWithoutOutput = false) : IAnswe
                     hasUsage = true;
                     _reported = usage;
                     ServiceTier = tier ?? ServiceTier;
+                }
+            }
+            else if (reader.ValueTextEquals("error"u8))
+            {
+                reader.Read();
+                if (reader.TokenType != JsonTokenType.Null)
+                {
+                    return AnswerRead.Error;
                 }
             }
             else if (reader.ValueTextEquals("promptFeedback"u8))

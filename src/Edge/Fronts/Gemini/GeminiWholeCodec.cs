@@ -45,7 +45,7 @@ internal sealed class GeminiWholeCodec(Call call, GeminiFraming? framing, Gemini
         }
 
         framing?.WriteStart(written, isFirst: true);
-        _reader.WriteRead(written, _answer.Span, JsonBytes.Quote(call.Facts.Model));
+        _reader.WriteRead(written, _answer.Span, JsonBytes.Quote(call.Facts.Model), inOneLine: framing is { IsArray: false });
         framing?.WriteStop(written);
         framing?.WriteEnd(written, isFirst: false);
     }
