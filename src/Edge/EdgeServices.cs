@@ -15,6 +15,8 @@ using OrleansGateway.Edge.Dialects.Anthropic;
 using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Fronts.Anthropic;
+using OrleansGateway.Edge.Dialects.Gemini;
+using OrleansGateway.Edge.Fronts.Gemini;
 using OrleansGateway.Edge.Fronts.OpenAI;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Idempotency;
@@ -72,7 +74,12 @@ public static class EdgeServices
         services.AddDialect<OpenAIDialect>();
         services.AddFront<AnthropicFront>();
         services.AddDialect<AnthropicDialect>();
+        services.AddFront<GeminiFront>();
+        services.AddDialect<GeminiDialect>();
         services.AddHostedService<EdgeLifetime>();
+
+        // It logs whole URLs, and Gemini's clients may have the key in theirs.
+        services.AddLogging(static logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning));
 
         // The server's limit for what is unread (MaxRequestBufferSize) is not the one that the sockets go by, which is 1 MiB.
         services.Configure<SocketTransportOptions>(sockets =>

@@ -25,8 +25,14 @@ internal sealed partial class FrontRoutes(
     private static readonly string[] AnyMethod = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
     /// <summary>Relays what is posted to an endpoint.</summary>
-    public void Relay(IRelayedEndpoint endpoint) =>
-        Add(endpoint.Path, HttpMethods.Post, (context, requestId) => relay.RunAsync(context, requestId, endpoint));
+    /// <param name="otherPaths">Where it is as well; usage names it by its own path.</param>
+    public void Relay(IRelayedEndpoint endpoint, params ReadOnlySpan<string> otherPaths)
+    {
+        foreach (var path in (ReadOnlySpan<string>)[endpoint.Path, .. otherPaths])
+        {
+            Add(path, HttpMethods.Post, (context, requestId) => relay.RunAsync(context, requestId, endpoint));
+        }
+    }
 
     /// <summary>Answers a request that is not relayed.</summary>
     public void Get(string path, Func<HttpContext, Task> handle) => Add(path, HttpMethods.Get, Counted((context, _) => handle(context)));
@@ -47,6 +53,9 @@ internal sealed partial class FrontRoutes(
         Get(listPath, context => Ask(context, form, models.ListAsync));
         Get(modelPath, context => Ask(context, form, models.GetAsync));
     }
+
+    /// <summary>Answers what nobody has a route for below a path, in this front's form.</summary>
+    public void RestOf(string path) => routes.Map(path + "/{**path}", Framed(Counted(NoSuchUrlAsync)));
 
     /// <summary>Answers what nobody has a route for.</summary>
     public void MapRest()
