@@ -36,6 +36,7 @@ internal sealed class ScriptedProvider : IAsyncDisposable
         provider._app.MapPost("/openai/v1/responses", provider.ResponsesAsync);
         provider._app.MapPost("/anthropic/v1/messages", provider.MessagesAsync);
         provider._app.MapPost("/gemini/v1beta/models/{model}:generateContent", context => provider.GeminiAsync(context, streamed: false));
+        provider._app.MapPost("/gemini/v1beta/models/{model}:countTokens", static context => WholeAsync(context, new JsonObject { ["totalTokens"] = InputTokens }));
         provider._app.MapPost("/gemini/v1beta/models/{model}:streamGenerateContent", context => provider.GeminiAsync(context, streamed: true));
         await provider._app.StartAsync();
         provider.Address = provider._app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First();
@@ -116,7 +117,6 @@ internal sealed class ScriptedProvider : IAsyncDisposable
 
         if (answer.BreaksOff)
         {
-            context.Abort();
             return;
         }
 
@@ -237,7 +237,6 @@ internal sealed class ScriptedProvider : IAsyncDisposable
 
                 if (answer.BreaksOff)
                 {
-                    context.Abort();
                     return;
                 }
 
@@ -374,7 +373,6 @@ internal sealed class ScriptedProvider : IAsyncDisposable
 
             if (answer.BreaksOff)
             {
-                context.Abort();
                 return;
             }
 
@@ -444,11 +442,6 @@ internal sealed class ScriptedProvider : IAsyncDisposable
         for (var i = 0; i < parts.Count; i++)
         {
             await stream.DataAsync(Response([parts[i]], isLast: i == parts.Count - 1 && !answer.BreaksOff));
-        }
-
-        if (answer.BreaksOff)
-        {
-            context.Abort();
         }
 
         static JsonObject Response(JsonNode[] parts, bool isLast)
