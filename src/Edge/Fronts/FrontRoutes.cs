@@ -37,6 +37,15 @@ internal sealed partial class FrontRoutes(
     /// <summary>Answers a request that is not relayed.</summary>
     public void Get(string path, Func<HttpContext, Task> handle) => Add(path, HttpMethods.Get, Counted((context, _) => handle(context)));
 
+    /// <summary>Refuses whatever is asked of what is never there.</summary>
+    public void Missing(string path, Func<HttpContext, ApiError> error) => routes.Map(path, Framed(Counted((context, _) => RefuseAsync(context, error(context)))));
+
+    /// <summary>Answers a client that only looks whether anybody is there.</summary>
+    public void Head(string path) => Add(path, HttpMethods.Head, Counted(static (_, _) => Task.CompletedTask));
+
+    /// <summary>Refuses in the front's form whatever nobody has a route for under a path.</summary>
+    public void Rest(string path) => routes.Map(path + "/{**path}", Framed(Counted(NoSuchUrlAsync)));
+
     /// <summary>Tells of the models. Where other protocols have the same path, each is answered in its own form.</summary>
     /// <param name="form">The form for whoever shows to speak none of the others.</param>
     public void Models(string listPath, string modelPath, IModelsForm form)
@@ -55,18 +64,11 @@ internal sealed partial class FrontRoutes(
         routes.MapFallback("{**path}", Framed(Counted(NoSuchUrlAsync)));
     }
 
-    private Task Ask(HttpContext context, IModelsForm form, Func<HttpContext, IFront, IModelsForm, Task> answer)
-    {
-        foreach (var other in fronts)
-        {
-            if (other is IModelsForm own && own.IsAskedBy(context.Request))
-            {
-                return answer(context, other, own);
-            }
-        }
+    private Task Ask(HttpContext context, IModelsForm form, Func<HttpContext, IFront, IModelsForm, Task> answer) =>
+        Asked(context.Request) is { } other ? answer(context, other, (IModelsForm)other) : answer(context, front, form);
 
-        return answer(context, front, form);
-    }
+    /// <summary>The front whose protocol a request to a path of nobody's own shows to speak; null for none.</summary>
+    private IFront? Asked(HttpRequest request) => fronts.FirstOrDefault(other => other is IModelsForm form && form.IsAskedBy(request));
 
     private void Add(string path, string method, Func<HttpContext, string, Task> handle)
     {
@@ -74,14 +76,22 @@ internal sealed partial class FrontRoutes(
         routes.MapMethods(path, AnyMethod.Except([method]), Framed(Counted((context, _) =>
         {
             context.Response.Headers.Allow = method;
+            if (context.Request.Headers.Upgrade.Count > 0)
+            {
+                return RefuseAsync(
+                    context, new ApiError(ErrorKind.UpgradeNotSupported, $"{context.Request.Path} takes no WebSockets; use {method}."));
+            }
+
             return RefuseAsync(
                 context,
                 new ApiError(ErrorKind.MethodNotSupported, $"Not allowed to {context.Request.Method} on {context.Request.Path}; use {method}."));
         })));
     }
 
-    private Task NoSuchUrlAsync(HttpContext context, string requestId) => RefuseAsync(
-        context, new ApiError(ErrorKind.UnknownUrl, $"Unknown request URL: {context.Request.Method} {context.Request.Path}."));
+    private Task NoSuchUrlAsync(HttpContext context, string requestId) => ErrorReply.WriteAsync(
+        context,
+        Asked(context.Request) ?? front,
+        new ApiError(ErrorKind.UnknownUrl, $"Unknown request URL: {context.Request.Method} {context.Request.Path}."));
 
     private Task RefuseAsync(HttpContext context, ApiError error) => ErrorReply.WriteAsync(context, front, error);
 
@@ -97,6 +107,7 @@ internal sealed partial class FrontRoutes(
     {
         var requestId = Ids.NewRequestId(random);
         context.Response.Headers["x-request-id"] = requestId;
+        context.Response.Headers["request-id"] = requestId;
         try
         {
             await (RequestHeaders.LengthOf(context.Request.Headers) > RequestHeaders.MaxBytes

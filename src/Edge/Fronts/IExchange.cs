@@ -20,6 +20,10 @@ internal interface IExchange
     /// <summary>How a stream looks to the client.</summary>
     IStreamForm StreamForm { get; }
 
+    /// <summary>What is answered where no provider speaks the request's protocol, or none that does has answered; null where there is nothing.</summary>
+    /// <remarks>Only of a request that is free.</remarks>
+    ReadOnlyMemory<byte>? OwnAnswer(CostBound bound) => null;
+
     /// <summary>The request in common, for providers that speak another protocol.</summary>
     /// <param name="error">Why there is none, when null is returned.</param>
     Conversation? Converse(out ApiError error);

@@ -29,9 +29,9 @@ internal sealed partial class Relay(
     DialectSet dialects,
     Forwarder forwarder,
     RequestBodies bodies,
+    AnswerBodies largeAnswers,
     AnswerCache answers,
     Watchdog watchdog,
-    ClientAddress clientAddress,
     EdgeMetrics metrics,
     TimeProvider time,
     IOptions<EdgeOptions> edgeOptions,
@@ -67,7 +67,7 @@ internal sealed partial class Relay(
         }
 
         // 2 Bound the cost.
-        var caller = new Caller(key, clientAddress.Of(request.HttpContext));
+        var caller = new Caller(key, ClientAddress.Of(request.HttpContext));
         var (order, invalid) = await ReadAsync(running, endpoint, caller);
         if (order is null)
         {
@@ -238,7 +238,7 @@ internal sealed partial class Relay(
                 if (answer is not null)
                 {
                     await using (answer)
-                    using (IAttempt attempt = answer.IsEvents ? new StreamLoop(call, _options) : new WholeLoop(call, _options))
+                    using (IAttempt attempt = answer.IsEvents ? new StreamLoop(call, _options, largeAnswers) : new WholeLoop(call, largeAnswers))
                     {
                         // 6 Stream and meter.
                         last = await attempt.RunAsync(answer, token) with { MayHaveRun = true };
@@ -263,7 +263,14 @@ internal sealed partial class Relay(
         }
 
         // Nothing came of it: settled at zero, which alone closes its hold.
-        await SettleAsync(call, 0, default, last);
+        var own = call.Facts.IsFree && last.IsRetryable && call.Running.Stopped == StopReason.None ? call.Exchange.OwnAnswer(call.Bound) : null;
+        await SettleAsync(call, 0, default, own is null ? last : AttemptEnd.Completed);
+        if (own is { } given)
+        {
+            await call.Client.SendWholeAsync(given, 0);
+            return new Result(StatusCodes.Status200OK, nameof(RequestStatus.Completed));
+        }
+
         return await RefuseAsync(call.Running, last.ErrorFor(call.Running, _options.RestMs));
     }
 

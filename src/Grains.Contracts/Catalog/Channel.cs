@@ -84,6 +84,9 @@ public sealed record Channel
     /// <summary>Whether <c>stream_options.include_usage</c> may be sent; a provider without it reports usage unasked.</summary>
     public bool SupportsStreamUsage { get; init; } = true;
 
+    /// <summary>Whether the provider takes OpenAI's Responses as they are; another gets them as Chat Completions.</summary>
+    public bool TakesResponses { get; init; }
+
     /// <summary>Whether a request that the provider may have run, and whose answer is lost, is sent to another channel: the operator may pay twice.</summary>
     public bool RepeatLost { get; init; }
 

@@ -64,7 +64,7 @@ public interface IAnswerWriter : IAnswerEvents, IDisposable
     /// <summary>What is kept until the end, bytes.</summary>
     long HeldBytes { get; }
 
-    /// <summary>Says that the client got all that was written for it so far. What is written later may be dropped.</summary>
+    /// <summary>Says that the client got all that was written for it so far. What is written later is dropped where the answer ends at its length limit.</summary>
     void Sent()
     {
     }

@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Text;
+using OrleansGateway.Protocols.Anthropic;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.Gemini;
 using OrleansGateway.Protocols.OpenAI;
+using OrleansGateway.Protocols.OpenAI.Responses;
 using OrleansGateway.Tests.Unit.Architecture;
 using Xunit;
 
@@ -15,6 +17,8 @@ public sealed class RequestFieldsTests
         new()
         {
             { "OpenAI, Chat Completions", "src/Protocols/OpenAI/ChatFields.cs", ChatFields.Table },
+            { "OpenAI, Responses", "src/Protocols/OpenAI/Responses/ResponsesFields.cs", ResponsesFields.Table },
+            { "Anthropic, Messages", "src/Protocols/Anthropic/MessagesFields.cs", MessagesFields.Table },
             { "Gemini, generateContent", "src/Protocols/Gemini/GeminiFields.cs", GeminiFields.Table },
         };
 

@@ -22,7 +22,7 @@ internal sealed class TranslatedWholeCodec : IWholeCodec
     }
 
     public Metered Metered => new(
-        _meter.Usage(_reader.Reported, _call.Bound.EstimatedInputTokens), _meter.HasOutput, _reader.ServiceTier ?? "default");
+        _meter.Usage(_reader.Reported, _call.Bound.EstimatedInputTokens), _meter.HasOutput, _reader.ServiceTier ?? (_call.IsOwnProtocol ? null : "default"));
 
     public AttemptEnd Read(ReadOnlyMemory<byte> answer)
     {
