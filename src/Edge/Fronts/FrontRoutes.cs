@@ -54,9 +54,6 @@ internal sealed partial class FrontRoutes(
         Get(modelPath, context => Ask(context, form, models.GetAsync));
     }
 
-    /// <summary>Answers what nobody has a route for below a path, in this front's form.</summary>
-    public void RestOf(string path) => routes.Map(path + "/{**path}", Framed(Counted(NoSuchUrlAsync)));
-
     /// <summary>Answers what nobody has a route for.</summary>
     public void MapRest()
     {

@@ -116,7 +116,7 @@ public sealed class GeminiConversationReader
         return texts;
     }
 
-    private List<Turn> ReadTurns(JsonElement root)
+    private IReadOnlyList<Turn> ReadTurns(JsonElement root)
     {
         var turns = new List<Turn>();
         foreach (var (content, path) in Numbered(GeminiElements.Items(root, "contents"), "contents"))
@@ -133,19 +133,10 @@ public sealed class GeminiConversationReader
                 continue;
             }
 
-            var parts = ReadParts(content, path, role.Value);
-            if (parts.Count == 0)
-            {
-                continue;
-            }
-
-            var before = turns.Count > 0 && turns[^1].Role == role ? turns[^1].Parts : [];
-            turns.RemoveRange(turns.Count - (before.Count > 0 ? 1 : 0), before.Count > 0 ? 1 : 0);
-            var all = before.Concat(parts);
-            turns.Add(new Turn(role.Value, [.. role == Role.User ? all.OrderBy(static part => part is ToolResultPart ? 0 : 1) : all]));
+            turns.Add(new Turn(role.Value, ReadParts(content, path, role.Value)));
         }
 
-        return turns;
+        return NormalForm.Of(turns);
     }
 
     private List<Part> ReadParts(JsonElement content, string path, Role role)

@@ -1,5 +1,8 @@
+using System.Globalization;
+using System.Text;
 using OrleansGateway.Edge.Dialects;
 using OrleansGateway.Edge.Dialects.Gemini;
+using OrleansGateway.Edge.Fronts.Translation;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Protocols.Conversations;
 using OrleansGateway.Protocols.Exchange;
@@ -15,6 +18,10 @@ internal sealed class GeminiExchange(GeminiRequest request, GeminiFront front, G
     public IUpstreamRequest Request { get; } = new GeminiUpstreamRequest(request);
 
     public IStreamForm StreamForm { get; } = framing.IsArray ? new GeminiArrayForm(front, framing) : front;
+
+    /// <summary>Where no provider counts as Gemini does, tokens are estimated.</summary>
+    public ReadOnlyMemory<byte>? OwnAnswer(CostBound bound) =>
+        request.IsFree ? Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{{\"totalTokens\":{bound.EstimatedInputTokens}}}")) : null;
 
     public Conversation? Converse(out ApiError error)
     {
@@ -34,9 +41,9 @@ internal sealed class GeminiExchange(GeminiRequest request, GeminiFront front, G
     }
 
     public IStreamCodec OpenStream(Call call) =>
-        request.Method != GeminiMethod.Generate ? new GeminiAssemblyCodec(call, new GeminiNumbersReader(), Writer(call))
+        request.Method != GeminiMethod.Generate ? new TranslatedStreamCodec(call, new GeminiNumbersReader(), Writer(call))
         : request.Stream ? new GeminiStreamCodec(call, new GeminiAnswerReader(), framing, Writer(call))
-        : new GeminiAssemblyCodec(call, new GeminiAnswerReader(), Writer(call));
+        : new TranslatedStreamCodec(call, new GeminiAnswerReader(), Writer(call));
 
     public IWholeCodec OpenWhole(Call call) => request.Method != GeminiMethod.Generate
         ? new GeminiNumbersCodec(call, request.IsFree)

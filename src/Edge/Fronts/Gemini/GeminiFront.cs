@@ -30,7 +30,7 @@ internal sealed class GeminiFront : IFront, IModelsForm
         }
 
         routes.Models("/v1beta/models", "/v1beta/models/{**model}", this);
-        routes.RestOf("/v1beta");
+        routes.Rest("/v1beta");
     }
 
     public FrontError ErrorOf(in ApiError error)

@@ -191,6 +191,17 @@ public sealed class GeminiPassThroughTests
         Assert.Equal("models/gemini-upstream", (string?)body["generateContentRequest"]!["model"]);
     }
 
+    [Fact]
+    public async Task CountTokens_OfAModelOfAnotherProtocol_IsEstimated()
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+        using var response = await edge.Client.PostAsync(
+            "/v1beta/models/test-model:countTokens", new StringContent("""{"contents":[{"parts":[{"text":"Twelve bytes"}]}]}"""), Cancellation);
+        Assert.Equal("""{"totalTokens":7}""", await response.TextAsync());
+        Assert.Equal(0, Assert.Single(edge.Account.Settled).CostNanos);
+        Assert.Empty(edge.Provider.Requests);
+    }
+
     [Theory]
     [InlineData("batchEmbedContents", """{"requests":[{"model":"models/test-model","content":{"parts":[{"text":"one"}]}},{"model":"models/test-model","content":{"parts":[{"text":"two"}]}}]}""",
         """{"embeddings":[{"values":[0.1]},{"values":[0.25]}]}""", true)]

@@ -18,8 +18,8 @@ public sealed class GeminiRequestTests
     public void TryRead_WhatBoundsTheCost_IsFound()
     {
         var request = Read(
-            """{"system_instruction":{"parts":[{"text":"Be kind"}]},"contents":[{"role":"user","parts":[{"text":"abcd"}]},{"role":"model","parts":[{"text":"efgh"}]}],"""
-            + """"tools":[{"function_declarations":[{"name":"one"},{"name":"two"}]}],"generation_config":{"max_output_tokens":"64","candidateCount":3,"responseModalities":["TEXT","IMAGE"]}}""");
+            """{"system_instruction":{"parts":[{"text":"Be kind"}]},"contents":[{"role":"user","parts":[{"text":"abcd"}]},{"role":"model","parts":[{"text":"efgh"}]}]"""
+            + """,  "tools":[{"function_declarations":[{"name":"one"},{"name":"two"}]}],"generation_config":{"max_output_tokens":"64","candidateCount":3,"responseModalities":["TEXT","IMAGE"]}}""");
         Assert.Equal((3, 2, 64, 3), (request.MessageCount, request.ToolCount, request.MaxOutputTokens, request.Choices));
         Assert.True(request.HasImageOutput);
         Assert.False(request.HasAudioOutput || request.HasUnsizedInput || request.IsFree);
@@ -48,7 +48,7 @@ public sealed class GeminiRequestTests
     [Fact]
     public void TryRead_ResolutionOfTheWholeRequest_ForgetsSizes() => Assert.Equal(
         5000,
-        Read($$"""{"contents":[{"parts":[{"inlineData":{"mimeType":"image/png","data":"{{Png}}"}}]}],"generationConfig":{"mediaResolution":"MEDIA_RESOLUTION_HIGH"}}""").ImageTokens(Images));
+        Read($$$"""{"contents":[{"parts":[{"inlineData":{"mimeType":"image/png","data":"{{{Png}}}"}}]}],"generationConfig":{"mediaResolution":"MEDIA_RESOLUTION_HIGH"}}""").ImageTokens(Images));
 
     [Theory]
     [InlineData("""{"googleSearch":{}}""", FieldPrice.Searches, "googleSearch")]
