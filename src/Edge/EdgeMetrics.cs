@@ -96,5 +96,8 @@ internal sealed class EdgeMetrics : IDisposable
         "By",
         "Memory of requests' bodies by whether they are admitted.");
 
+    public void WatchAnswers(BodyBudget answers) => _meter.CreateObservableUpDownCounter(
+        "og.edge.answer_bytes", () => answers.Bytes, "By", "Memory of large answers that are not streamed.");
+
     public void Dispose() => _meter.Dispose();
 }

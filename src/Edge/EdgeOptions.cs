@@ -41,6 +41,12 @@ public sealed class EdgeOptions
     /// <summary>The largest answer that is not streamed, by the provider or to the client.</summary>
     public int MaxAnswerBytes { get; set; } = 32 * 1024 * 1024;
 
+    /// <summary>
+    /// Memory for answers that are not streamed and larger than 1 MiB, in one process. One key and one client address may take half of it. An
+    /// answer that finds no room within 5 s is not given, and not charged. At least eight of the largest answers.
+    /// </summary>
+    public long AnswerBytes { get; set; } = 256L * 1024 * 1024;
+
     /// <summary>The most requests that run, or wait for their settlement, at once; past it clients are told to come back.</summary>
     public int MaxRunningRequests { get; set; } = 20_000;
 
@@ -103,6 +109,8 @@ internal sealed class EdgeOptionsValidator : IValidateOptions<EdgeOptions>
         problems.CheckRange(nameof(options.MaxConnections), options.MaxConnections, 1, 1_000_000);
         problems.CheckRange(nameof(options.MaxConnectionsPerAddress), options.MaxConnectionsPerAddress, 1, 1_000_000);
         problems.CheckRange(nameof(options.MaxAnswerBytes), options.MaxAnswerBytes, 1024, 1024 * 1024 * 1024, "bytes");
+        problems.CheckRange(
+            nameof(options.AnswerBytes), options.AnswerBytes, 8L * options.MaxAnswerBytes, 1L << 40, $"bytes, eight times {nameof(options.MaxAnswerBytes)} or more");
         problems.CheckRange(nameof(options.MaxRunningRequests), options.MaxRunningRequests, 1, 1_000_000);
         problems.CheckRange(nameof(options.MaxAttempts), options.MaxAttempts, 1, 10);
         problems.CheckRange(nameof(options.WriteTimeoutMs), options.WriteTimeoutMs, 100, 3_600_000, "ms");

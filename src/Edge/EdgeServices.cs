@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Configuration;
@@ -14,6 +15,8 @@ using OrleansGateway.Edge.Dialects.Anthropic;
 using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Fronts.Anthropic;
+using OrleansGateway.Edge.Dialects.Gemini;
+using OrleansGateway.Edge.Fronts.Gemini;
 using OrleansGateway.Edge.Fronts.OpenAI;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Idempotency;
@@ -53,6 +56,7 @@ public static class EdgeServices
         services.AddSingleton<EdgeMetrics>();
         services.AddSingleton<Watchdog>();
         services.AddSingleton(provider => new ClientAddress(Options(provider).TrustedProxies));
+        services.AddSingleton<IStartupFilter>(static provider => provider.GetRequiredService<ClientAddress>());
         services.AddSingleton<ConnectionLimit>();
         services.AddSingleton(provider => new AnswerCache(Options(provider).IdempotencyCacheBytes, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ChannelClients>();
@@ -62,6 +66,7 @@ public static class EdgeServices
         services.AddSingleton<AddedFields>();
         services.AddSingleton<Forwarder>();
         services.AddSingleton<RequestBodies>();
+        services.AddSingleton<AnswerBodies>();
         services.AddSingleton<Relay>();
         services.AddSingleton<ModelsEndpoint>();
         services.AddSingleton<DialectSet>();
@@ -69,7 +74,12 @@ public static class EdgeServices
         services.AddDialect<OpenAIDialect>();
         services.AddFront<AnthropicFront>();
         services.AddDialect<AnthropicDialect>();
+        services.AddFront<GeminiFront>();
+        services.AddDialect<GeminiDialect>();
         services.AddHostedService<EdgeLifetime>();
+
+        // It logs whole URLs, and Gemini's clients may have the key in theirs.
+        services.AddLogging(static logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning));
 
         // The server's limit for what is unread (MaxRequestBufferSize) is not the one that the sockets go by, which is 1 MiB.
         services.Configure<SocketTransportOptions>(sockets =>

@@ -25,11 +25,20 @@ internal sealed partial class FrontRoutes(
     private static readonly string[] AnyMethod = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
     /// <summary>Relays what is posted to an endpoint.</summary>
-    public void Relay(IRelayedEndpoint endpoint) =>
-        Add(endpoint.Path, HttpMethods.Post, (context, requestId) => relay.RunAsync(context, requestId, endpoint));
+    /// <param name="otherPaths">Where it is as well; usage names it by its own path.</param>
+    public void Relay(IRelayedEndpoint endpoint, params ReadOnlySpan<string> otherPaths)
+    {
+        foreach (var path in (ReadOnlySpan<string>)[endpoint.Path, .. otherPaths])
+        {
+            Add(path, HttpMethods.Post, (context, requestId) => relay.RunAsync(context, requestId, endpoint));
+        }
+    }
 
     /// <summary>Answers a request that is not relayed.</summary>
     public void Get(string path, Func<HttpContext, Task> handle) => Add(path, HttpMethods.Get, Counted((context, _) => handle(context)));
+
+    /// <summary>Refuses whatever is asked of what is never there.</summary>
+    public void Missing(string path, Func<HttpContext, ApiError> error) => routes.Map(path, Framed(Counted((context, _) => RefuseAsync(context, error(context)))));
 
     /// <summary>Answers a client that only looks whether anybody is there.</summary>
     public void Head(string path) => Add(path, HttpMethods.Head, Counted(static (_, _) => Task.CompletedTask));
@@ -44,6 +53,9 @@ internal sealed partial class FrontRoutes(
         Get(listPath, context => Ask(context, form, models.ListAsync));
         Get(modelPath, context => Ask(context, form, models.GetAsync));
     }
+
+    /// <summary>Answers what nobody has a route for below a path, in this front's form.</summary>
+    public void RestOf(string path) => routes.Map(path + "/{**path}", Framed(Counted(NoSuchUrlAsync)));
 
     /// <summary>Answers what nobody has a route for.</summary>
     public void MapRest()
@@ -64,6 +76,12 @@ internal sealed partial class FrontRoutes(
         routes.MapMethods(path, AnyMethod.Except([method]), Framed(Counted((context, _) =>
         {
             context.Response.Headers.Allow = method;
+            if (context.Request.Headers.Upgrade.Count > 0)
+            {
+                return RefuseAsync(
+                    context, new ApiError(ErrorKind.UpgradeNotSupported, $"{context.Request.Path} takes no WebSockets; use {method}."));
+            }
+
             return RefuseAsync(
                 context,
                 new ApiError(ErrorKind.MethodNotSupported, $"Not allowed to {context.Request.Method} on {context.Request.Path}; use {method}."));

@@ -26,7 +26,7 @@ internal interface IModelsForm
 
 /// <summary>Tells of the models that a channel serves at the moment and the key may use.</summary>
 internal sealed class ModelsEndpoint(
-    ICatalogSource catalog, SigningSecrets secrets, AccountClient accounts, ClientAddress clientAddress, TimeProvider time)
+    ICatalogSource catalog, SigningSecrets secrets, AccountClient accounts, TimeProvider time)
 {
     public async Task ListAsync(HttpContext context, IFront front, IModelsForm form)
     {
@@ -79,7 +79,7 @@ internal sealed class ModelsEndpoint(
             return null;
         }
 
-        var answer = await accounts.FindKeyAsync(key, clientAddress.Of(context));
+        var answer = await accounts.FindKeyAsync(key, ClientAddress.Of(context));
         if (answer.Outcome == AdmitOutcome.Admitted)
         {
             return answer;

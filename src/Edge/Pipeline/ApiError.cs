@@ -20,6 +20,7 @@ internal enum ErrorKind
     IdempotencyKeyReused,
     UnknownUrl,
     MethodNotSupported,
+    UpgradeNotSupported,
     HeadersTooLong,
     EncodingNotSupported,
     BodyTooLarge,

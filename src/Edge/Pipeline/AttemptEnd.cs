@@ -117,6 +117,11 @@ internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Erro
             ErrorKind.AnswerTooLarge,
             "The answer is larger than this gateway passes on in one piece. Ask for a stream, or for less: n, top_logprobs, max_completion_tokens."));
 
+    /// <summary>The answers of other requests take all the memory there is for them. The provider has run the request: no other is asked.</summary>
+    public static AttemptEnd NoRoom => Failed(
+        UpstreamFailure.TooLarge,
+        new ApiError(ErrorKind.Unavailable, "The gateway has too many large answers at the moment; this one was not charged. Ask for a stream, or try again later."));
+
     /// <summary>Whether it is how a provider's answer breaks off, is stopped, or shows not to be what it says.</summary>
     public static bool IsBroken(Exception exception) =>
         exception is HttpRequestException or IOException or OperationCanceledException or InvalidDataException;

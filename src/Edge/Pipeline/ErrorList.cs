@@ -42,6 +42,7 @@ internal static class ErrorList
         new(ErrorKind.IdempotencyKeyReused, 422, "idempotency_key_reused", Charged.No, "The Idempotency-Key was used with another body."),
         new(ErrorKind.UnknownUrl, 404, "unknown_url", Charged.No, "Nothing is at this address."),
         new(ErrorKind.MethodNotSupported, 405, "method_not_supported", Charged.No, "The address wants another HTTP method."),
+        new(ErrorKind.UpgradeNotSupported, 426, "upgrade_not_supported", Charged.No, "The address takes no WebSockets: clients that try go on with plain requests."),
         new(ErrorKind.HeadersTooLong, 431, "request_header_fields_too_large", Charged.No, "The request's headers are longer than 16 KiB."),
         new(ErrorKind.EncodingNotSupported, 415, "unsupported_encoding", Charged.No, "The body is compressed."),
         new(ErrorKind.BodyTooLarge, 413, "request_too_large", Charged.No, "The body is larger than `Edge:MaxBodyBytes`."),

@@ -29,9 +29,9 @@ internal sealed partial class Relay(
     DialectSet dialects,
     Forwarder forwarder,
     RequestBodies bodies,
+    AnswerBodies largeAnswers,
     AnswerCache answers,
     Watchdog watchdog,
-    ClientAddress clientAddress,
     EdgeMetrics metrics,
     TimeProvider time,
     IOptions<EdgeOptions> edgeOptions,
@@ -67,7 +67,7 @@ internal sealed partial class Relay(
         }
 
         // 2 Bound the cost.
-        var caller = new Caller(key, clientAddress.Of(request.HttpContext));
+        var caller = new Caller(key, ClientAddress.Of(request.HttpContext));
         var (order, invalid) = await ReadAsync(running, endpoint, caller);
         if (order is null)
         {
@@ -238,7 +238,7 @@ internal sealed partial class Relay(
                 if (answer is not null)
                 {
                     await using (answer)
-                    using (IAttempt attempt = answer.IsEvents ? new StreamLoop(call, _options) : new WholeLoop(call, _options))
+                    using (IAttempt attempt = answer.IsEvents ? new StreamLoop(call, _options, largeAnswers) : new WholeLoop(call, largeAnswers))
                     {
                         // 6 Stream and meter.
                         last = await attempt.RunAsync(answer, token) with { MayHaveRun = true };

@@ -1,4 +1,5 @@
 using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Bodies;
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Protocols.Sse;
@@ -6,7 +7,7 @@ using OrleansGateway.Protocols.Sse;
 namespace OrleansGateway.Edge.Pipeline;
 
 /// <summary>Step 6 of a stream: passes events on as they come, and sees that what is held covers them.</summary>
-internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
+internal sealed class StreamLoop(Call call, EdgeOptions options, AnswerBodies answers) : IAttempt
 {
     private const int ReadBytes = 8 * 1024;
 
@@ -18,6 +19,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
     private readonly IStreamCodec _codec = call.OpenStream();
     private readonly SseSplitter _splitter = new();
     private readonly PooledBytes _events = new(4096);
+    private readonly AnswerRoom _room = answers.Open(call.Order.Caller);
     private AttemptEnd _end;
     private bool _hasContent;
     private bool _isCut;
@@ -47,7 +49,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
                     _splitter.Advance(read);
                 }
 
-                if (await PassOnAsync(read == 0))
+                if (await PassOnAsync(read == 0, cancellationToken))
                 {
                     return _end;
                 }
@@ -73,13 +75,21 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
         _codec.Dispose();
         _splitter.Dispose();
         _events.Dispose();
+        _room.Dispose();
     }
 
     /// <summary>Passes on all events that are there, in one write.</summary>
     /// <returns>Whether the stream has ended.</returns>
-    private async ValueTask<bool> PassOnAsync(bool isLast)
+    private async ValueTask<bool> PassOnAsync(bool isLast, CancellationToken cancellationToken)
     {
         var ended = PassEvents(out var progressed);
+        if (_room.IsFull(_codec.HeldBytes) && await _room.GrowAsync(_codec.HeldBytes, cancellationToken) is { } noRoom)
+        {
+            // What a provider sends after the end of a stream does not spoil it.
+            _end = call.Facts.Stream && _codec.AllChoicesEnded ? AttemptEnd.Completed : noRoom;
+            return true;
+        }
+
         if (!ended && progressed && !await CoverAsync())
         {
             return true;
@@ -135,12 +145,6 @@ internal sealed class StreamLoop(Call call, EdgeOptions options) : IAttempt
             if (!_codec.Take(sseEvent, _running.IsClientGone ? null : _events))
             {
                 _end = _codec.End;
-                return true;
-            }
-
-            if (_codec.HeldBytes > options.MaxAnswerBytes)
-            {
-                _end = _codec.AllChoicesEnded ? AttemptEnd.Completed : AttemptEnd.TooLarge;
                 return true;
             }
 

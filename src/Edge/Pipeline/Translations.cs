@@ -10,6 +10,7 @@ namespace OrleansGateway.Edge.Pipeline;
 internal sealed class Translations(IExchange exchange, DialectSet dialects)
 {
     private Dictionary<string, IUpstreamRequest>? _translated;
+    private Conversation? _conversation;
 
     /// <summary>Leaves the ways whose protocol can say what the request says.</summary>
     /// <param name="refusal">What the first of them cannot, when none is left.</param>
@@ -18,8 +19,7 @@ internal sealed class Translations(IExchange exchange, DialectSet dialects)
         refusal = null;
         foreach (var route in routes)
         {
-            var dialect = dialects.Of(route.Channel);
-            if (dialect.Takes(exchange.Request.Format, route.Channel) || _translated?.ContainsKey(dialect.Kind) == true)
+            if (dialects.Of(route.Channel).Takes(exchange.Request.Format, route.Channel))
             {
                 continue;
             }
@@ -31,14 +31,11 @@ internal sealed class Translations(IExchange exchange, DialectSet dialects)
                 continue;
             }
 
-            if (Translate(dialect, out var error) is not { } request)
+            if (!TryTranslate(route.Channel, out var error))
             {
                 refusal ??= error;
                 routes = routes.Remove(route);
-                continue;
             }
-
-            (_translated ??= [])[dialect.Kind] = request;
         }
 
         refusal = routes.IsEmpty ? refusal : null;
@@ -49,23 +46,38 @@ internal sealed class Translations(IExchange exchange, DialectSet dialects)
     public IUpstreamRequest For(IDialect dialect, Channel channel) =>
         dialect.Takes(exchange.Request.Format, channel) ? exchange.Request : _translated![dialect.Kind];
 
-    private IUpstreamRequest? Translate(IDialect dialect, out ApiError error)
+    private bool TryTranslate(Channel channel, out ApiError error)
     {
-        if (exchange.Converse(out error) is not { } conversation)
+        error = default;
+        _conversation ??= exchange.Converse(out error);
+        if (_conversation is null)
         {
-            return null;
+            return false;
         }
 
-        if (Features.Refused(conversation, dialect.TranslatesTo) is { } use)
+        // A channel that drops what has no price drops the provider's tools, of which another protocol has none.
+        var dialect = dialects.Of(channel);
+        if (Features.Refused(_conversation, dialect.TranslatesTo, channel.DropsUnpriced ? Feature.ProviderTool : null) is { } use)
         {
             error = new ApiError(
                 ErrorKind.InvalidRequest,
                 $"'{use.Path}' is not available with the model '{exchange.Facts.Model}': its provider has nothing like it. Send the request without it.",
                 use.Path,
                 "unsupported_value");
-            return null;
+            return false;
         }
 
-        return dialect.Translate(conversation, exchange.Facts, out error);
+        if (_translated?.ContainsKey(dialect.Kind) == true)
+        {
+            return true;
+        }
+
+        if (dialect.Translate(_conversation, exchange.Facts, out error) is not { } request)
+        {
+            return false;
+        }
+
+        (_translated ??= [])[dialect.Kind] = request;
+        return true;
     }
 }

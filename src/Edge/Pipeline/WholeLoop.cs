@@ -1,4 +1,5 @@
 using OrleansGateway.Edge.Accounting;
+using OrleansGateway.Edge.Bodies;
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Http;
 
@@ -7,10 +8,11 @@ namespace OrleansGateway.Edge.Pipeline;
 /// <summary>
 /// Step 6 of an answer that is not streamed: reads all of it. None of it goes out before its settlement, whatever its size.
 /// </summary>
-internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
+internal sealed class WholeLoop(Call call, AnswerBodies answers) : IAttempt
 {
     private readonly RunningRequest _running = call.Running;
     private readonly IWholeCodec _codec = call.OpenWhole();
+    private readonly AnswerRoom _room = answers.Open(call.Order.Caller);
     private readonly PooledBytes _body = new(4096);
     private readonly PooledBytes _written = new(256);
 
@@ -41,9 +43,9 @@ internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
                 }
 
                 _body.Advance(read);
-                if (_body.Length > options.MaxAnswerBytes)
+                if (_room.IsFull(_body.Length) && await _room.GrowAsync(_body.Length, cancellationToken) is { } end)
                 {
-                    return AttemptEnd.TooLarge;
+                    return end;
                 }
             }
         }
@@ -87,5 +89,6 @@ internal sealed class WholeLoop(Call call, EdgeOptions options) : IAttempt
         _codec.Dispose();
         _body.Dispose();
         _written.Dispose();
+        _room.Dispose();
     }
 }

@@ -84,11 +84,20 @@ public sealed record Channel
     /// <summary>Whether <c>stream_options.include_usage</c> may be sent; a provider without it reports usage unasked.</summary>
     public bool SupportsStreamUsage { get; init; } = true;
 
+    /// <summary>Whether the provider takes OpenAI's Responses as they are; another gets them as Chat Completions.</summary>
+    public bool TakesResponses { get; init; }
+
     /// <summary>Whether a request that the provider may have run, and whose answer is lost, is sent to another channel: the operator may pay twice.</summary>
     public bool RepeatLost { get; init; }
 
     /// <summary>Whether faults of tool calls that clients break on are mended in answers; text and arguments stay as they are.</summary>
     public bool Mend { get; init; } = true;
+
+    /// <summary>
+    /// Whether tool calls that Gemini has not made, or whose signature a client has lost, are sent with what asks not to check it: Gemini 3
+    /// refuses them without any.
+    /// </summary>
+    public bool FillsSignatures { get; init; }
 
     public bool IsOn => OffReason is null;
 }

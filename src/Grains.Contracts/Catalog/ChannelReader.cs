@@ -15,8 +15,9 @@ internal sealed class ChannelReader(
     private static readonly FrozenSet<string> Bounding =
         FrozenSet.ToFrozenSet(
         [
-            "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "modalities",
-            "tools", "service_tier", "web_search_options", "enable_search", "search_options", "search_parameters",
+            "model", "messages", "input", "store", "max_output_tokens", "stream", "stream_options", "max_tokens", "max_completion_tokens", "modalities",
+            "tools", "web_search_options", "enable_search", "search_options", "search_parameters",
+            "contents", "generationConfig", "generation_config", "serviceTier", "service_tier", "content", "requests", "generateContentRequest",
         ]);
 
     private const int MaxRank = 1_000_000;
@@ -68,8 +69,10 @@ internal sealed class ChannelReader(
             DropParams = ReadDropParams(fields),
             DropsUnpriced = fields.Choice("unpriced", false, ("refuse", false), ("drop", true)),
             SupportsStreamUsage = fields.Flag("supports_stream_usage", true),
+            TakesResponses = fields.Flag("responses", provider.BaseUrl?.Host == "api.openai.com"),
             RepeatLost = fields.Flag("repeat_lost", false),
             Mend = fields.Flag("mend", true),
+            FillsSignatures = fields.Flag("fill_signatures", false),
         };
         fields.Finish();
         return channel;

@@ -56,6 +56,12 @@ public sealed record Conversation
     /// <summary>How much the model is to reason; null when not said.</summary>
     public Reasoning? Reasoning { get; init; }
 
+    /// <summary>How wordy the answer is to be: <c>low</c>, <c>medium</c>, <c>high</c>; null when not said.</summary>
+    public string? Verbosity { get; init; }
+
+    /// <summary>A key of what to cache; null when not given.</summary>
+    public string? CacheKey { get; init; }
+
     /// <summary>What it uses that some protocol lacks, and where each stands in the client's request.</summary>
     public IReadOnlyList<FeatureUse> Features { get; init; } = [];
 }

@@ -161,12 +161,13 @@ public static class Features
 
     /// <summary>The first use that a protocol cannot express and that cannot be left out; null when there is none.</summary>
     /// <param name="format">The provider's protocol: one of <see cref="WireFormats"/>.</param>
-    public static FeatureUse? Refused(Conversation conversation, string format)
+    /// <param name="left">A feature that is left out wherever it is lacking; null for none.</param>
+    public static FeatureUse? Refused(Conversation conversation, string format, Feature? left = null)
     {
         ArgumentNullException.ThrowIfNull(conversation);
         foreach (var use in conversation.Features)
         {
-            if (Of(use.Feature, format) == Carry.Refused)
+            if (use.Feature != left && Of(use.Feature, format) == Carry.Refused)
             {
                 return use;
             }

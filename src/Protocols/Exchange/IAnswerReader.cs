@@ -35,6 +35,12 @@ public interface IAnswerReader
     /// <summary>The usage that the provider reported so far; null when it reported none.</summary>
     TokenUsage? Reported { get; }
 
+    /// <summary>
+    /// Whether the event that was read last told the usage of all that had come by then; null leaves it to whether <see cref="Reported"/> has
+    /// changed.
+    /// </summary>
+    bool? HasJustReported => null;
+
     /// <summary>The tier of service that the provider names; null when it names none.</summary>
     string? ServiceTier { get; }
 }

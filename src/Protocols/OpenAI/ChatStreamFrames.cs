@@ -11,6 +11,9 @@ public static class ChatStreamFrames
     /// <summary>A comment that keeps the connection from looking idle; only between events.</summary>
     public static ReadOnlySpan<byte> KeepAlive => ": keep-alive\n\n"u8;
 
+    /// <summary>Why a response ended at a length limit that the client did not set: a comment, which no client takes for output.</summary>
+    public static ReadOnlySpan<byte> ExhaustedNotice => ": og_notice: the account's money does not cover more output; top up to continue\n\n"u8;
+
     internal static ReadOnlySpan<byte> DataPrefix => "data: "u8;
 
     internal static ReadOnlySpan<byte> EventEnd => "\n\n"u8;

@@ -81,7 +81,7 @@ public static class ChatUsageJson
         WriteEnd(writer, ","u8, costNanos);
     }
 
-    private static void WriteEnd(IBufferWriter<byte> writer, ReadOnlySpan<byte> separator, long? costNanos)
+    internal static void WriteEnd(IBufferWriter<byte> writer, ReadOnlySpan<byte> separator, long? costNanos)
     {
         if (costNanos is { } nanos)
         {

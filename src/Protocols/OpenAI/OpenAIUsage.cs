@@ -4,7 +4,7 @@ using OrleansGateway.Protocols.Metering;
 namespace OrleansGateway.Protocols.OpenAI;
 
 /// <summary>
-/// Reads the <c>usage</c> object of OpenAI's Chat Completions and of the providers that speak it: DeepSeek, Zhipu GLM,
+/// Reads the <c>usage</c> object of OpenAI's Chat Completions and Responses, and of the providers that speak it: DeepSeek, Zhipu GLM,
 /// Alibaba DashScope, Moonshot.
 /// </summary>
 /// <remarks>
@@ -148,6 +148,8 @@ public static class OpenAIUsage
             {
                 case Part.Usage when name.SequenceEqual("prompt_tokens"u8): _prompt = Total(ref reader); break;
                 case Part.Usage when name.SequenceEqual("completion_tokens"u8): _completion = Total(ref reader); break;
+                case Part.Usage when name.SequenceEqual("input_tokens"u8): _prompt ??= Total(ref reader); break;
+                case Part.Usage when name.SequenceEqual("output_tokens"u8): _completion ??= Total(ref reader); break;
                 case Part.Usage when name.SequenceEqual("total_tokens"u8): _total = Total(ref reader) is { } total ? NotNegative(total) : null; break;
                 case Part.Usage when name.SequenceEqual("prompt_cache_hit_tokens"u8) || name.SequenceEqual("cache_read_input_tokens"u8):
                 case Part.Usage or Part.Prompt when name.SequenceEqual("cached_tokens"u8):

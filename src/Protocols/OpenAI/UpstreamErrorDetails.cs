@@ -64,6 +64,13 @@ internal sealed class UpstreamErrorDetails
                 continue;
             }
 
+            if (name == "response" && !isError && reader.TokenType == JsonTokenType.StartObject)
+            {
+                // A response that failed tells why inside.
+                ReadObject(ref reader, isError: false);
+                continue;
+            }
+
             if (name == "details" && isError && reader.TokenType == JsonTokenType.StartArray)
             {
                 ReadRetryDelay(ref reader);

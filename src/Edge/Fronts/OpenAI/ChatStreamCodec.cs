@@ -10,9 +10,6 @@ namespace OrleansGateway.Edge.Fronts.OpenAI;
 /// <summary>A stream for a client that asked for one: its events pass through, changed only where they must be.</summary>
 internal sealed class ChatStreamCodec(Call call, ChatRequest request, bool mends) : ChatStreamReader(call, request, mends)
 {
-    /// <summary>Why a response ended at a length limit that the client did not set: a comment, which no client takes for output.</summary>
-    private static ReadOnlySpan<byte> ExhaustedNotice => ": og_notice: the account's money does not cover more output; top up to continue\n\n"u8;
-
     private readonly PooledBytes _heldBack = new(1024);
     private ChatEdits _edits = ChatEdits.Of(request.Model) with { Usage = request.IncludeUsage ? UsageEdit.Null : UsageEdit.Remove };
 
@@ -22,7 +19,7 @@ internal sealed class ChatStreamCodec(Call call, ChatRequest request, bool mends
     {
         if (outcome != AttemptOutcome.Completed)
         {
-            events.Write(outcome == AttemptOutcome.Exhausted ? ExhaustedNotice : default);
+            events.Write(outcome == AttemptOutcome.Exhausted ? ChatStreamFrames.ExhaustedNotice : default);
             Meter.WriteLengthEnd(events, _edits.ModelJson, Request.IncludeUsage);
         }
         else

@@ -15,6 +15,7 @@ internal sealed class OpenAIFront : IFront, IModelsForm
     public void Map(FrontRoutes routes)
     {
         routes.Relay(new ChatEndpoint(this));
+        ResponsesEndpoint.Map(routes, this);
         routes.Models("/v1/models", "/v1/models/{**model}", this);
     }
 
@@ -62,6 +63,9 @@ internal sealed class OpenAIFront : IFront, IModelsForm
         json.WriteEndObject();
     }
 
+    /// <summary>A request that is refused.</summary>
+    public static ApiError ErrorOf(in OpenAIError error) => new(ErrorKind.InvalidRequest, error.Message ?? "", error.Param, error.Code);
+
     private OpenAIError Convert(in ApiError error)
     {
         var (status, type, code) = ErrorOf(error);
@@ -83,7 +87,7 @@ internal sealed class OpenAIFront : IFront, IModelsForm
                 return new ChatExchange(request, front);
             }
 
-            error = new ApiError(ErrorKind.InvalidRequest, refusal.Message, refusal.Param, refusal.Code);
+            error = OpenAIFront.ErrorOf(refusal);
             return null;
         }
     }

@@ -27,7 +27,11 @@ internal sealed class TranslatedWholeCodec : IWholeCodec
     public AttemptEnd Read(ReadOnlyMemory<byte> answer)
     {
         var read = _reader.ReadWhole(answer.Span, _meter);
-        _meter.Reported();
+        if (_reader.HasJustReported ?? true)
+        {
+            _meter.Reported();
+        }
+
         return read switch
         {
             AnswerRead.End => AttemptEnd.Completed,

@@ -1,5 +1,7 @@
 using System.Net;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using OrleansGateway.Edge;
 using OrleansGateway.Edge.Http;
@@ -31,7 +33,7 @@ public sealed class HttpTests
     [InlineData("10.0.0.1", "203.0.113.9:5000", "203.0.113.9")]
     [InlineData("10.0.0.1", "[2001:db8::1]:443", "2001:db8::1")]
     [InlineData("::ffff:10.0.0.1", "::ffff:203.0.113.9", "203.0.113.9")]
-    public void Of_ForwardedAddresses_BelievesOnlyTrustedProxies(string peer, string? forwarded, string expected)
+    public async Task Of_ForwardedAddresses_BelievesOnlyTrustedProxies(string peer, string? forwarded, string expected)
     {
         var context = new DefaultHttpContext();
         context.Connection.RemoteIpAddress = IPAddress.Parse(peer);
@@ -40,17 +42,32 @@ public sealed class HttpTests
             context.Request.Headers["X-Forwarded-For"] = forwarded;
         }
 
-        Assert.Equal(expected, new ClientAddress(["10.0.0.0/8", "192.0.2.7"]).Of(context));
+        Assert.Equal(expected, await SeenAsync(new ClientAddress(["10.0.0.0/8", "192.0.2.7"]), context));
     }
 
     [Fact]
-    public void Of_NoProxyTrusted_IgnoresTheHeader()
+    public async Task Of_NoProxyTrusted_IgnoresTheHeader()
     {
         var context = new DefaultHttpContext();
         context.Connection.RemoteIpAddress = IPAddress.Loopback;
         context.Request.Headers["X-Forwarded-For"] = "203.0.113.9";
 
-        Assert.Equal("127.0.0.1", new ClientAddress([]).Of(context));
+        Assert.Equal("127.0.0.1", await SeenAsync(new ClientAddress([]), context));
+    }
+
+    /// <summary>The address that requests are seen to come from behind the middleware.</summary>
+    private static async Task<string> SeenAsync(ClientAddress addresses, HttpContext context)
+    {
+        var seen = "";
+        await using var services = new ServiceCollection().AddLogging().BuildServiceProvider();
+        var app = new ApplicationBuilder(services);
+        addresses.Configure(end => end.Run(served =>
+        {
+            seen = ClientAddress.Of(served);
+            return Task.CompletedTask;
+        }))(app);
+        await app.Build()(context);
+        return seen;
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Fronts.Anthropic;
+using OrleansGateway.Edge.Fronts.Gemini;
 using OrleansGateway.Edge.Fronts.OpenAI;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Tests.Unit.Architecture;
@@ -12,7 +13,8 @@ namespace OrleansGateway.Tests.Unit.Edge.Pipeline;
 public sealed class ErrorListTests
 {
     /// <summary>The protocols that clients speak.</summary>
-    private static readonly (string Title, IFront Front)[] Fronts = [("OpenAI", new OpenAIFront()), ("Anthropic", new AnthropicFront())];
+    private static readonly (string Title, IFront Front)[] Fronts =
+        [("OpenAI", new OpenAIFront()), ("Anthropic", new AnthropicFront()), ("Gemini", new GeminiFront())];
 
     [Fact]
     public void All_EachKind_HasItsPlace()

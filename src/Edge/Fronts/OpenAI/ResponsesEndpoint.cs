@@ -1,0 +1,38 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Protocols.OpenAI.Responses;
+
+namespace OrleansGateway.Edge.Fronts.OpenAI;
+
+/// <summary>Where Responses are made, or the tokens of their input counted. None is kept.</summary>
+internal sealed class ResponsesEndpoint(OpenAIFront front, string path, bool isCount) : IRelayedEndpoint
+{
+    public IFront Front => front;
+
+    public string Path => path;
+
+    public static void Map(FrontRoutes routes, OpenAIFront front)
+    {
+        routes.Relay(new ResponsesEndpoint(front, "/v1/responses", isCount: false));
+        routes.Relay(new ResponsesEndpoint(front, "/v1/responses/input_tokens", isCount: true));
+        routes.Missing("/v1/responses/{id}/{**rest}", static context => new ApiError(
+            ErrorKind.UnknownUrl,
+            $"Response with id '{context.Request.RouteValues["id"]}' not found: this gateway keeps no responses.",
+            Code: "response_not_found"));
+    }
+
+    public IExchange? Read(HttpRequest request, ReadOnlyMemory<byte> body, out ApiError error)
+    {
+        if (ResponsesRequest.TryRead(body, isCount, out var read, out var refusal))
+        {
+            error = default;
+            return isCount
+                ? new ResponsesCountExchange(read, front)
+                : new ResponsesExchange(read, front, request.HttpContext.RequestServices.GetRequiredService<TimeProvider>());
+        }
+
+        error = OpenAIFront.ErrorOf(refusal);
+        return null;
+    }
+}

@@ -1,0 +1,517 @@
+using System.Collections.Frozen;
+using System.Text.Json;
+using System.Text.Unicode;
+using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Json;
+using OrleansGateway.Protocols.Metering;
+
+namespace OrleansGateway.Protocols.OpenAI.Responses;
+
+public sealed partial class ResponsesRequest
+{
+    private const int MaxNameBytes = 256;
+    private const int MaxModelBytes = 256;
+    private const int MaxNames = 256;
+
+    /// <summary>Items whose input stands in them, all of it: its size is known.</summary>
+    private static readonly FrozenSet<string> SizedItems = FrozenSet.ToFrozenSet(
+        [
+            "message", "reasoning", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output", "additional_tools",
+            "configuration_update", "compaction", "local_shell_call", "local_shell_call_output", "apply_patch_call", "apply_patch_call_output",
+        ]);
+
+    /// <summary>One pass over the body. Methods that read a value start on its first token and end on its last.</summary>
+    private ref struct Scanner
+    {
+        private readonly ResponsesRequest _request;
+        private readonly HashSet<string> _names = new(StringComparer.Ordinal);
+        private Utf8JsonReader _reader;
+        private OpenAIError? _error;
+        private int _nameStart;
+        private TokenEstimate _text;
+        private long _structureBytes;
+
+        public Scanner(ResponsesRequest request)
+        {
+            _request = request;
+            _reader = new(request.Body.Span, new JsonReaderOptions { MaxDepth = ChatRequest.MaxDepth });
+        }
+
+        public OpenAIError? Run()
+        {
+            if (!Utf8.IsValid(_request.Body.Span))
+            {
+                return OpenAIError.BadRequest("The body of your request is not valid UTF-8.");
+            }
+
+            try
+            {
+                return ReadRoot() ? CheckWhole() : _error;
+            }
+            catch (JsonException e)
+            {
+                return OpenAIError.BadRequest(
+                    $"We could not parse the JSON body of your request: it is malformed, cut off or nested deeper than {ChatRequest.MaxDepth} levels at line "
+                    + $"{e.LineNumber + 1}, byte {e.BytePositionInLine + 1} of that line ({_request.Body.Length} bytes received).");
+            }
+            catch (InvalidOperationException)
+            {
+                // The reader's answer to a name or value that escapes one half of a surrogate pair.
+                return OpenAIError.BadRequest(
+                    $"We could not parse the JSON body of your request: a string near byte {_reader.TokenStartIndex} is not valid Unicode.");
+            }
+        }
+
+        private bool ReadRoot()
+        {
+            _reader.Read();
+            if (_reader.TokenType != JsonTokenType.StartObject)
+            {
+                return Fail($"Invalid body: expected a JSON object, but got {Found()} instead.", null, "invalid_type");
+            }
+
+            _request._rootStart = (int)_reader.BytesConsumed;
+            while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
+            {
+                _nameStart = (int)_reader.TokenStartIndex;
+                if (!ReadName(out var name))
+                {
+                    return false;
+                }
+
+                _reader.Read();
+                if (!ReadMember(name))
+                {
+                    return false;
+                }
+            }
+
+            return !_reader.Read();
+        }
+
+        /// <summary>Reads a name that was not there before, not even in capitals: a provider may take the one for the other.</summary>
+        private bool ReadName(out string name)
+        {
+            name = "";
+            if (_reader.ValueSpan.Length > MaxNameBytes || _names.Count == MaxNames)
+            {
+                return Fail($"Too many parameters, or one whose name is longer than {MaxNameBytes} bytes.", null, "unknown_parameter");
+            }
+
+            name = _reader.GetString()!;
+            var folded = name.Replace('\u017F', 's').Replace('\u212A', 'k').ToLowerInvariant();
+            var shown = name.Length <= 64 ? name : name[..64];
+            var isKnown = ResponsesFields.Table.Of(folded) is not null;
+            if (isKnown && folded != name)
+            {
+                return Fail($"Unknown parameter: '{shown}'. Did you mean '{folded}'?", shown, "unknown_parameter");
+            }
+
+            if (!_names.Add(folded))
+            {
+                return Fail($"Duplicate parameter: '{shown}'.", shown, "duplicate_parameter");
+            }
+
+            if (!isKnown)
+            {
+                _request.AddUnknown(name);
+            }
+
+            return true;
+        }
+
+        private bool ReadMember(string name)
+        {
+            var isNull = _reader.TokenType == JsonTokenType.Null;
+            switch (name)
+            {
+                case "model":
+                    return ReadModel();
+                case "input":
+                    return ReadInput();
+                case "tools" when !isNull:
+                    return ReadTools("tools");
+                case "stream":
+                    _request.Stream = _reader.TokenType == JsonTokenType.True && !_request.IsFree;
+                    return isNull || IsBoolean() || WrongType(name, "a boolean");
+                case "store":
+                    _request._storeMember = Member();
+                    return isNull || IsBoolean() || WrongType(name, "a boolean");
+                case "max_output_tokens":
+                    _request._maxOutputMember = Member();
+                    return isNull || ReadLimit();
+                case "service_tier" when !isNull:
+                    return ReadServiceTier();
+                case "background" when _reader.TokenType == JsonTokenType.True:
+                    return Fail("Invalid 'background': this gateway runs no responses in the background. Send the request without it.", name, "unsupported_value");
+                case "previous_response_id" when !isNull:
+                    return Fail(
+                        "Previous response not found: this gateway keeps no responses. Send the whole conversation in 'input'.",
+                        name,
+                        "previous_response_not_found");
+                case "conversation" or "prompt" when !isNull:
+                    return Fail($"The '{name}' was not found: this gateway keeps none. Send everything in 'input' and 'instructions'.", name, "not_found");
+                default:
+                    CountValue(withStructure: true);
+                    return true;
+            }
+        }
+
+        private bool ReadModel()
+        {
+            if (_reader.TokenType != JsonTokenType.String)
+            {
+                return _reader.TokenType == JsonTokenType.Null ? Missing("model") : WrongType("model", "a string");
+            }
+
+            if (_reader.ValueSpan.Length > MaxModelBytes)
+            {
+                return Fail($"Invalid 'model': string too long. Expected at most {MaxModelBytes} bytes.", "model", "string_above_max_length");
+            }
+
+            _request.Model = _reader.GetString()!;
+            _request._modelMember = Member();
+            return _request.Model.Length > 0 || Missing("model");
+        }
+
+        private bool ReadLimit()
+        {
+            if (_reader.TokenType != JsonTokenType.Number || !_reader.TryGetInt32(out var limit))
+            {
+                return WrongType("max_output_tokens", "an integer");
+            }
+
+            _request.MaxOutputTokens = limit;
+            return limit >= 1
+                || Fail("Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 1.", "max_output_tokens", "integer_below_min_value");
+        }
+
+        private bool ReadServiceTier()
+        {
+            if (_reader.TokenType != JsonTokenType.String || _reader.ValueSpan.Length is 0 or > 64)
+            {
+                return WrongType("service_tier", "a tier's name");
+            }
+
+            _request.AddPriced(new PricedField(FieldPrice.ServiceTier, "service_tier", "service_tier", _reader.GetString()!));
+            return true;
+        }
+
+        private bool ReadInput()
+        {
+            if (_reader.TokenType == JsonTokenType.String)
+            {
+                _request.MessageCount = 1;
+                CountText();
+                return true;
+            }
+
+            if (_reader.TokenType != JsonTokenType.StartArray)
+            {
+                return _reader.TokenType == JsonTokenType.Null ? Missing("input") : WrongType("input", "a string or an array of items");
+            }
+
+            for (; _reader.Read() && _reader.TokenType != JsonTokenType.EndArray; _request.MessageCount++)
+            {
+                var path = $"input[{_request.MessageCount}]";
+                if (_reader.TokenType != JsonTokenType.StartObject)
+                {
+                    return WrongType(path, "an object");
+                }
+
+                var type = TypeOf(_reader) ?? "message";
+                if (type == "item_reference")
+                {
+                    return Fail(
+                        $"Item not found: '{path}' names one that a provider keeps, and this gateway's keep none. Send the item itself; set 'store' to false to be given all of it.",
+                        path,
+                        "not_found");
+                }
+
+                _request.HasUnsizedInput |= !SizedItems.Contains(type);
+                if (!ReadItem(path, type == "additional_tools"))
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+
+        private bool ReadItem(string path, bool hasTools)
+        {
+            while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
+            {
+                _structureBytes += _reader.ValueSpan.Length;
+                var isTools = hasTools && _reader.ValueTextEquals("tools"u8);
+                if (isTools)
+                {
+                    _reader.Read();
+                    if (!ReadTools(path + ".tools"))
+                    {
+                        return false;
+                    }
+                }
+                else if (!ReadItemMember(path))
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+
+        /// <summary>Counts a member, its name read, of an item or of what is in it: pictures, sound and files wherever they stand.</summary>
+        private bool ReadItemMember(string path)
+        {
+            var isImage = _reader.ValueTextEquals("image_url"u8);
+            var isFile = _reader.ValueTextEquals("file_data"u8);
+            var isAddress = _reader.ValueTextEquals("file_url"u8);
+            var isId = _reader.ValueTextEquals("file_id"u8);
+            var isAudio = _reader.ValueTextEquals("input_audio"u8);
+            var isSignature = _reader.ValueTextEquals("encrypted_content"u8);
+            _reader.Read();
+            if (_reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
+            {
+                _request.AudioCount += isAudio ? 1 : 0;
+                return ReadInside(path, isAudio);
+            }
+
+            if (isId && _reader.TokenType != JsonTokenType.Null)
+            {
+                return Fail($"File not found: '{path}' names a 'file_id', and this gateway keeps no files. Send the file itself.", path, "not_found");
+            }
+
+            _request.HasUnsizedInput |= isAddress && _reader.TokenType != JsonTokenType.Null;
+            if (_reader.TokenType != JsonTokenType.String)
+            {
+                _structureBytes += _reader.ValueSpan.Length;
+            }
+            else if (isImage)
+            {
+                CountImage();
+            }
+            else if (isFile)
+            {
+                _request.FileCount++;
+                CountPayload();
+            }
+            else
+            {
+                _request.HasForeignReasoning |= isSignature && _reader.ValueSpan.StartsWith("og1."u8);
+                CountText();
+            }
+
+            return true;
+        }
+
+        private bool ReadInside(string path, bool isAudio)
+        {
+            var isList = _reader.TokenType == JsonTokenType.StartArray;
+            while (_reader.Read() && _reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray))
+            {
+                if (isList && _reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
+                {
+                    if (!ReadInside(path, isAudio: false))
+                    {
+                        return false;
+                    }
+                }
+                else if (isList)
+                {
+                    CountValue(withStructure: false);
+                }
+                else if (isAudio && _reader.ValueTextEquals("data"u8))
+                {
+                    _reader.Read();
+                    if (_reader.TokenType == JsonTokenType.String)
+                    {
+                        CountPayload();
+                    }
+                    else
+                    {
+                        CountValue(withStructure: false);
+                    }
+                }
+                else
+                {
+                    _structureBytes += _reader.ValueSpan.Length;
+                    if (!ReadItemMember(path))
+                    {
+                        return false;
+                    }
+                }
+            }
+
+            return true;
+        }
+
+        private void CountImage()
+        {
+            var value = _reader.ValueSpan;
+            if (value.StartsWith("data:"u8))
+            {
+                _request.AddImageSize(ImageSize.OfBase64(value[(value.IndexOf((byte)',') + 1)..]));
+                return;
+            }
+
+            _request.AddImageSize(default);
+            CountText();
+        }
+
+        /// <summary>Base64 is no text of the prompt; an address is, and nobody knows how long what it leads to is.</summary>
+        private void CountPayload()
+        {
+            var head = _reader.ValueSpan[..Math.Min(_reader.ValueSpan.Length, 64)];
+            if (!head.StartsWith("data:"u8) && (head.Contains((byte)':') || head.IndexOf("\\u"u8) >= 0))
+            {
+                _request.HasUnsizedInput = true;
+                CountText();
+            }
+        }
+
+        private bool ReadTools(string path)
+        {
+            if (_reader.TokenType != JsonTokenType.StartArray)
+            {
+                return WrongType(path, "an array of objects");
+            }
+
+            for (var number = 0; _reader.Read() && _reader.TokenType != JsonTokenType.EndArray; number++)
+            {
+                var tool = $"{path}[{number}]";
+                _request.ToolCount++;
+                if (_reader.TokenType != JsonTokenType.StartObject)
+                {
+                    return WrongType(tool, "an object");
+                }
+
+                switch (TypeOf(_reader))
+                {
+                    case null:
+                        return Missing(tool + ".type");
+                    case "namespace":
+                        if (!ReadNamespace(tool))
+                        {
+                            return false;
+                        }
+
+                        continue;
+                    case "function" or "custom":
+                        break;
+                    case var hosted:
+                        var price = hosted.StartsWith("web_search", StringComparison.Ordinal) ? FieldPrice.Searches : FieldPrice.HostedTool;
+                        _request.AddPriced(new PricedField(price, "tools", tool + ".type", hosted));
+                        break;
+                }
+
+                CountValue(withStructure: true);
+            }
+
+            return true;
+        }
+
+        private bool ReadNamespace(string path)
+        {
+            while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var isTools = _reader.ValueTextEquals("tools"u8);
+                CountText();
+                _reader.Read();
+                if (isTools && !ReadTools(path + ".tools"))
+                {
+                    return false;
+                }
+
+                if (!isTools)
+                {
+                    CountValue(withStructure: true);
+                }
+            }
+
+            return true;
+        }
+
+        /// <summary>The type of the object that the reader, a copy, stands before; null when it has none that is a text.</summary>
+        private static string? TypeOf(Utf8JsonReader reader)
+        {
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                var isType = reader.ValueTextEquals("type"u8);
+                reader.Read();
+                if (isType)
+                {
+                    return reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+                }
+
+                reader.Skip();
+            }
+
+            return null;
+        }
+
+        private OpenAIError? CheckWhole()
+        {
+            if (_request.Model.Length == 0)
+            {
+                Missing("model");
+            }
+            else if (!_names.Contains("input"))
+            {
+                Missing("input");
+            }
+
+            _request.TextBytes = _text.Bytes + _structureBytes;
+            _request.EstimatedInputTokens = _text.Tokens + (4L * _request.MessageCount);
+            return _error;
+        }
+
+        /// <summary>Counts a value as text. With structure its punctuation counts too: schemas are shown to the model as JSON.</summary>
+        private void CountValue(bool withStructure)
+        {
+            var depth = _reader.CurrentDepth;
+            do
+            {
+                switch (_reader.TokenType)
+                {
+                    case JsonTokenType.PropertyName or JsonTokenType.String: CountText(); break;
+                    default: _structureBytes += _reader.ValueSpan.Length; break;
+                }
+
+                _structureBytes += withStructure ? 3 : 0;
+            }
+            while (!IsLast(depth) && _reader.Read());
+        }
+
+        private void CountText() => _text.AddJson(_reader.ValueSpan);
+
+        private readonly bool IsLast(int depth) =>
+            _reader.CurrentDepth == depth
+            && _reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray or JsonTokenType.PropertyName);
+
+        private readonly bool IsBoolean() => _reader.TokenType is JsonTokenType.True or JsonTokenType.False;
+
+        private readonly JsonMember Member() => new(_nameStart, (int)_reader.TokenStartIndex, (int)_reader.BytesConsumed);
+
+        private bool Missing(string name) => Fail($"Missing required parameter: '{name}'.", name, "missing_required_parameter");
+
+        private bool WrongType(string path, string expected) =>
+            Fail($"Invalid type for '{path}': expected {expected}, but got {Found()} instead.", path, "invalid_type");
+
+        private bool Fail(string message, string? param, string? code)
+        {
+            _error ??= OpenAIError.BadRequest(message, param, code);
+            return false;
+        }
+
+        private readonly string Found() => _reader.TokenType switch
+        {
+            JsonTokenType.StartObject => "an object",
+            JsonTokenType.StartArray => "an array",
+            JsonTokenType.String => "a string",
+            JsonTokenType.Number => "a number",
+            JsonTokenType.True or JsonTokenType.False => "a boolean",
+            _ => "null",
+        };
+    }
+}
