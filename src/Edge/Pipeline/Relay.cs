@@ -337,6 +337,7 @@ internal sealed partial class Relay(
     /// <summary>Step 8: in the form that was asked for, whichever the provider's answer had.</summary>
     private ValueTask SendRestAsync(Call call, ReadOnlyMemory<byte> rest, long chargedNanos)
     {
+        call.Exchange.Answered(call, rest);
         if (call.Facts.Stream)
         {
             return call.Client.SendEventsAsync(rest);
