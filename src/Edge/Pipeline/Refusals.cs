@@ -26,7 +26,7 @@ internal static class Refusals
         AdmitOutcome.InsufficientFunds => NoMoney(
             ErrorKind.OutOfFunds,
             $"The request may cost up to {Usd(bound.LeastNanos)}, but only {Usd(answer.AvailableNanos)} of the account's balance is free. "
-            + "Top up, wait for running requests to end, or lower max_completion_tokens."),
+            + "Top up, wait for running requests to end, or lower the request's output limit."),
         AdmitOutcome.RequestRateLimited => Limited(answer, "requests a minute"),
         AdmitOutcome.TokenRateLimited => Limited(answer, "tokens a minute"),
         AdmitOutcome.ConcurrencyLimited => Limited(answer, "requests at a time"),
@@ -179,8 +179,8 @@ internal static class Refusals
     };
 
     private static string CapAdvice(DateTimeOffset? end) => end is null
-        ? "Raise the cap or lower max_completion_tokens."
-        : string.Create(CultureInfo.InvariantCulture, $"It starts anew at {end:yyyy-MM-dd HH:mm} UTC. Wait until then, raise the cap, or lower max_completion_tokens.");
+        ? "Raise the cap or lower the request's output limit."
+        : string.Create(CultureInfo.InvariantCulture, $"It starts anew at {end:yyyy-MM-dd HH:mm} UTC. Wait until then, raise the cap, or lower the request's output limit.");
 
     private static string Usd(long nanos) => "$" + Money.FormatUsd(nanos);
 }
