@@ -301,6 +301,29 @@ public sealed class AnthropicTests
         Assert.True(DateTimeOffset.Parse(response.Header("anthropic-ratelimit-requests-reset")!, System.Globalization.CultureInfo.InvariantCulture) > DateTimeOffset.UtcNow);
     }
 
+    /// <summary>Both ways: passed through, and translated from a provider of Chat Completions.</summary>
+    [Theory]
+    [InlineData("anthropic")]
+    [InlineData("openai")]
+    public async Task Post_MoneyThatRunsOut_EndsTheStreamAsAtItsLimit(string kind)
+    {
+        await using var edge = await EdgeFixture.StartAsync(provider: (_, provider) => provider["kind"] = kind);
+        edge.Account.OnAdmit = request => Task.FromResult(FakeAccount.Admit(request, most: false));
+        edge.Account.OnExtend = request => Task.FromResult(new ExtendAnswer(ExtendOutcome.Refused, 1, request.Ticket.TotalNanos));
+        edge.Provider.Defaults = edge.Provider.Defaults with { Tokens = 2000 };
+        using var response = await edge.PostAsync(
+            """{"model":"test-model","max_tokens":4000,"stream":true,"messages":[{"role":"user","content":"hi"}]}""",
+            request => request.RequestUri = new Uri("/v1/messages", UriKind.Relative));
+        var text = await response.TextAsync();
+        Assert.Contains(": og_notice", text, StringComparison.Ordinal);
+        Assert.Single(StreamReading.Payloads(text), payload => payload.Contains("\"message_start\"", StringComparison.Ordinal));
+        Assert.Equal(
+            ["content_block_stop", "message_delta", "message_stop"],
+            StreamReading.Payloads(text).TakeLast(3).Select(payload => (string)JsonNode.Parse(payload)!["type"]!));
+        Assert.Contains("\"stop_reason\":\"max_tokens\"", text, StringComparison.Ordinal);
+        Assert.Equal(RequestStatus.FundsExhausted, Assert.Single(edge.Account.Settled).Status);
+    }
+
     [Fact]
     public async Task Post_WithoutMoney_Is402AndNotToBeRepeated()
     {
@@ -309,6 +332,7 @@ public sealed class AnthropicTests
         using var response = await run.PostAsync(Request);
         Assert.Equal(("billing_error", "false"), ((string)JsonNode.Parse(await response.TextAsync())!["error"]!["type"]!, response.Header("x-should-retry")));
         Assert.Equal(402, (int)response.StatusCode);
+        Assert.Contains("lower max_tokens.", await response.TextAsync(), StringComparison.Ordinal);
     }
 
     /// <summary>A relay before one scripted provider.</summary>
