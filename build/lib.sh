@@ -113,7 +113,7 @@ ensure_packages() {
     cp -r "$root/tests/$name/." "$folder"
     cmp -s "$folder/package-lock.json" "$folder/installed" && return
     say "Installing the packages of tests/$name"
-    (cd "$folder" && npm ci --ignore-scripts --no-progress --loglevel=error </dev/null) || fail "npm could not install the packages of tests/$name"
+    (cd "$folder" && npm ci --no-progress --loglevel=error </dev/null) || fail "npm could not install the packages of tests/$name"
     if (($(node -p 'process.versions.node.split(".")[0]') < 20)); then
         (cd "$folder" && npm install --no-save --no-progress --loglevel=error node@22 </dev/null) || fail "npm could not install a newer Node.js"
     fi

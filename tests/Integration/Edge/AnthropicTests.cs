@@ -123,7 +123,6 @@ public sealed class AnthropicTests
     [InlineData("""{"model":"test-model","max_tokens":5,"messages":[{"role":"tool","content":"x"}]}""", 400, "messages.0.role")]
     [InlineData("""{"model":"test-model","max_tokens":5,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"file","file_id":"file_1"}}]}]}""", 404, "messages.0.content.0")]
     [InlineData("""{"model":"nobody","max_tokens":5,"messages":[{"role":"user","content":"x"}]}""", 404, "nobody")]
-    [InlineData("""{"model":"test-model","max_tokens":5000,"messages":[{"role":"user","content":"x"}]}""", 400, "max_tokens")]
     [InlineData("""{"model":"test-model","max_tokens":5,"messages":[{"role":"user","content":"x"}],"tools":[{"type":"code_execution_20250825","name":"code_execution"}]}""", 400, "tools.0.type")]
     [InlineData("""{"model":"test-model","max_tokens":5,"messages":[{"role":"user","content":"x"}],"container":"c_1"}""", 400, "container")]
     [InlineData("""{"model":"test-model","max_tokens":5,"messages":[{"role":"user","content":"x"}],"speed":"fast"}""", 400, "speed")]
@@ -139,6 +138,16 @@ public sealed class AnthropicTests
         Assert.Contains(named, text, StringComparison.Ordinal);
         Assert.Empty(run.Edge.Account.Admitted);
         Assert.Empty(run.Provider.Requests);
+    }
+
+    /// <summary>Clients that have to name a limit name one that suits their own models: Claude Code always says 32,000.</summary>
+    [Fact]
+    public async Task Post_ALimitAboveTheModels_IsLoweredToIt()
+    {
+        await using var run = await Run.StartAsync(Step.Send(Http(Whole)));
+        using var response = await run.PostAsync("""{"model":"test-model","max_tokens":32000,"messages":[{"role":"user","content":"x"}]}""");
+        Assert.True(response.IsSuccessStatusCode, await response.TextAsync());
+        Assert.Contains("\"max_tokens\":4096,", Assert.Single(run.Provider.Requests), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -301,6 +310,29 @@ public sealed class AnthropicTests
         Assert.True(DateTimeOffset.Parse(response.Header("anthropic-ratelimit-requests-reset")!, System.Globalization.CultureInfo.InvariantCulture) > DateTimeOffset.UtcNow);
     }
 
+    /// <summary>Both ways: passed through, and translated from a provider of Chat Completions.</summary>
+    [Theory]
+    [InlineData("anthropic")]
+    [InlineData("openai")]
+    public async Task Post_MoneyThatRunsOut_EndsTheStreamAsAtItsLimit(string kind)
+    {
+        await using var edge = await EdgeFixture.StartAsync(provider: (_, provider) => provider["kind"] = kind);
+        edge.Account.OnAdmit = request => Task.FromResult(FakeAccount.Admit(request, most: false));
+        edge.Account.OnExtend = request => Task.FromResult(new ExtendAnswer(ExtendOutcome.Refused, 1, request.Ticket.TotalNanos));
+        edge.Provider.Defaults = edge.Provider.Defaults with { Tokens = 2000 };
+        using var response = await edge.PostAsync(
+            """{"model":"test-model","max_tokens":4000,"stream":true,"messages":[{"role":"user","content":"hi"}]}""",
+            request => request.RequestUri = new Uri("/v1/messages", UriKind.Relative));
+        var text = await response.TextAsync();
+        Assert.Contains(": og_notice", text, StringComparison.Ordinal);
+        Assert.Single(StreamReading.Payloads(text), payload => payload.Contains("\"message_start\"", StringComparison.Ordinal));
+        Assert.Equal(
+            ["content_block_stop", "message_delta", "message_stop"],
+            StreamReading.Payloads(text).TakeLast(3).Select(payload => (string)JsonNode.Parse(payload)!["type"]!));
+        Assert.Contains("\"stop_reason\":\"max_tokens\"", text, StringComparison.Ordinal);
+        Assert.Equal(RequestStatus.FundsExhausted, Assert.Single(edge.Account.Settled).Status);
+    }
+
     [Fact]
     public async Task Post_WithoutMoney_Is402AndNotToBeRepeated()
     {
@@ -309,6 +341,7 @@ public sealed class AnthropicTests
         using var response = await run.PostAsync(Request);
         Assert.Equal(("billing_error", "false"), ((string)JsonNode.Parse(await response.TextAsync())!["error"]!["type"]!, response.Header("x-should-retry")));
         Assert.Equal(402, (int)response.StatusCode);
+        Assert.Contains("lower max_tokens.", await response.TextAsync(), StringComparison.Ordinal);
     }
 
     /// <summary>A relay before one scripted provider.</summary>
