@@ -219,28 +219,14 @@ internal sealed class GeminiEndpoint(SimulatedProviderOptions options, Counters 
                 foreach (var declaration in Member(tool!.AsObject(), "functionDeclarations", "function_declarations") as JsonArray ?? [])
                 {
                     var name = (string?)declaration?["name"] ?? "";
-                    var at = name.Length > 0 ? text.IndexOf(name, StringComparison.Ordinal) : -1;
-                    if (at >= 0)
+                    if (ToolPrompt.ArgumentsOf(name, text) is { } arguments)
                     {
-                        return new JsonObject { ["id"] = "call_" + id, ["name"] = name, ["args"] = Arguments(text[(at + name.Length)..]) };
+                        return new JsonObject { ["id"] = "call_" + id, ["name"] = name, ["args"] = arguments };
                     }
                 }
             }
 
             return null;
-        }
-
-        private static JsonObject Arguments(string text)
-        {
-            var (start, end) = (text.IndexOf('{', StringComparison.Ordinal), text.LastIndexOf('}'));
-            try
-            {
-                return start >= 0 && end > start ? JsonNode.Parse(text[start..(end + 1)])!.AsObject() : new JsonObject();
-            }
-            catch (JsonException)
-            {
-                return new JsonObject();
-            }
         }
 
         private JsonObject Usage(int tokens)

@@ -81,7 +81,7 @@ internal static class Refusals
                 "integer_above_max_value");
         }
 
-        return facts.MaxOutputTokens > model.MaxOutputTokens
+        return facts.MaxOutputTokens > model.MaxOutputTokens && !facts.HasToLimitOutput
             ? new ApiError(
                 ErrorKind.InvalidRequest,
                 $"{facts.MaxOutputField} is too large: {facts.MaxOutputTokens}. This model supports at most {model.MaxOutputTokens} completion tokens.",

@@ -44,6 +44,9 @@ internal ref struct MessagesEvent(ReadOnlySpan<byte> data)
 
     public JsonMember Model { get; private set; }
 
+    /// <summary>Whether it says what was used so far.</summary>
+    public bool HasUsage { get; private set; }
+
     /// <summary>A block's <c>type</c>.</summary>
     public readonly ReadOnlySpan<byte> BlockType => _blockType.In(_data);
 
@@ -109,6 +112,7 @@ internal ref struct MessagesEvent(ReadOnlySpan<byte> data)
             else if (reader.ValueTextEquals("usage"u8))
             {
                 reader.Read();
+                HasUsage |= reader.TokenType == JsonTokenType.StartObject;
                 usage.Read(ref reader);
             }
             else if (reader.ValueTextEquals("message"u8))
@@ -199,6 +203,7 @@ internal ref struct MessagesEvent(ReadOnlySpan<byte> data)
             if (reader.ValueTextEquals("usage"u8))
             {
                 reader.Read();
+                HasUsage |= reader.TokenType == JsonTokenType.StartObject;
                 usage.Read(ref reader);
             }
             else

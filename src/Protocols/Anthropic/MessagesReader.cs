@@ -26,6 +26,9 @@ public sealed class MessagesReader(bool asksSpeed = false) : IAnswerReader
     /// <inheritdoc/>
     public string? ServiceTier => _usage.Speed is { } speed && speed != "standard" ? speed : asksSpeed && _usage.Speed is null ? null : _usage.ServiceTier;
 
+    /// <inheritdoc/>
+    public bool? HasJustReported { get; private set; }
+
     /// <summary>What the last event is.</summary>
     internal MessagesEventKind Kind { get; private set; }
 
@@ -55,7 +58,7 @@ public sealed class MessagesReader(bool asksSpeed = false) : IAnswerReader
     {
         ArgumentNullException.ThrowIfNull(events);
         var data = sseEvent.Data.Span;
-        (Kind, Model) = (MessagesEventKind.Other, default);
+        (Kind, Model, HasJustReported) = (MessagesEventKind.Other, default, false);
         if (data.Trim(" \n"u8).IsEmpty)
         {
             return AnswerRead.Part;
@@ -69,7 +72,7 @@ public sealed class MessagesReader(bool asksSpeed = false) : IAnswerReader
                 return AnswerRead.Malformed;
             }
 
-            (Kind, Index, Model) = (scan.Kind, scan.Index, scan.Model);
+            (Kind, Index, Model, HasJustReported) = (scan.Kind, scan.Index, scan.Model, scan.HasUsage && Reported is not null);
             return Take(scan, data, events);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
