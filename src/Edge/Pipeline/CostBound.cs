@@ -80,7 +80,9 @@ internal sealed record CostBound
         });
         var others = new Usage { [Unit.Calls] = 1, [Unit.Searches] = searches };
         var cost = PriceArithmetic.UpperBound(price, inputTokens, model.Kinds, others);
-        var unseen = model.ThinksUnseen || !request.Stream || request.HasAudioOutput || request.HasImageOutput || request.PredictionBytes > 0;
+
+        // A picture comes all at once, and some models make one unasked.
+        var unseen = model.ThinksUnseen || model.Output.HasFlag(Modalities.Image) || !request.Stream || request.HasAudioOutput || request.HasImageOutput || request.PredictionBytes > 0;
         var bound = new CostBound
         {
             Model = model,

@@ -223,6 +223,23 @@ public sealed class GeminiPassThroughTests
         }
     }
 
+    [Theory]
+    [InlineData("text", false)]
+    [InlineData("image", true)]
+    public async Task StreamGenerateContent_OfAModelThatMakesPictures_IsHeldForAllOfIt(string output, bool isAll)
+    {
+        await using var gemini = await GeminiEdge.StartAsync(
+            _ => [Step.Send(Wire.Stream($"data: {Last}\n\n"))],
+            model: model =>
+            {
+                model["modalities"] = new JsonObject { ["input"] = new JsonArray("text"), ["output"] = new JsonArray("text", output == "image" ? "image" : "audio") };
+                model["prices"]![0]!["per_million"]![output == "image" ? "image_output" : "audio_output"] = "30";
+            });
+        Assert.Contains("STOP", await gemini.TextAsync("streamGenerateContent?alt=sse"), StringComparison.Ordinal);
+        var admitted = Assert.Single(gemini.Edge.Account.Admitted);
+        Assert.Equal(isAll, admitted.LeastNanos == admitted.MostNanos);
+    }
+
     [Fact]
     public async Task GoogleSearch_WithAPrice_IsChargedByItsQueries()
     {
