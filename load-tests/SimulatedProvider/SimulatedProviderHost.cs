@@ -13,7 +13,7 @@ using Microsoft.Extensions.Options;
 namespace OrleansGateway.SimulatedProvider;
 
 /// <summary>
-/// An OpenAI-shaped provider that answers by rule. It is a bare Kestrel without hosting, routing or logging, because it shares
+/// A provider in OpenAI's, Anthropic's and Gemini's shapes that answers by rule. It is a bare Kestrel without hosting, routing or logging, because it shares
 /// the machine with what it measures.
 /// </summary>
 public sealed class SimulatedProviderHost : IAsyncDisposable, IHttpApplication<HttpContext>
@@ -31,6 +31,8 @@ public sealed class SimulatedProviderHost : IAsyncDisposable, IHttpApplication<H
     private readonly Gate _gate = new();
     private readonly RequestLog _log;
     private readonly ChatEndpoint _chat;
+    private readonly MessagesEndpoint _messages;
+    private readonly GeminiEndpoint _gemini;
 
     private SimulatedProviderHost(SimulatedProviderOptions options, KestrelServer server)
     {
@@ -38,6 +40,8 @@ public sealed class SimulatedProviderHost : IAsyncDisposable, IHttpApplication<H
         _server = server;
         _log = new RequestLog(options.RecordedRequestsMax);
         _chat = new ChatEndpoint(options, _counters, _log, _gate);
+        _messages = new MessagesEndpoint(options, _counters, _log, _chat);
+        _gemini = new GeminiEndpoint(options, _counters, _log, _chat);
     }
 
     /// <summary>The address that it listens on, with the real port.</summary>
@@ -120,6 +124,8 @@ public sealed class SimulatedProviderHost : IAsyncDisposable, IHttpApplication<H
         return (context.Request.Method, path) switch
         {
             ("POST", "/v1/chat/completions") => _chat.HandleAsync(context),
+            ("POST", MessagesEndpoint.Path or MessagesEndpoint.CountPath) => _messages.HandleAsync(context),
+            ("POST", _) when GeminiEndpoint.Has(path) => _gemini.HandleAsync(context),
             ("GET", "/health") => SendAsync(context, new { status = "ok" }),
             ("GET", "/v1/models") => SendAsync(context, new { @object = "list", data = _options.Models.Select(Model) }),
             ("GET", _) when path.StartsWith("/v1/models/", StringComparison.Ordinal) && _options.Models.Contains(path[11..]) =>

@@ -11,8 +11,12 @@ using OrleansGateway.Edge.Bodies;
 using OrleansGateway.Edge.Catalog;
 using OrleansGateway.Edge.Channels;
 using OrleansGateway.Edge.Dialects;
+using OrleansGateway.Edge.Dialects.Anthropic;
+using OrleansGateway.Edge.Dialects.Gemini;
 using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Fronts;
+using OrleansGateway.Edge.Fronts.Anthropic;
+using OrleansGateway.Edge.Fronts.Gemini;
 using OrleansGateway.Edge.Fronts.OpenAI;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Idempotency;
@@ -55,6 +59,7 @@ public static class EdgeServices
         services.AddSingleton<IStartupFilter>(static provider => provider.GetRequiredService<ClientAddress>());
         services.AddSingleton<ConnectionLimit>();
         services.AddSingleton(provider => new AnswerCache(Options(provider).IdempotencyCacheBytes, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new ResponseMemory(Options(provider).ResponseMemoryBytes, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ChannelClients>();
         services.AddSingleton<ChannelHealth>();
         services.AddSingleton<ChannelChoice>();
@@ -68,7 +73,14 @@ public static class EdgeServices
         services.AddSingleton<DialectSet>();
         services.AddFront<OpenAIFront>();
         services.AddDialect<OpenAIDialect>();
+        services.AddFront<AnthropicFront>();
+        services.AddDialect<AnthropicDialect>();
+        services.AddFront<GeminiFront>();
+        services.AddDialect<GeminiDialect>();
         services.AddHostedService<EdgeLifetime>();
+
+        // It logs whole URLs, and Gemini's clients may have the key in theirs.
+        services.AddLogging(static logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning));
 
         // The server's limit for what is unread (MaxRequestBufferSize) is not the one that the sockets go by, which is 1 MiB.
         services.Configure<SocketTransportOptions>(sockets =>

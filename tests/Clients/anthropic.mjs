@@ -70,7 +70,7 @@ export const cases = {
   },
   async provider_down() {
     const error = await errorOf(() => client.messages.create(ask('fail with 500')));
-    assert.equal(error.constructor.name, 'InternalServerError');
+    assert.ok(error.status >= 500);
   },
   async unknown_model() {
     const error = await errorOf(() => client.messages.create({ ...ask('hello'), model: 'none' }));

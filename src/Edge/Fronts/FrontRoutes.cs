@@ -25,14 +25,26 @@ internal sealed partial class FrontRoutes(
     private static readonly string[] AnyMethod = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
     /// <summary>Relays what is posted to an endpoint.</summary>
-    public void Relay(IRelayedEndpoint endpoint) =>
-        Add(endpoint.Path, HttpMethods.Post, (context, requestId) => relay.RunAsync(context, requestId, endpoint));
+    /// <param name="otherPaths">Where it is as well; usage names it by its own path.</param>
+    public void Relay(IRelayedEndpoint endpoint, params ReadOnlySpan<string> otherPaths)
+    {
+        foreach (var path in (ReadOnlySpan<string>)[endpoint.Path, .. otherPaths])
+        {
+            Add(path, HttpMethods.Post, (context, requestId) => relay.RunAsync(context, requestId, endpoint));
+        }
+    }
 
     /// <summary>Answers a request that is not relayed.</summary>
     public void Get(string path, Func<HttpContext, Task> handle) => Add(path, HttpMethods.Get, Counted((context, _) => handle(context)));
 
     /// <summary>Refuses whatever is asked of what is never there.</summary>
     public void Missing(string path, Func<HttpContext, ApiError> error) => routes.Map(path, Framed(Counted((context, _) => RefuseAsync(context, error(context)))));
+
+    /// <summary>Answers a client that only looks whether anybody is there.</summary>
+    public void Head(string path) => Add(path, HttpMethods.Head, Counted(static (_, _) => Task.CompletedTask));
+
+    /// <summary>Refuses in the front's form whatever nobody has a route for under a path.</summary>
+    public void Rest(string path) => routes.Map(path + "/{**path}", Framed(Counted(NoSuchUrlAsync)));
 
     /// <summary>Tells of the models. Where other protocols have the same path, each is answered in its own form.</summary>
     /// <param name="form">The form for whoever shows to speak none of the others.</param>
@@ -49,18 +61,11 @@ internal sealed partial class FrontRoutes(
         routes.MapFallback("{**path}", Framed(Counted(NoSuchUrlAsync)));
     }
 
-    private Task Ask(HttpContext context, IModelsForm form, Func<HttpContext, IFront, IModelsForm, Task> answer)
-    {
-        foreach (var other in fronts)
-        {
-            if (other is IModelsForm own && own.IsAskedBy(context.Request))
-            {
-                return answer(context, other, own);
-            }
-        }
+    private Task Ask(HttpContext context, IModelsForm form, Func<HttpContext, IFront, IModelsForm, Task> answer) =>
+        Asked(context.Request) is { } other ? answer(context, other, (IModelsForm)other) : answer(context, front, form);
 
-        return answer(context, front, form);
-    }
+    /// <summary>The front whose protocol a request to a path of nobody's own shows to speak; null for none.</summary>
+    private IFront? Asked(HttpRequest request) => fronts.FirstOrDefault(other => other is IModelsForm form && form.IsAskedBy(request));
 
     private void Add(string path, string method, Func<HttpContext, string, Task> handle)
     {
@@ -80,8 +85,10 @@ internal sealed partial class FrontRoutes(
         })));
     }
 
-    private Task NoSuchUrlAsync(HttpContext context, string requestId) => RefuseAsync(
-        context, new ApiError(ErrorKind.UnknownUrl, $"Unknown request URL: {context.Request.Method} {context.Request.Path}."));
+    private Task NoSuchUrlAsync(HttpContext context, string requestId) => ErrorReply.WriteAsync(
+        context,
+        Asked(context.Request) ?? front,
+        new ApiError(ErrorKind.UnknownUrl, $"Unknown request URL: {context.Request.Method} {context.Request.Path}."));
 
     private Task RefuseAsync(HttpContext context, ApiError error) => ErrorReply.WriteAsync(context, front, error);
 
@@ -97,6 +104,7 @@ internal sealed partial class FrontRoutes(
     {
         var requestId = Ids.NewRequestId(random);
         context.Response.Headers["x-request-id"] = requestId;
+        context.Response.Headers["request-id"] = requestId;
         try
         {
             await (RequestHeaders.LengthOf(context.Request.Headers) > RequestHeaders.MaxBytes

@@ -1,6 +1,8 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http;
+using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Grains.Contracts.Accounts;
 
 namespace OrleansGateway.Edge.Fronts;
 
@@ -25,6 +27,9 @@ internal interface IFront : IStreamForm
 
     /// <summary>Adds its routes.</summary>
     void Map(FrontRoutes routes);
+
+    /// <summary>Tells a client how much of its limits is left.</summary>
+    void WriteRates(IHeaderDictionary headers, in RateStanding rates, DateTimeOffset now) => RateHeaders.Write(headers, rates);
 
     /// <summary>Writes an error as the body of a response, JSON.</summary>
     void WriteError(IBufferWriter<byte> writer, in ApiError error);

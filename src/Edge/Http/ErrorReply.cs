@@ -31,7 +31,7 @@ internal static class ErrorReply
         }
 
         using var body = new PooledBytes(512);
-        front.WriteError(body, error);
+        front.WriteError(body, error with { RequestId = response.Headers["x-request-id"] });
         response.ContentLength = body.Length;
         await response.BodyWriter.WriteAsync(body.Memory);
     }

@@ -63,6 +63,9 @@ internal readonly record struct ApiError(ErrorKind Kind, string Message, string?
     /// <summary>Tells SDKs, which retry some statuses by themselves, whether to; null leaves it to them.</summary>
     public bool? ShouldRetry { get; init; }
 
+    /// <summary>Our id of the request, where the protocol has a place for it in its errors.</summary>
+    public string? RequestId { get; init; }
+
     /// <summary>The HTTP status.</summary>
     public int Status => ErrorList.Of(Kind).Status;
 }

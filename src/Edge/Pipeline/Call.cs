@@ -50,7 +50,8 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
 
     public RequestFacts Facts => order.Facts;
 
-    private bool IsOwnProtocol => ReferenceEquals(Request, Exchange.Request);
+    /// <summary>Whether the last attempt's provider gets the request in its client's protocol.</summary>
+    public bool IsOwnProtocol => ReferenceEquals(Request, Exchange.Request);
 
     public CostBound Bound => order.Bound;
 

@@ -34,7 +34,7 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
     public bool HasEvents { get; private set; }
 
     /// <summary>Tells the client how much of its limits is left.</summary>
-    public void ShowRates(in RateStanding rates) => RateHeaders.Write(_response.Headers, rates);
+    public void ShowRates(in RateStanding rates) => front.WriteRates(_response.Headers, rates, running.Time.GetUtcNow());
 
     /// <summary>
     /// Answers with an error, in place of an answer or of the rest of a stream: there it is one event, after which the body ends without the
@@ -58,7 +58,7 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
             }
 
             using var events = new PooledBytes(512);
-            _form.WriteErrorEvent(events, error);
+            _form.WriteErrorEvent(events, error with { RequestId = running.RequestId });
             await _response.BodyWriter.WriteAsync(events.Memory);
         }
         finally

@@ -80,7 +80,9 @@ internal sealed record CostBound
         });
         var others = new Usage { [Unit.Calls] = 1, [Unit.Searches] = searches };
         var cost = PriceArithmetic.UpperBound(price, inputTokens, model.Kinds, others);
-        var unseen = model.ThinksUnseen || !request.Stream || request.HasAudioOutput || request.HasImageOutput || request.PredictionBytes > 0;
+
+        // A picture comes all at once, and some models make one unasked.
+        var unseen = model.ThinksUnseen || model.Output.HasFlag(Modalities.Image) || !request.Stream || request.HasAudioOutput || request.HasImageOutput || request.PredictionBytes > 0;
         var bound = new CostBound
         {
             Model = model,
@@ -89,7 +91,8 @@ internal sealed record CostBound
             Tier = tier,
             Unpriced = unpriced ?? (IReadOnlyList<PricedField>)[],
             Searches = searches,
-            OutputTokensMax = request.MaxOutputTokens ?? model.MaxOutputTokens,
+            OutputTokensMax = Math.Min(request.MaxOutputTokens ?? model.MaxOutputTokens, model.MaxOutputTokens),
+            LoweredCap = request.MaxOutputTokens > model.MaxOutputTokens ? (int)model.MaxOutputTokens : null,
             MostNanos = 0,
             LeastNanos = 0,
 

@@ -114,7 +114,8 @@ internal sealed class Forwarder(ChannelClients clients, AddedFields addedFields,
         var failure = AttemptEnd.Failed(error with
         {
             RetryAfterMs = Math.Max(error.RetryAfterMs, RetryAfterMs(response.Headers.RetryAfter)),
-            RequestId = response.Headers.TryGetValues("x-request-id", out var ids) && ids.First() is { Length: <= 128 } id ? id : null,
+            RequestId = (response.Headers.TryGetValues("x-request-id", out var ids) || response.Headers.TryGetValues("request-id", out ids))
+                && ids.First() is { Length: <= 128 } id ? id : null,
         }) with
         {
             // What stands before the provider did not get its answer.

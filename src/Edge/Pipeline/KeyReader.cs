@@ -18,8 +18,12 @@ internal static class KeyReader
         {
             text = headers["x-api-key"].ToString();
             text = text.IsEmpty ? headers["x-goog-api-key"].ToString() : text;
+            text = text.IsEmpty && MayBeInQuery(request.Path) ? request.Query["key"].ToString() : text;
         }
 
         return ApiKey.TryParse(text.Trim(), secrets, out key);
     }
+
+    /// <summary>Gemini's clients may send the key in the URL, which is never logged.</summary>
+    private static bool MayBeInQuery(PathString path) => path.StartsWithSegments("/v1beta") || path.StartsWithSegments("/v1/models");
 }

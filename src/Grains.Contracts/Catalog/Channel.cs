@@ -93,6 +93,12 @@ public sealed record Channel
     /// <summary>Whether faults of tool calls that clients break on are mended in answers; text and arguments stay as they are.</summary>
     public bool Mend { get; init; } = true;
 
+    /// <summary>
+    /// Whether tool calls that Gemini has not made, or whose signature a client has lost, are sent with what asks not to check it: Gemini 3
+    /// refuses them without any.
+    /// </summary>
+    public bool FillsSignatures { get; init; }
+
     public bool IsOn => OffReason is null;
 }
 

@@ -16,7 +16,8 @@ internal sealed class ChannelReader(
         FrozenSet.ToFrozenSet(
         [
             "model", "messages", "input", "store", "max_output_tokens", "stream", "stream_options", "max_tokens", "max_completion_tokens", "modalities",
-            "tools", "service_tier", "web_search_options", "enable_search", "search_options", "search_parameters",
+            "tools", "web_search_options", "enable_search", "search_options", "search_parameters",
+            "contents", "generationConfig", "generation_config", "serviceTier", "service_tier", "content", "requests", "generateContentRequest",
         ]);
 
     private const int MaxRank = 1_000_000;
@@ -71,6 +72,7 @@ internal sealed class ChannelReader(
             TakesResponses = fields.Flag("responses", provider.BaseUrl?.Host == "api.openai.com"),
             RepeatLost = fields.Flag("repeat_lost", false),
             Mend = fields.Flag("mend", true),
+            FillsSignatures = fields.Flag("fill_signatures", false),
         };
         fields.Finish();
         return channel;

@@ -8,8 +8,14 @@ public static class ProviderKinds
     /// <summary>OpenAI's Chat Completions, by OpenAI or by anybody who is compatible with it.</summary>
     public const string OpenAI = "openai";
 
+    /// <summary>Anthropic's Messages, by Anthropic or by anybody who is compatible with it.</summary>
+    public const string Anthropic = "anthropic";
+
+    /// <summary>Google's generateContent, by Google or by anybody who is compatible with it.</summary>
+    public const string Gemini = "gemini";
+
     /// <summary>All that the relay has a dialect for.</summary>
-    public static ImmutableArray<string> Shipped { get; } = [OpenAI];
+    public static ImmutableArray<string> Shipped { get; } = [OpenAI, Anthropic, Gemini];
 }
 
 /// <summary>Who runs models. Only hosts that a provider names are ever called, and their redirects are not followed.</summary>

@@ -35,6 +35,12 @@ public interface IAnswerReader
     /// <summary>The usage that the provider reported so far; null when it reported none.</summary>
     TokenUsage? Reported { get; }
 
+    /// <summary>
+    /// Whether the event that was read last told the usage of all that had come by then; null leaves it to whether <see cref="Reported"/> has
+    /// changed.
+    /// </summary>
+    bool? HasJustReported => null;
+
     /// <summary>The tier of service that the provider names; null when it names none.</summary>
     string? ServiceTier { get; }
 }
@@ -57,6 +63,11 @@ public interface IAnswerWriter : IAnswerEvents, IDisposable
 
     /// <summary>What is kept until the end, bytes.</summary>
     long HeldBytes { get; }
+
+    /// <summary>Says that the client got all that was written for it so far. What is written later is dropped where the answer ends at its length limit.</summary>
+    void Sent()
+    {
+    }
 
     /// <summary>Writes what ends the stream, or the whole answer.</summary>
     void WriteEnd(System.Buffers.IBufferWriter<byte> writer, in AnswerTotals totals);

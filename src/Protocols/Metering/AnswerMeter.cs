@@ -27,6 +27,9 @@ public sealed class AnswerMeter(IAnswerEvents? next = null) : IAnswerEvents
     /// <summary>Whether all choices that have begun have ended.</summary>
     public bool AllChoicesEnded => _ended != 0 && _ended == _seen;
 
+    /// <summary>A bit for each choice that has ended.</summary>
+    public UInt128 EndedChoices => _ended;
+
     /// <inheritdoc/>
     public void Take(in AnswerEvent answerEvent)
     {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using OrleansGateway.Tests.Integration.Gateway;
 using OrleansGateway.Tests.Integration.Postgres;
 using Xunit;
@@ -41,7 +42,7 @@ public sealed class ClientsFixture(PostgresServer server) : IAsyncLifetime
         })
         {
             providers.Add(new JsonObject { ["name"] = model, ["kind"] = kind, ["base_url"] = url, ["unknown_fields"] = "pass" });
-            var channel = new JsonObject { ["name"] = model, ["provider"] = model, ["key_env"] = null, ["models"] = new JsonArray(model) };
+            var channel = new JsonObject { ["name"] = model, ["provider"] = model, ["key_env"] = null, ["models"] = new JsonArray(model), ["unpriced"] = "drop" };
             if (responses)
             {
                 channel["responses"] = true;
@@ -72,7 +73,7 @@ public sealed class ClientsFixture(PostgresServer server) : IAsyncLifetime
 /// What customers bring, in the newest and the previous version, against a provider of each protocol. <c>./test</c> installs the packages;
 /// the cases are in <c>tests/Clients</c>.
 /// </summary>
-public sealed class NodeClientTests(ClientsFixture clients, ITestOutputHelper output) : IClassFixture<ClientsFixture>
+public sealed partial class NodeClientTests(ClientsFixture clients, ITestOutputHelper output) : IClassFixture<ClientsFixture>
 {
     private static readonly string Folder = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "../../Clients/release"));
 
@@ -101,8 +102,48 @@ public sealed class NodeClientTests(ClientsFixture clients, ITestOutputHelper ou
     [MemberData(nameof(Clients))]
     public async Task Client_BeforeEachProvider_Works(string client, string package, string model)
     {
+        var (code, lines) = await RunAsync(Node(), ["run.mjs", client], model, package);
+        var failed = lines.Split('\n').Where(static line => line.StartsWith("not ok", StringComparison.Ordinal)).ToList();
+        Assert.True(failed.Count == 0, string.Join('\n', failed));
+        Assert.Contains("ok ", lines, StringComparison.Ordinal);
+        Assert.Equal(0, code);
+    }
+
+    /// <summary>The blocks of <c>docs/clients.md</c> that can be run, by their language.</summary>
+    public static TheoryData<string, string> Documented()
+    {
+        var data = new TheoryData<string, string>();
+        var document = File.ReadAllText(Path.Combine(Repository.Root, "docs/clients.md"));
+        foreach (Match block in CodeBlock().Matches(document))
+        {
+            data.Add(block.Groups[1].Value, block.Groups[2].Value);
+        }
+
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Documented))]
+    public async Task DocumentedLines_OfEachClient_Work(string language, string lines)
+    {
+        var file = Path.Combine(Folder, "documented-" + Guid.NewGuid().ToString("N") + (language == "js" ? ".mjs" : ".sh"));
+        await File.WriteAllTextAsync(file, lines, TestContext.Current.CancellationToken);
+        try
+        {
+            var (code, said) = await RunAsync(language == "js" ? Node() : "bash", [file], "by-anthropic", "");
+            Assert.Equal(0, code);
+            Assert.Contains("Hello, w", said, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    private async Task<(int Code, string Lines)> RunAsync(string program, string[] arguments, string model, string package)
+    {
         Assert.True(Directory.Exists(Path.Combine(Folder, "node_modules")), "./test installs the clients; run it once.");
-        var start = new ProcessStartInfo(Node(), ["run.mjs", client]) { WorkingDirectory = Folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = Folder, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["OG_URL"] = clients.Gateway.Url.GetLeftPart(UriPartial.Authority);
         start.Environment["OG_KEY"] = clients.Key;
         start.Environment["OG_MODEL"] = model;
@@ -112,11 +153,11 @@ public sealed class NodeClientTests(ClientsFixture clients, ITestOutputHelper ou
         var lines = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         output.WriteLine(lines + await errors);
-        var failed = lines.Split('\n').Where(static line => line.StartsWith("not ok", StringComparison.Ordinal)).ToList();
-        Assert.True(failed.Count == 0, string.Join('\n', failed));
-        Assert.Contains("ok ", lines, StringComparison.Ordinal);
-        Assert.Equal(0, process.ExitCode);
+        return (process.ExitCode, lines);
     }
+
+    [GeneratedRegex(@"^```(js|sh)\n(.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex CodeBlock();
 
     private static string Node()
     {

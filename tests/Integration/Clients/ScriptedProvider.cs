@@ -36,6 +36,7 @@ internal sealed class ScriptedProvider : IAsyncDisposable
         provider._app.MapPost("/openai/v1/responses", provider.ResponsesAsync);
         provider._app.MapPost("/anthropic/v1/messages", provider.MessagesAsync);
         provider._app.MapPost("/gemini/v1beta/models/{model}:generateContent", context => provider.GeminiAsync(context, streamed: false));
+        provider._app.MapPost("/gemini/v1beta/models/{model}:countTokens", static context => WholeAsync(context, new JsonObject { ["totalTokens"] = InputTokens }));
         provider._app.MapPost("/gemini/v1beta/models/{model}:streamGenerateContent", context => provider.GeminiAsync(context, streamed: true));
         await provider._app.StartAsync();
         provider.Address = provider._app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.First();
@@ -57,7 +58,10 @@ internal sealed class ScriptedProvider : IAsyncDisposable
         var body = await ReadAsync(context);
         var messages = body["messages"]!.AsArray();
         var last = messages[^1]!;
-        var answer = For(Words(messages, "user"), body["tools"] is not null, (string?)last["role"] == "tool");
+        var answer = For(
+            Words(messages, "user"),
+            Names(body["tools"], static tool => tool["function"]),
+            (string?)last["role"] == "tool" ? last.ToJsonString() : null);
         if (answer.Status != 200)
         {
             await FailAsync(context, answer, new { error = new { message = "Told to fail.", type = "invalid_request_error", param = (string?)null, code = (string?)null } });
@@ -116,7 +120,6 @@ internal sealed class ScriptedProvider : IAsyncDisposable
 
         if (answer.BreaksOff)
         {
-            context.Abort();
             return;
         }
 
@@ -172,7 +175,10 @@ internal sealed class ScriptedProvider : IAsyncDisposable
         var body = await ReadAsync(context);
         var input = body["input"]!;
         var words = input is JsonArray items ? Words(items, "user") : (string)input!;
-        var answer = For(words, body["tools"] is not null, input is JsonArray all && (string?)all[^1]!["type"] == "function_call_output");
+        var answer = For(
+            words,
+            Names(body["tools"], static tool => tool),
+            input is JsonArray all && (string?)all[^1]!["type"] == "function_call_output" ? all[^1]!.ToJsonString() : null);
         if (answer.Status != 200)
         {
             await FailAsync(context, answer, new { error = new { message = "Told to fail.", type = "invalid_request_error", param = (string?)null, code = (string?)null } });
@@ -237,7 +243,6 @@ internal sealed class ScriptedProvider : IAsyncDisposable
 
                 if (answer.BreaksOff)
                 {
-                    context.Abort();
                     return;
                 }
 
@@ -300,8 +305,8 @@ internal sealed class ScriptedProvider : IAsyncDisposable
         var messages = body["messages"]!.AsArray();
         var answer = For(
             Words(messages, "user"),
-            body["tools"] is not null,
-            messages[^1]!["content"] is JsonArray parts && parts.Any(part => (string?)part!["type"] == "tool_result"));
+            Names(body["tools"], static tool => tool),
+            messages[^1]!["content"] is JsonArray parts && parts.Any(part => (string?)part!["type"] == "tool_result") ? parts.ToJsonString() : null);
         if (answer.Status != 200)
         {
             await FailAsync(context, answer, new { type = "error", error = new { type = "invalid_request_error", message = "Told to fail." }, request_id = "req_1" });
@@ -374,7 +379,6 @@ internal sealed class ScriptedProvider : IAsyncDisposable
 
             if (answer.BreaksOff)
             {
-                context.Abort();
                 return;
             }
 
@@ -409,8 +413,8 @@ internal sealed class ScriptedProvider : IAsyncDisposable
         var contents = body["contents"]!.AsArray();
         var answer = For(
             string.Concat(contents.Last(turn => ((string?)turn!["role"] ?? "user") == "user")!["parts"]!.AsArray().Select(part => (string?)part!["text"])),
-            body["tools"] is not null,
-            contents[^1]!["parts"]!.AsArray().Any(part => part!["functionResponse"] is not null));
+            [.. (body["tools"]?.AsArray() ?? []).SelectMany(tool => Names(tool!["functionDeclarations"], static function => function))],
+            contents[^1]!["parts"]!.AsArray().Any(part => part!["functionResponse"] is not null) ? contents[^1]!.ToJsonString() : null);
         if (answer.Status != 200)
         {
             await FailAsync(context, answer, new { error = new { code = answer.Status, message = "Told to fail.", status = "INVALID_ARGUMENT" } });
@@ -444,11 +448,6 @@ internal sealed class ScriptedProvider : IAsyncDisposable
         for (var i = 0; i < parts.Count; i++)
         {
             await stream.DataAsync(Response([parts[i]], isLast: i == parts.Count - 1 && !answer.BreaksOff));
-        }
-
-        if (answer.BreaksOff)
-        {
-            context.Abort();
         }
 
         static JsonObject Response(JsonNode[] parts, bool isLast)
@@ -486,6 +485,9 @@ internal sealed class ScriptedProvider : IAsyncDisposable
             _ => (string)content!,
         };
     }
+
+    private static List<string> Names(JsonNode? tools, Func<JsonNode, JsonNode?> named) =>
+        [.. (tools?.AsArray() ?? []).Select(tool => (string?)named(tool!)?["name"]).OfType<string>()];
 
     private static async Task WholeAsync(HttpContext context, JsonObject body)
     {

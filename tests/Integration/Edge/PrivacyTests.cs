@@ -46,8 +46,8 @@ public sealed class PrivacyTests
 
             await response.TextAsync();
             string[] allowed = stream
-                ? ["cache-control", "date", "transfer-encoding", "x-accel-buffering", "x-request-id"]
-                : ["date", "x-og-cost", "x-request-id"];
+                ? ["cache-control", "date", "request-id", "transfer-encoding", "x-accel-buffering", "x-request-id"]
+                : ["date", "request-id", "x-og-cost", "x-request-id"];
             Assert.Equal(allowed, response.Headers.Select(header => header.Key.ToLowerInvariant()).Order(StringComparer.Ordinal));
             Assert.NotEqual("theirs", response.Header("x-request-id"));
         }

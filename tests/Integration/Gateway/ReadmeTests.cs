@@ -47,13 +47,7 @@ public sealed partial class ReadmeTests(PostgresServer server)
     /// <summary>The indented lines of README.md.</summary>
     private static IEnumerable<string> Lines()
     {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "OrleansGateway.sln")))
-        {
-            folder = folder.Parent!;
-        }
-
-        return File.ReadLines(Path.Combine(folder.FullName, "README.md")).Where(line => line.StartsWith("    ", StringComparison.Ordinal)).Select(line => line.Trim());
+        return File.ReadLines(Path.Combine(Repository.Root, "README.md")).Where(line => line.StartsWith("    ", StringComparison.Ordinal)).Select(line => line.Trim());
     }
 
     /// <summary>Runs a line in a shell as a reader would, with the built program in place of one that dotnet builds first.</summary>

@@ -32,8 +32,7 @@ public sealed class CatalogFileErrorTests
         { "\"base_url\": \"https://api.acme.example/v1\",", "", "providers[0]", "{\n      \"name\": \"acme\"" },
         // Kinds
         { "\"kind\": \"openai\"", "\"kind\": \"soap\"", "providers[0].kind", "soap" },
-        { "\"kind\": \"openai\"", "\"kind\": \"anthropic\"", "providers[0].kind", "anthropic" },
-        { "\"kind\": \"openai\"", "\"kind\": \"gemini\"", "providers[0].kind", "gemini" },
+        { "\"kind\": \"openai\"", "\"kind\": \"Gemini\"", "providers[0].kind", "Gemini" },
         // Types and ranges
         { "\"priority\": 1", "\"priority\": \"1\"", "channels[0].priority", "\"priority\"" },
         { "\"priority\": 1", "\"priority\": 1.5", "channels[0].priority", "\"priority\"" },

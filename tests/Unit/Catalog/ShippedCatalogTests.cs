@@ -36,7 +36,7 @@ public sealed class ShippedCatalogTests
 
         Assert.Empty(result.Errors);
         Assert.Empty(result.Warnings);
-        Assert.Equal(["sim-mini", "sim-large"], result.Snapshot!.Models.Select(model => model.Id));
+        Assert.Equal(["sim-mini", "sim-large", "sim-claude", "sim-gemini"], result.Snapshot!.Models.Select(model => model.Id));
     }
 
     private static CatalogResult Parse(string name, EnvironmentVariables environment, [CallerFilePath] string thisFile = "")

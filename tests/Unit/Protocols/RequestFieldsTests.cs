@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text;
+using OrleansGateway.Protocols.Anthropic;
 using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Gemini;
 using OrleansGateway.Protocols.OpenAI;
 using OrleansGateway.Protocols.OpenAI.Responses;
 using OrleansGateway.Tests.Unit.Architecture;
@@ -16,6 +18,8 @@ public sealed class RequestFieldsTests
         {
             { "OpenAI, Chat Completions", "src/Protocols/OpenAI/ChatFields.cs", ChatFields.Table },
             { "OpenAI, Responses", "src/Protocols/OpenAI/Responses/ResponsesFields.cs", ResponsesFields.Table },
+            { "Anthropic, Messages", "src/Protocols/Anthropic/MessagesFields.cs", MessagesFields.Table },
+            { "Gemini, generateContent", "src/Protocols/Gemini/GeminiFields.cs", GeminiFields.Table },
         };
 
     [Theory]
@@ -33,6 +37,16 @@ public sealed class RequestFieldsTests
         var members = ChatFields.Table.All.Where(field => field.Name is not ("model" or "messages" or "max_tokens")).Select(field => $"\"{field.Name}\":null");
         var body = $$"""{"model":"m","messages":[{"role":"user","content":"x"}],{{string.Join(',', members)}}}""";
         Assert.True(ChatRequest.TryRead(Encoding.UTF8.GetBytes(body), 8, out var request, out var error), error.Message);
+        Assert.Empty(request.UnknownFields);
+        Assert.Empty(request.PricedFields);
+    }
+
+    [Fact]
+    public void TryRead_EveryFieldOfGemini_IsKnown()
+    {
+        var members = GeminiFields.Table.All.Where(field => field.Name != "contents").Select(field => $"\"{field.Name}\":null");
+        var body = $$"""{"contents":[{"parts":[{"text":"x"}]}],{{string.Join(',', members)}}}""";
+        Assert.True(GeminiRequest.TryRead(Encoding.UTF8.GetBytes(body), "m", GeminiMethod.Generate, false, out var request, out var error), error.Message);
         Assert.Empty(request.UnknownFields);
         Assert.Empty(request.PricedFields);
     }

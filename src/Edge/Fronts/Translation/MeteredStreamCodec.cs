@@ -34,14 +34,18 @@ internal abstract class MeteredStreamCodec(Call call, IAnswerReader reader, IAns
 
     protected IAnswerReader Reader => reader;
 
+    /// <summary>A bit for each choice that has ended.</summary>
+    protected UInt128 EndedChoices => _meter.EndedChoices;
+
     public bool Take(in SseEvent sseEvent, PooledBytes? events)
     {
         var read = Read(sseEvent, events);
-        if (reader.Reported != _reported)
+        if (reader.HasJustReported ?? (reader.Reported != _reported))
         {
-            _reported = reader.Reported;
             _meter.Reported();
         }
+
+        _reported = reader.Reported;
 
         switch (read)
         {

@@ -10,12 +10,14 @@ namespace OrleansGateway.Edge.Fronts.Translation;
 internal sealed class TranslatedStreamCodec(Call call, IAnswerReader reader, IAnswerWriter writer) : MeteredStreamCodec(call, reader, writer)
 {
     /// <summary>No tier of service is asked for in another protocol, so it is the usual one where nothing is told.</summary>
-    public override Metered Metered => base.Metered with { ServiceTier = Reader.ServiceTier ?? "default" };
+    public override Metered Metered => base.Metered with { ServiceTier = Reader.ServiceTier ?? (Call.IsOwnProtocol ? null : "default") };
 
     public override long HeldBytes => writer.HeldBytes;
 
     public override void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos) =>
         writer.WriteEnd(events, Totals(outcome, usage, chargedNanos));
+
+    public override void Sent() => writer.Sent();
 
     public override void Dispose() => writer.Dispose();
 

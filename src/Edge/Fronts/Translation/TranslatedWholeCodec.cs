@@ -22,12 +22,16 @@ internal sealed class TranslatedWholeCodec : IWholeCodec
     }
 
     public Metered Metered => new(
-        _meter.Usage(_reader.Reported, _call.Bound.EstimatedInputTokens), _meter.HasOutput, _reader.ServiceTier ?? "default");
+        _meter.Usage(_reader.Reported, _call.Bound.EstimatedInputTokens), _meter.HasOutput, _reader.ServiceTier ?? (_call.IsOwnProtocol ? null : "default"));
 
     public AttemptEnd Read(ReadOnlyMemory<byte> answer)
     {
         var read = _reader.ReadWhole(answer.Span, _meter);
-        _meter.Reported();
+        if (_reader.HasJustReported ?? true)
+        {
+            _meter.Reported();
+        }
+
         return read switch
         {
             AnswerRead.End => AttemptEnd.Completed,

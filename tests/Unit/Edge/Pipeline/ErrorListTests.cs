@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text;
 using OrleansGateway.Edge.Fronts;
+using OrleansGateway.Edge.Fronts.Anthropic;
+using OrleansGateway.Edge.Fronts.Gemini;
 using OrleansGateway.Edge.Fronts.OpenAI;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Tests.Unit.Architecture;
@@ -11,7 +13,8 @@ namespace OrleansGateway.Tests.Unit.Edge.Pipeline;
 public sealed class ErrorListTests
 {
     /// <summary>The protocols that clients speak.</summary>
-    private static readonly (string Title, IFront Front)[] Fronts = [("OpenAI", new OpenAIFront())];
+    private static readonly (string Title, IFront Front)[] Fronts =
+        [("OpenAI", new OpenAIFront()), ("Anthropic", new AnthropicFront()), ("Gemini", new GeminiFront())];
 
     [Fact]
     public void All_EachKind_HasItsPlace()
@@ -41,7 +44,7 @@ public sealed class ErrorListTests
             foreach (var entry in ErrorList.All)
             {
                 var (status, type, code) = front.ErrorOf(new ApiError(entry.Kind, ""));
-                var shown = code is not null ? $"`{code}`" : entry.Kind == ErrorKind.InvalidRequest ? "the protocol's" : "the provider's";
+                var shown = code is not null ? $"`{code}`" : front is AnthropicFront ? "" : entry.Kind == ErrorKind.InvalidRequest ? "the protocol's" : "the provider's";
                 text.Append(CultureInfo.InvariantCulture, $"| {status} | `{type}` | {shown} | {entry.When} | {Charge(entry.Charged)} |\n");
             }
         }

@@ -1,0 +1,21 @@
+using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Protocols.Conversations;
+using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Gemini;
+
+namespace OrleansGateway.Edge.Dialects.Gemini;
+
+/// <summary>A request of a client that speaks another protocol: each model gets what it understands.</summary>
+internal sealed class GeminiTranslatedRequest(Conversation conversation, RequestFacts facts) : IUpstreamRequest
+{
+    public string Format => WireFormats.Gemini;
+
+    public bool Stream => conversation.Stream;
+
+    public UpstreamBody BodyFor(Route route, CostBound bound) => new(GeminiConversationWriter.Write(
+        conversation,
+        new GeminiTarget(route.UpstreamModel, bound.LoweredCap ?? facts.MaxOutputTokens, route.Channel.FillsSignatures)));
+
+    public string? AddedField(Channel channel) => null;
+}

@@ -1,0 +1,363 @@
+using System.Text.Json;
+using System.Text.Unicode;
+using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Json;
+
+namespace OrleansGateway.Protocols.Anthropic;
+
+public sealed partial class MessagesRequest
+{
+    private const int MaxModelBytes = 256;
+    private const int MaxNameBytes = 256;
+    private const int MaxNames = 256;
+
+    /// <summary>Bytes that stand for what the provider tells the model of a tool of its own design, which the client runs.</summary>
+    private const int DefinedToolBytes = 2048;
+
+    /// <summary>Bytes that stand for what the provider tells the model of tools in general.</summary>
+    private const int ToolPromptBytes = 1024;
+
+    /// <summary>One pass over the body. Methods that read a value start on its first token and end on its last.</summary>
+    private ref partial struct Scanner
+    {
+        private readonly MessagesRequest _request;
+        private Utf8JsonReader _reader;
+        private MessagesError? _error;
+        private int _nameStart;
+        private Metering.TokenEstimate _text;
+        private long _structureBytes;
+
+        public Scanner(MessagesRequest request)
+        {
+            _request = request;
+            _reader = new(request.Body.Span, new JsonReaderOptions { MaxDepth = MaxDepth });
+        }
+
+        public MessagesError? Run()
+        {
+            if (!Utf8.IsValid(_request.Body.Span))
+            {
+                return new MessagesError("The request body is not valid UTF-8.", null);
+            }
+
+            try
+            {
+                return ReadRoot() ? CheckWhole() : _error;
+            }
+            catch (JsonException e)
+            {
+                var inside = _reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray ? 1 : 0;
+                return _reader.CurrentDepth + inside >= MaxDepth
+                    ? new MessagesError($"The request body is nested deeper than {MaxDepth} levels.", null)
+                    : new MessagesError(
+                        $"The request body is not valid JSON: it is malformed or cut off at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1} "
+                        + $"of that line ({_request.Body.Length} bytes received).",
+                        null);
+            }
+            catch (InvalidOperationException)
+            {
+                // The reader's answer to a name or value that escapes one half of a surrogate pair.
+                return new MessagesError($"The request body is not valid JSON: a string near byte {_reader.TokenStartIndex} is not valid Unicode.", null);
+            }
+        }
+
+        private bool ReadRoot()
+        {
+            _reader.Read();
+            if (_reader.TokenType != JsonTokenType.StartObject)
+            {
+                return Fail($"The request body: expected an object, but got {Found()}.", null);
+            }
+
+            var names = new HashSet<string>(StringComparer.Ordinal);
+            while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
+            {
+                if (_reader.ValueSpan.Length > MaxNameBytes || names.Count == MaxNames)
+                {
+                    return Fail("The request body has too many fields, or one with a name that is too long.", null);
+                }
+
+                _nameStart = (int)_reader.TokenStartIndex;
+                var name = _reader.GetString()!;
+                if (!names.Add(name))
+                {
+                    return Fail($"{Shown(name)}: the field is there twice.", Shown(name));
+                }
+
+                if (MessagesFields.Table.Of(name) is null)
+                {
+                    if (Folded(name) is { } known && MessagesFields.Table.Of(known) is not null)
+                    {
+                        return Fail($"{Shown(name)}: unknown field. Did you mean '{known}'?", Shown(name));
+                    }
+
+                    _request.AddUnknown(name);
+                }
+
+                _reader.Read();
+                if (!ReadMember(name))
+                {
+                    return false;
+                }
+            }
+
+            return !_reader.Read();
+        }
+
+        private bool ReadMember(string name)
+        {
+            switch (name)
+            {
+                case "model": return ReadModel();
+                case "messages": return ReadMessages();
+                case "tools": return ReadTools();
+                case "max_tokens": return ReadMaxTokens();
+                case "stream": return ReadStream();
+                case "service_tier": return ReadPricedWord(name, FieldPrice.ServiceTier, "auto", "standard_only");
+                case "speed": return ReadPricedWord(name, FieldPrice.ServiceTier, "standard", null);
+                case "inference_geo": return ReadPricedWord(name, FieldPrice.HostedTool, "global", null);
+                case "thread" or "previous_message_id" when _reader.TokenType != JsonTokenType.Null:
+                    return Fail($"{name}: conversations are not kept here. Send the whole conversation in 'messages'.", "thread", ThreadUnsupported);
+                case "container" or "fallbacks" or "mcp_servers" when !IsNothing():
+                    _request.AddPriced(new PricedField(FieldPrice.HostedTool, name, name, name));
+                    break;
+                case "context_management": NoteCompaction(); break;
+                case "thinking": NoteThinking(); break;
+                default: break;
+            }
+
+            CountValue(withStructure: true);
+            return true;
+        }
+
+        private MessagesError? CheckWhole()
+        {
+            if (_request.Model.Length == 0)
+            {
+                Fail("model: Field required", "model");
+            }
+            else if (_request.MessageCount == 0)
+            {
+                Fail("messages: Field required. At least one message is expected.", "messages");
+            }
+            else if (_request.MaxOutputTokens is null && !_request.IsFree)
+            {
+                Fail("max_tokens: Field required", "max_tokens");
+            }
+
+            _request.TextBytes = _text.Bytes + _structureBytes + (_request.ToolCount > 0 ? ToolPromptBytes : 0);
+            _request.EstimatedInputTokens = _text.Tokens + (4L * _request.MessageCount);
+            return _error;
+        }
+
+        private bool ReadModel()
+        {
+            if (_reader.TokenType != JsonTokenType.String || _reader.ValueSpan.Length is 0 or > MaxModelBytes)
+            {
+                return Fail($"model: expected a model's name, but got {Found()}.", "model");
+            }
+
+            (_request.Model, _request._modelMember) = (_reader.GetString()!, Member());
+            return true;
+        }
+
+        private bool ReadStream()
+        {
+            _request.Stream = _reader.TokenType == JsonTokenType.True && !_request.IsFree;
+            return _reader.TokenType is JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null
+                || Fail($"stream: Input should be a valid boolean, but got {Found()}.", "stream");
+        }
+
+        private bool ReadMaxTokens()
+        {
+            if (_reader.TokenType == JsonTokenType.Null)
+            {
+                return true;
+            }
+
+            if (_reader.TokenType != JsonTokenType.Number || !_reader.TryGetInt32(out var limit) || limit < 0)
+            {
+                return Fail("max_tokens: Input should be a valid integer, greater than or equal to 0.", "max_tokens");
+            }
+
+            (_request.MaxOutputTokens, _request._maxTokensMember) = (limit, Member());
+            return true;
+        }
+
+        /// <summary>A word that buys something unless it is one of the usual ones.</summary>
+        private bool ReadPricedWord(string name, FieldPrice price, string usual, string? otherUsual)
+        {
+            if (_reader.TokenType == JsonTokenType.Null)
+            {
+                return true;
+            }
+
+            if (_reader.TokenType != JsonTokenType.String || _reader.ValueSpan.Length is 0 or > 64)
+            {
+                return Fail($"{name}: Input should be a valid string, but got {Found()}.", name);
+            }
+
+            _request.AsksSpeed |= name == "speed";
+            var value = _reader.GetString()!;
+            if (value != usual && value != otherUsual)
+            {
+                // One request has one tier: a price for two of them at once there is not.
+                var isSecond = price == FieldPrice.ServiceTier && _request.PricedFields.Any(static field => field.Price == FieldPrice.ServiceTier);
+                _request.AddPriced(new PricedField(isSecond ? FieldPrice.HostedTool : price, name, name, value));
+            }
+
+            return true;
+        }
+
+        /// <summary>A compaction is a call of the model of its own.</summary>
+        private readonly void NoteCompaction()
+        {
+            var look = _reader;
+            var depth = look.CurrentDepth;
+            while (look.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray or JsonTokenType.PropertyName || look.CurrentDepth > depth)
+            {
+                if (!look.Read() || (look.CurrentDepth == depth && look.TokenType is JsonTokenType.EndObject or JsonTokenType.EndArray))
+                {
+                    return;
+                }
+
+                if (look.TokenType == JsonTokenType.String && look.GetString()!.StartsWith("compact", StringComparison.Ordinal))
+                {
+                    _request.AddPriced(new PricedField(FieldPrice.HostedTool, "context_management", "context_management", look.GetString()!));
+                    return;
+                }
+            }
+        }
+
+        private readonly void NoteThinking()
+        {
+            var look = _reader;
+            if (look.TokenType != JsonTokenType.StartObject)
+            {
+                return;
+            }
+
+            var start = (int)look.TokenStartIndex;
+            while (look.Read() && look.TokenType == JsonTokenType.PropertyName)
+            {
+                var isBudget = look.ValueTextEquals("budget_tokens"u8);
+                look.Read();
+                if (isBudget && look.TokenType == JsonTokenType.Number && look.TryGetInt64(out var budget))
+                {
+                    _request._thinkingBudget = budget;
+                }
+
+                look.Skip();
+            }
+
+            _request._thinkingMember = new(_nameStart, start, (int)look.BytesConsumed);
+        }
+
+        /// <summary>Whether the value is null or an empty list.</summary>
+        private readonly bool IsNothing()
+        {
+            var look = _reader;
+            return look.TokenType == JsonTokenType.Null || (look.TokenType == JsonTokenType.StartArray && look.Read() && look.TokenType == JsonTokenType.EndArray);
+        }
+
+        private bool ReadTools()
+        {
+            if (_reader.TokenType != JsonTokenType.StartArray)
+            {
+                return _reader.TokenType == JsonTokenType.Null || Fail($"tools: Input should be a valid list, but got {Found()}.", "tools");
+            }
+
+            while (_reader.Read() && _reader.TokenType != JsonTokenType.EndArray)
+            {
+                var number = _request.ToolCount++;
+                if (_reader.TokenType != JsonTokenType.StartObject)
+                {
+                    return Fail($"tools.{number}: Input should be a valid dictionary, but got {Found()}.", $"tools.{number}");
+                }
+
+                string? type = null;
+                var types = 0;
+                while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
+                {
+                    CountName(withStructure: true);
+                    var isType = _reader.ValueTextEquals("type"u8);
+                    if (!isType && Folded(_reader) == "type")
+                    {
+                        return Fail($"tools.{number}: unknown field. Did you mean 'type'?", $"tools.{number}");
+                    }
+
+                    _reader.Read();
+                    types += isType ? 1 : 0;
+                    if (isType && _reader.TokenType is not (JsonTokenType.String or JsonTokenType.Null))
+                    {
+                        return Fail($"tools.{number}.type: Input should be a valid string, but got {Found()}.", $"tools.{number}.type");
+                    }
+
+                    type = isType ? _reader.GetString() : type;
+                    CountValue(withStructure: true);
+                }
+
+                if (types > 1)
+                {
+                    return Fail($"tools.{number}.type: the field is there twice.", $"tools.{number}.type");
+                }
+
+                NoteTool(number, type);
+            }
+
+            return true;
+        }
+
+        private void NoteTool(int number, string? type)
+        {
+            if (type is null or "custom")
+            {
+                return;
+            }
+
+            if (MessagesTools.IsRunByClient(type))
+            {
+                _structureBytes += DefinedToolBytes;
+                return;
+            }
+
+            var price = type.StartsWith("web_search_", StringComparison.Ordinal) ? FieldPrice.Searches : FieldPrice.HostedTool;
+            _request.AddPriced(new PricedField(price, "tools", $"tools.{number}.type", type));
+        }
+
+        private readonly JsonMember Member() => new(_nameStart, (int)_reader.TokenStartIndex, (int)_reader.BytesConsumed);
+
+        private bool Fail(string message, string? param, string? code = null, bool isMissingId = false)
+        {
+            _error ??= new MessagesError(message, param, code, isMissingId);
+            return false;
+        }
+
+        private readonly string Found() => _reader.TokenType switch
+        {
+            JsonTokenType.StartObject => "an object",
+            JsonTokenType.StartArray => "a list",
+            JsonTokenType.String => _reader.ValueSpan.IsEmpty ? "an empty string" : "a string",
+            JsonTokenType.Number => "a number",
+            JsonTokenType.True or JsonTokenType.False => "a boolean",
+            _ => "null",
+        };
+
+        private static string Shown(string name) => name.Length <= 64 ? name : name[..64];
+
+        /// <summary>
+        /// The plain name that a name folds to; null of one that is plain. Go's decoder, behind some providers, matches names by Unicode case
+        /// folding: it would read what was never bounded here.
+        /// </summary>
+        private static string? Folded(string name)
+        {
+            var folded = name.Replace('\u017F', 's').Replace('\u212A', 'k').ToLowerInvariant();
+            return folded == name ? null : folded;
+        }
+
+        private static string? Folded(in Utf8JsonReader name) =>
+            !name.ValueIsEscaped && !name.ValueSpan.ContainsAnyExceptInRange((byte)'_', (byte)'z') || name.ValueSpan.Length > MaxNameBytes
+                ? null
+                : Folded(name.GetString()!) ?? (name.ValueIsEscaped ? name.GetString() : null);
+    }
+}
