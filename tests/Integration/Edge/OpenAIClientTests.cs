@@ -2,6 +2,7 @@ using System.ClientModel;
 using System.ClientModel.Primitives;
 using OpenAI;
 using OpenAI.Chat;
+using OpenAI.Responses;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Pricing;
 using Xunit;
@@ -39,6 +40,30 @@ public sealed class OpenAIClientTests
         Assert.NotEmpty(text);
         Assert.Equal(ChatFinishReason.Stop, finish);
         Assert.Equal(tokens, Assert.Single(edge.Account.Settled).Usage[Unit.Output]);
+    }
+
+    [Fact]
+    public async Task Respond_StreamedAndNot_GivesTextAndUsage()
+    {
+#pragma warning disable OPENAI001 // The client calls its Responses experimental.
+        await using var edge = await EdgeFixture.StartAsync();
+        var client = new ResponsesClient(new ApiKeyCredential(edge.Key), new ResponsesClientOptions { Endpoint = new Uri(edge.Client.BaseAddress!, "/v1") });
+        var cancellation = TestContext.Current.CancellationToken;
+        var whole = (await client.CreateResponseAsync("test-model", "Say something.", cancellationToken: cancellation)).Value;
+        Assert.NotEmpty(whole.GetOutputText());
+
+        ResponseResult? streamed = null;
+        await using var updates = await client.CreateResponseStreamingAsync("test-model", "Say something.", cancellationToken: cancellation);
+        await foreach (var update in updates.WithCancellation(cancellation))
+        {
+            streamed = (update as StreamingResponseCompletedUpdate)?.Response ?? streamed;
+        }
+
+        Assert.Equal(whole.GetOutputText(), streamed!.GetOutputText());
+        Assert.Equal(
+            [whole.Usage.OutputTokenCount, streamed.Usage.OutputTokenCount],
+            edge.Account.Settled.Select(settled => settled.Usage[Unit.Output]));
+#pragma warning restore OPENAI001
     }
 
     [Fact]

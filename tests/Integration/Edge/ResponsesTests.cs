@@ -180,7 +180,7 @@ public sealed class ResponsesTests
             Delta.Replace("\"Hi\"", "\"" + string.Concat(Enumerable.Repeat("word ", 40)) + "\"", StringComparison.Ordinal))));
         await using var run = await RunAsync(Stream(Native(Created), words, Native(Completed)), isNative: true);
         run.Edge.Account.OnAdmit = request => Task.FromResult(FakeAccount.Admit(request, most: false));
-        run.Edge.Account.OnExtend = _ => Task.FromResult(new ExtendAnswer(ExtendOutcome.InsufficientFunds, 1, 0));
+        run.Edge.Account.OnExtend = request => Task.FromResult(new ExtendAnswer(ExtendOutcome.Refused, 1, request.Ticket.TotalNanos));
         var last = Events((await run.PostAsync(Say(stream: true))).Text)[^1];
         Assert.Equal(("response.incomplete", "resp_p"), ((string)last["type"]!, (string)last["response"]!["id"]!));
         Assert.Equal(RequestStatus.FundsExhausted, Assert.Single(run.Edge.Account.Settled).Status);

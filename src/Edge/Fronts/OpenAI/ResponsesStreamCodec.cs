@@ -58,7 +58,12 @@ internal sealed class ResponsesStreamCodec(Call call, ResponsesAnswerReader read
     protected override AnswerRead Read(in SseEvent sseEvent, PooledBytes? events)
     {
         var read = base.Read(sseEvent, events);
-        progress.Next = reader.SequenceNumber + 1;
+        if (read == AnswerRead.Part)
+        {
+            // An error's number is that of the event that the client gets for it.
+            progress.Next = reader.SequenceNumber + 1;
+        }
+
         progress.Id = reader.ResponseId ?? progress.Id;
         if (read == AnswerRead.End)
         {
