@@ -215,6 +215,71 @@ public sealed class ResponsesTests
         Assert.Equal("function", (string)Assert.Single(run.Sent()["tools"]!.AsArray())!["type"]!);
     }
 
+    /// <summary>Other providers' tool calls, and what proves their reasoning, come back to them in the next turn.</summary>
+    [Theory]
+    [InlineData("anthropic", "\"signature\":\"SIG\"")]
+    [InlineData("gemini", "\"thoughtSignature\":\"SIG\"")]
+    public async Task Post_BeforeAnotherProvider_IsTranslatedThereAndBack(string kind, string returned)
+    {
+        var answer = kind == "gemini"
+            ? Stream(
+                """
+                data: {"candidates":[{"content":{"role":"model","parts":[{"functionCall":{"name":"f","args":{"a":1}},"thoughtSignature":"SIG"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":5,"candidatesTokenCount":2,"totalTokenCount":7}}
+
+
+                """.ReplaceLineEndings("\n"))
+            : Stream(
+                Native("""{"type":"message_start","message":{"id":"m","type":"message","role":"assistant","model":"up","content":[],"usage":{"input_tokens":5,"output_tokens":1}}}"""),
+                Native("""{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}"""),
+                Native("""{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}"""),
+                Native("""{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"SIG"}}"""),
+                Native("""{"type":"content_block_stop","index":0}"""),
+                Native("""{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"toolu_1","name":"f","input":{}}}"""),
+                Native("""{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{\"a\":1}"}}"""),
+                Native("""{"type":"content_block_stop","index":1}"""),
+                Native("""{"type":"message_delta","delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":2}}"""),
+                Native("""{"type":"message_stop"}"""));
+        var backend = new Backend(_ => [Step.Send(answer)]);
+        var edge = await EdgeFixture.StartAsync(provider: (_, provider) => (provider["kind"], provider["base_url"]) = (kind, backend.Url));
+        await using var run = new Run(edge, backend);
+        const string Tools = """[{"type":"function","name":"f","parameters":{"type":"object","properties":{}}}]""";
+        var (status, text) = await run.PostAsync($$"""{"model":"test-model","stream":true,"reasoning":{"effort":"high"},"tools":{{Tools}},"input":[{"role":"user","content":"x"}]}""");
+        Assert.True(status == HttpStatusCode.OK, text);
+        var last = Events(text)[^1];
+        Assert.Equal("response.completed", (string)last["type"]!);
+        Assert.Equal((5, 2), ((int)last["response"]!["usage"]!["input_tokens"]!, (int)last["response"]!["usage"]!["output_tokens"]!));
+        var items = last["response"]!["output"]!.AsArray();
+        var call = items.Single(item => (string)item!["type"]! == "function_call")!;
+        Assert.Equal(("f", """{"a":1}"""), ((string)call["name"]!, (string)call["arguments"]!));
+        items.Insert(0, JsonNode.Parse("""{"role":"user","content":"x"}"""));
+        items.Add(JsonNode.Parse($$"""{"type":"function_call_output","call_id":{{call["call_id"]!.ToJsonString()}},"output":"22"}"""));
+        await run.PostAsync($$"""{"model":"test-model","stream":true,"reasoning":{"effort":"high"},"tools":{{Tools}},"input":{{items.ToJsonString()}}}""");
+        Assert.Contains(returned, run.Sent().ToJsonString(), StringComparison.Ordinal);
+
+        // The same turn of a client of Chat Completions.
+        (status, text) = await run.PostAsync(
+            """{"model":"test-model","stream":true,"reasoning_effort":"high","tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{}}}}],"messages":[{"role":"user","content":"x"}]}""",
+            "/v1/chat/completions");
+        var calls = StreamReading.Payloads(text).Where(payload => payload.StartsWith('{')).Select(payload => JsonNode.Parse(payload)!["choices"]![0]!["delta"]!["tool_calls"]?[0]!).Where(delta => delta is not null).ToList();
+        var message = new JsonObject
+        {
+            ["role"] = "assistant",
+            ["content"] = null,
+            ["reasoning_content"] = "hm",
+            ["tool_calls"] = new JsonArray(new JsonObject
+            {
+                ["id"] = calls[0]!["id"]!.DeepClone(),
+                ["type"] = "function",
+                ["function"] = new JsonObject { ["name"] = "f", ["arguments"] = string.Concat(calls.Select(delta => (string?)delta!["function"]?["arguments"])) },
+                ["extra_content"] = calls[0]!["extra_content"]!.DeepClone(),
+            }),
+        };
+        await run.PostAsync(
+            $$$$$"""{"model":"test-model","reasoning_effort":"high","tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{}}}}],"messages":[{"role":"user","content":"x"},{{{{{message.ToJsonString()}}}}},{"role":"tool","tool_call_id":{{{{{calls[0]!["id"]!.ToJsonString()}}}}},"content":"22"}]}""",
+            "/v1/chat/completions");
+        Assert.Contains(returned, run.Sent().ToJsonString(), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Get_OfWhatIsNotKept_SaysSo()
     {
