@@ -78,8 +78,16 @@ internal sealed record CostBound
             PerAudio = Bounded(model.AudioTokens),
             PerFile = Bounded(model.FileTokens),
         });
-        var others = new Usage { [Unit.Calls] = 1, [Unit.Searches] = searches };
-        var cost = PriceArithmetic.UpperBound(price, inputTokens, model.Kinds, others);
+        var others = new Usage
+        {
+            [Unit.Calls] = 1,
+            [Unit.Seconds] = Sold(Unit.Seconds, request.Seconds),
+            [Unit.Characters] = Sold(Unit.Characters, request.Characters),
+            [Unit.Images] = Sold(Unit.Images, request.Images),
+            [Unit.Searches] = searches + Sold(Unit.Searches, request.Searches),
+        };
+        var kinds = model.Kinds | KindsOf(request);
+        var cost = PriceArithmetic.UpperBound(price, inputTokens, kinds, others);
         var unseen = model.ThinksUnseen || !request.Stream || request.HasAudioOutput || request.HasImageOutput || request.PredictionBytes > 0;
         var bound = new CostBound
         {
@@ -89,7 +97,7 @@ internal sealed record CostBound
             Tier = tier,
             Unpriced = unpriced ?? (IReadOnlyList<PricedField>)[],
             Searches = searches,
-            OutputTokensMax = request.MaxOutputTokens ?? model.MaxOutputTokens,
+            OutputTokensMax = Math.Min(request.MaxOutputTokens ?? model.MaxOutputTokens, request.OutputTokensMost ?? long.MaxValue),
             MostNanos = 0,
             LeastNanos = 0,
 
@@ -98,7 +106,7 @@ internal sealed record CostBound
                 + Known(request.FileCount * model.FileTokens, request.FileCount * model.ContextWindow),
 
             // A provider may serve the usual tier where a cheaper one was asked for.
-            Cost = ReferenceEquals(price, usual) ? cost : cost.Or(PriceArithmetic.UpperBound(usual, inputTokens, model.Kinds, others)),
+            Cost = ReferenceEquals(price, usual) ? cost : cost.Or(PriceArithmetic.UpperBound(usual, inputTokens, kinds, others)),
 
             // Tokens of a prediction that the model rejects are billed as output, beyond the cap.
             ExtraOutputTokens = request.PredictionBytes,
@@ -109,6 +117,8 @@ internal sealed record CostBound
         {
             return bound;
         }
+
+        long Sold(Unit unit, long count) => usual.Sold.Contains(unit) ? count : 0;
 
         var most = bound.NanosFor(bound.OutputTokensMax);
         return bound with
@@ -162,6 +172,15 @@ internal sealed record CostBound
     /// <summary>The most that the request can cost if it ends with so much output, nanos.</summary>
     /// <param name="outputTokens">Of all choices together.</param>
     public long CoverFor(long outputTokens) => IsFree ? 0 : Cost.NanosFor(outputTokens + ExtraOutputTokens);
+
+    /// <summary>The kinds of tokens that a request of sound or pictures can have, whatever else its model takes.</summary>
+    private static UnitSet KindsOf(RequestFacts request) => request.ChargedBy switch
+    {
+        ChargedBy.Hearing => [Unit.AudioInput],
+        ChargedBy.Speech => [Unit.AudioOutput],
+        ChargedBy.Pictures => [Unit.ImageInput, Unit.ImageOutput],
+        _ => default,
+    };
 
     /// <summary>What pictures, sound or files count by the model's rules; where it has none but its window, nobody knows.</summary>
     private static long Known(long tokens, long windows) => tokens < windows ? tokens : 0;

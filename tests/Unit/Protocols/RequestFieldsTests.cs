@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.OpenAI;
+using OrleansGateway.Protocols.OpenAI.Endpoints;
 using OrleansGateway.Tests.Unit.Architecture;
 using Xunit;
 
@@ -14,6 +15,13 @@ public sealed class RequestFieldsTests
         new()
         {
             { "OpenAI, Chat Completions", "src/Protocols/OpenAI/ChatFields.cs", ChatFields.Table },
+            { "OpenAI, Embeddings", "src/Protocols/OpenAI/Endpoints/EmbeddingsRequest.cs", EmbeddingsRequest.Table },
+            { "OpenAI, Moderations", "src/Protocols/OpenAI/Endpoints/ModerationsRequest.cs", ModerationsRequest.Table },
+            { "Rerank", "src/Protocols/OpenAI/Endpoints/RerankRequest.cs", RerankRequest.Table },
+            { "OpenAI, Completions", "src/Protocols/OpenAI/Endpoints/CompletionRequest.cs", CompletionRequest.Table },
+            { "OpenAI, Speech", "src/Protocols/OpenAI/Endpoints/SpeechRequest.cs", SpeechRequest.Table },
+            { "OpenAI, Transcriptions and Translations", "src/Protocols/OpenAI/Endpoints/TranscriptionRequest.cs", TranscriptionRequest.Table },
+            { "OpenAI, Images", "src/Protocols/OpenAI/Endpoints/ImagesRequest.cs", ImagesRequest.Table },
         };
 
     [Theory]

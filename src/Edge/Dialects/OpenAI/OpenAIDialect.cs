@@ -14,7 +14,7 @@ internal sealed class OpenAIDialect : IDialect
 
     public string TranslatesTo => WireFormats.Chat;
 
-    public bool Takes(string format, Channel channel) => format == WireFormats.Chat;
+    public bool Takes(string format, Channel channel) => format == WireFormats.Chat || EndpointPaths.Of(format) is not null;
 
     public IUpstreamRequest? Translate(Conversation conversation, RequestFacts facts, out ApiError error) => throw new NotImplementedException();
 
@@ -23,7 +23,7 @@ internal sealed class OpenAIDialect : IDialect
     public HttpRequestMessage Frame(IUpstreamRequest request, Route route, CostBound bound, BodyMemory memory)
     {
         var channel = route.Channel;
-        var message = UpstreamMessage.Post(new Uri(channel.Provider.BaseUrl!, "chat/completions"), request, route, bound, memory);
+        var message = UpstreamMessage.Post(new Uri(channel.Provider.BaseUrl!, EndpointPaths.Of(request.Format) ?? "chat/completions"), request, route, bound, memory);
         if (channel.Key is { } key)
         {
             message.Headers.TryAddWithoutValidation("Authorization", "Bearer " + key.Reveal());
