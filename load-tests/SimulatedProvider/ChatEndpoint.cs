@@ -135,7 +135,8 @@ internal sealed class ChatEndpoint(SimulatedProviderOptions options, Counters co
         }
     }
 
-    private bool IsAuthorized(HttpContext context) =>
+    /// <summary>Whether a request has the key that is wanted, if one is.</summary>
+    public bool IsAuthorized(HttpContext context) =>
         options.ApiKey is null || context.Request.Headers.Authorization.ToString() == $"Bearer {options.ApiKey}";
 
     private static async ValueTask<ReadOnlyMemory<byte>> ReadBodyAsync(PipeReader reader)

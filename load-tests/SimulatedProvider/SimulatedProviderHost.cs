@@ -126,6 +126,9 @@ public sealed class SimulatedProviderHost : IAsyncDisposable, IHttpApplication<H
             ("POST", "/v1/chat/completions") => _chat.HandleAsync(context),
             ("POST", MessagesEndpoint.Path or MessagesEndpoint.CountPath) => _messages.HandleAsync(context),
             ("POST", _) when GeminiEndpoint.Has(path) => _gemini.HandleAsync(context),
+            ("POST", _) when OtherEndpoints.Find(path) is { } answer => _chat.IsAuthorized(context)
+                ? answer(context)
+                : Faults.SendAsync(context, 401, new SimulatedBehaviour { ErrorMessage = "Incorrect API key provided." }),
             ("GET", "/health") => SendAsync(context, new { status = "ok" }),
             ("GET", "/v1/models") => SendAsync(context, new { @object = "list", data = _options.Models.Select(Model) }),
             ("GET", _) when path.StartsWith("/v1/models/", StringComparison.Ordinal) && _options.Models.Contains(path[11..]) =>

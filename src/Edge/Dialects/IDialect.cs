@@ -44,6 +44,12 @@ internal interface IUpstreamRequest
     /// <summary>Whether the answer is to be streamed.</summary>
     bool Stream { get; }
 
+    /// <summary>The body's <c>Content-Type</c>.</summary>
+    string ContentType => "application/json";
+
+    /// <summary>What answers it can have.</summary>
+    string Accept => Stream ? "text/event-stream" : "application/json";
+
     /// <summary>Headers that belong to the request: the client's, where its protocol has some.</summary>
     IReadOnlyList<KeyValuePair<string, string>> Headers => [];
 

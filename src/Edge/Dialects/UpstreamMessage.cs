@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Headers;
 using OrleansGateway.Edge.Bodies;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
@@ -9,8 +8,6 @@ namespace OrleansGateway.Edge.Dialects;
 /// <summary>What requests to all providers have in common.</summary>
 internal static class UpstreamMessage
 {
-    private static readonly MediaTypeHeaderValue Json = new("application/json");
-
     /// <summary>A request with its body and its own headers, without the channel's key.</summary>
     public static HttpRequestMessage Post(Uri url, IUpstreamRequest request, Route route, CostBound bound, BodyMemory memory)
     {
@@ -20,8 +17,8 @@ internal static class UpstreamMessage
             Version = url.Scheme == Uri.UriSchemeHttps ? HttpVersion.Version20 : HttpVersion.Version11,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
         };
-        message.Content.Headers.ContentType = Json;
-        message.Headers.TryAddWithoutValidation("Accept", request.Stream ? "text/event-stream" : "application/json");
+        message.Content.Headers.TryAddWithoutValidation("Content-Type", request.ContentType);
+        message.Headers.TryAddWithoutValidation("Accept", request.Accept);
         message.Headers.TryAddWithoutValidation("User-Agent", "OrleansGateway");
         foreach (var (name, value) in request.Headers)
         {

@@ -24,6 +24,12 @@ internal interface IExchange
     /// <remarks>Only of a request that is free.</remarks>
     ReadOnlyMemory<byte>? OwnAnswer(CostBound bound) => null;
 
+    /// <summary>Whether the answer may come as a stream of events. Of what is none a beginning may look like one's.</summary>
+    bool MayBeEvents => true;
+
+    /// <summary>The <c>Content-Type</c> of an answer that is given in one piece.</summary>
+    string WholeType(Call call) => "application/json";
+
     /// <summary>The request in common, for providers that speak another protocol.</summary>
     /// <param name="error">Why there is none, when null is returned.</param>
     Conversation? Converse(out ApiError error);

@@ -4,7 +4,8 @@ namespace OrleansGateway.Edge.Idempotency;
 
 /// <summary>An answer that was not streamed, as it was sent.</summary>
 /// <param name="CostNanos">Its charge.</param>
-internal sealed record KeptAnswer(byte[] Body, long CostNanos, DateTimeOffset KeptAt);
+/// <param name="Type">Its <c>Content-Type</c>.</param>
+internal sealed record KeptAnswer(byte[] Body, long CostNanos, string Type, DateTimeOffset KeptAt);
 
 /// <summary>
 /// The answers that a repeated Idempotency-Key gets again, by the id of the request that made them: in memory only, bounded,
@@ -17,14 +18,14 @@ internal sealed class AnswerCache(long bytesMax, TimeProvider time)
     private readonly Queue<string> _order = new();
     private long _bytes;
 
-    public void Keep(string requestId, ReadOnlySpan<byte> body, long costNanos)
+    public void Keep(string requestId, ReadOnlySpan<byte> body, long costNanos, string type = "application/json")
     {
         if (body.Length > bytesMax / 8)
         {
             return;
         }
 
-        var answer = new KeptAnswer(body.ToArray(), costNanos, time.GetUtcNow());
+        var answer = new KeptAnswer(body.ToArray(), costNanos, type, time.GetUtcNow());
         lock (_lock)
         {
             if (!_answers.TryAdd(requestId, answer))

@@ -18,6 +18,9 @@ internal sealed class AnswerBody : IAsyncDisposable
 
     private AnswerBody(HttpResponseMessage answer, Stream stream) => (_answer, _stream) = (answer, stream);
 
+    /// <summary>Its media type, in lower case; null when it names none.</summary>
+    public string? MediaType => _answer.Content.Headers.ContentType?.MediaType?.ToLowerInvariant();
+
     /// <summary>
     /// Whether it is a stream of events. Where its content type and what it begins with differ, the latter counts: providers of both kinds
     /// mislabel either.
@@ -76,7 +79,7 @@ internal sealed class AnswerBody : IAsyncDisposable
             read = await ReadOnAsync(_head.GetMemory(HeadBytes), cancellationToken);
             _head.Advance(read);
         }
-        while (read > 0 && _head.Span.Trim(" \t\r\n"u8).IsEmpty);
+        while (read > 0 && _head.Span.Trim(" \t\r\n"u8).IsEmpty && MediaType?.StartsWith("audio/", StringComparison.Ordinal) != true);
     }
 
     /// <summary>Reads what is there; nothing at the end.</summary>

@@ -68,6 +68,9 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
     /// <summary>The request as the last attempt's provider gets it.</summary>
     public IUpstreamRequest Request => _request ?? throw new InvalidOperationException("No attempt has begun.");
 
+    /// <summary>The media type of the last attempt's answer, in lower case; null when it names none.</summary>
+    public string? AnswerType { get; set; }
+
     /// <summary>From the arrival to the first of the answer's content, ms; -1 until it comes.</summary>
     public long FirstByteMs { get; private set; } = -1;
 

@@ -70,7 +70,8 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
     }
 
     /// <summary>Sends a whole answer; a client that leaves it unread is cut. Nothing goes to a client that is gone.</summary>
-    public async ValueTask SendWholeAsync(ReadOnlyMemory<byte> body, long chargedNanos)
+    /// <param name="type">Its <c>Content-Type</c>.</param>
+    public async ValueTask SendWholeAsync(ReadOnlyMemory<byte> body, long chargedNanos, string type)
     {
         if (running.IsClientGone)
         {
@@ -78,7 +79,7 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
         }
 
         _response.StatusCode = StatusCodes.Status200OK;
-        _response.ContentType = "application/json";
+        _response.ContentType = type;
         _response.ContentLength = body.Length;
         _response.Headers["x-og-cost"] = Money.FormatUsd(chargedNanos);
         await WriteAsync(body);

@@ -78,8 +78,16 @@ internal sealed record CostBound
             PerAudio = Bounded(model.AudioTokens),
             PerFile = Bounded(model.FileTokens),
         });
-        var others = new Usage { [Unit.Calls] = 1, [Unit.Searches] = searches };
-        var cost = PriceArithmetic.UpperBound(price, inputTokens, model.Kinds, others);
+        var others = new Usage
+        {
+            [Unit.Calls] = 1,
+            [Unit.Seconds] = Sold(Unit.Seconds, request.Seconds),
+            [Unit.Characters] = Sold(Unit.Characters, request.Characters),
+            [Unit.Images] = Sold(Unit.Images, request.Images),
+            [Unit.Searches] = searches + Sold(Unit.Searches, request.Searches),
+        };
+        var kinds = model.Kinds | KindsOf(request);
+        var cost = PriceArithmetic.UpperBound(price, inputTokens, kinds, others);
 
         // A picture comes all at once, and some models make one unasked.
         var unseen = model.ThinksUnseen || model.Output.HasFlag(Modalities.Image) || !request.Stream || request.HasAudioOutput || request.HasImageOutput || request.PredictionBytes > 0;
@@ -91,7 +99,7 @@ internal sealed record CostBound
             Tier = tier,
             Unpriced = unpriced ?? (IReadOnlyList<PricedField>)[],
             Searches = searches,
-            OutputTokensMax = Math.Min(request.MaxOutputTokens ?? model.MaxOutputTokens, model.MaxOutputTokens),
+            OutputTokensMax = Math.Min(Math.Min(request.MaxOutputTokens ?? model.MaxOutputTokens, model.MaxOutputTokens), request.OutputTokensMost ?? long.MaxValue),
             LoweredCap = request.MaxOutputTokens > model.MaxOutputTokens ? (int)model.MaxOutputTokens : null,
             MostNanos = 0,
             LeastNanos = 0,
@@ -101,7 +109,7 @@ internal sealed record CostBound
                 + Known(request.FileCount * model.FileTokens, request.FileCount * model.ContextWindow),
 
             // A provider may serve the usual tier where a cheaper one was asked for.
-            Cost = ReferenceEquals(price, usual) ? cost : cost.Or(PriceArithmetic.UpperBound(usual, inputTokens, model.Kinds, others)),
+            Cost = ReferenceEquals(price, usual) ? cost : cost.Or(PriceArithmetic.UpperBound(usual, inputTokens, kinds, others)),
 
             // Tokens of a prediction that the model rejects are billed as output, beyond the cap.
             ExtraOutputTokens = request.PredictionBytes,
@@ -112,6 +120,8 @@ internal sealed record CostBound
         {
             return bound;
         }
+
+        long Sold(Unit unit, long count) => usual.Sold.Contains(unit) ? count : 0;
 
         var most = bound.NanosFor(bound.OutputTokensMax);
         return bound with
@@ -165,6 +175,15 @@ internal sealed record CostBound
     /// <summary>The most that the request can cost if it ends with so much output, nanos.</summary>
     /// <param name="outputTokens">Of all choices together.</param>
     public long CoverFor(long outputTokens) => IsFree ? 0 : Cost.NanosFor(outputTokens + ExtraOutputTokens);
+
+    /// <summary>The kinds of tokens that a request of sound or pictures can have, whatever else its model takes.</summary>
+    private static UnitSet KindsOf(RequestFacts request) => request.ChargedBy switch
+    {
+        ChargedBy.Hearing => [Unit.AudioInput],
+        ChargedBy.Speech => [Unit.AudioOutput],
+        ChargedBy.Pictures => [Unit.ImageInput, Unit.ImageOutput],
+        _ => default,
+    };
 
     /// <summary>What pictures, sound or files count by the model's rules; where it has none but its window, nobody knows.</summary>
     private static long Known(long tokens, long windows) => tokens < windows ? tokens : 0;

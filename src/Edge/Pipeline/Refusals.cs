@@ -4,6 +4,7 @@ using OrleansGateway.Edge.Http;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Protocols.Exchange;
 
 namespace OrleansGateway.Edge.Pipeline;
@@ -69,6 +70,26 @@ internal static class Refusals
         ErrorKind.ModelNotFound,
         $"The model '{(name.Length <= 100 ? name : name[..100] + "…")}' does not exist here. GET /v1/models lists those that do.",
         "model");
+
+    /// <summary>Refuses what the model's price has nothing for: it is not sold, so its provider is not asked; null when all is well.</summary>
+    public static ApiError? NotSold(RequestFacts facts, Model model, Price price)
+    {
+        var (isSold, what) = facts.ChargedBy switch
+        {
+            ChargedBy.Nothing => (true, ""),
+            ChargedBy.Searches => (price.Sold.Contains(Unit.Searches) || IsSoldByTokens(price), "searches or tokens"),
+            ChargedBy.Speech => (price.Sold.Contains(Unit.Characters) || model.Output.HasFlag(Modalities.Audio), "speech"),
+            ChargedBy.Hearing => (price.Sold.Contains(Unit.Seconds) || model.Input.HasFlag(Modalities.Audio), "hearing"),
+            ChargedBy.Pictures => (price.Sold.Contains(Unit.Images) || model.Output.HasFlag(Modalities.Image), "pictures"),
+            _ => (IsSoldByTokens(price), "tokens of text"),
+        };
+        return isSold ? null : NotHere(model.Id, $"its price has nothing for {what}");
+    }
+
+    /// <summary>The model is none for the endpoint.</summary>
+    /// <param name="why">Why not.</param>
+    public static ApiError NotHere(string model, string why) => new(
+        ErrorKind.InvalidRequest, $"The model '{model}' is not available at this endpoint: {why}. Use another model.", "model", "unsupported_model");
 
     /// <summary>Refuses limits that the model does not have; null when all is well.</summary>
     public static ApiError? BeyondModel(RequestFacts facts, Model model)
@@ -168,6 +189,11 @@ internal static class Refusals
             RetryAfterMs = retryMs,
         };
     }
+
+    /// <summary>Where all tokens are free and something else is not, tokens are what is not sold.</summary>
+    private static bool IsSoldByTokens(Price price) =>
+        price.Base[Unit.Input] > 0 || price.Base[Unit.Output] > 0
+        || (price.Sold & UnitSet.Of(Unit.Seconds, Unit.Characters, Unit.Images)) == default;
 
     private static string Shown(string name) => name.Length <= 64 ? name : name[..64] + "…";
 

@@ -136,7 +136,7 @@ internal sealed partial class Relay(
             return (null, Refusals.ModelNotFound(facts.Model));
         }
 
-        if (Refusals.BeyondModel(facts, model) is { } beyond)
+        if ((Refusals.NotSold(facts, model, price) ?? Refusals.BeyondModel(facts, model)) is { } beyond)
         {
             return (null, beyond);
         }
@@ -237,8 +237,9 @@ internal sealed partial class Relay(
                 (var answer, last) = await forwarder.SendAsync(call, route, token);
                 if (answer is not null)
                 {
+                    call.AnswerType = answer.MediaType;
                     await using (answer)
-                    using (IAttempt attempt = answer.IsEvents ? new StreamLoop(call, _options, largeAnswers) : new WholeLoop(call, largeAnswers))
+                    using (IAttempt attempt = call.Exchange.MayBeEvents && answer.IsEvents ? new StreamLoop(call, _options, largeAnswers) : new WholeLoop(call, largeAnswers))
                     {
                         // 6 Stream and meter.
                         last = await attempt.RunAsync(answer, token) with { MayHaveRun = true };
@@ -267,7 +268,7 @@ internal sealed partial class Relay(
         await SettleAsync(call, 0, default, own is null ? last : AttemptEnd.Completed);
         if (own is { } given)
         {
-            await call.Client.SendWholeAsync(given, 0);
+            await call.Client.SendWholeAsync(given, 0, "application/json");
             return new Result(StatusCodes.Status200OK, nameof(RequestStatus.Completed));
         }
 
@@ -343,13 +344,14 @@ internal sealed partial class Relay(
             return call.Client.SendEventsAsync(rest);
         }
 
+        var type = call.Exchange.WholeType(call);
         if (call.Order.IdempotencyKey is not null)
         {
             // Of a client that is gone, too: the repeat is given it.
-            answers.Keep(call.Running.RequestId, rest.Span, chargedNanos);
+            answers.Keep(call.Running.RequestId, rest.Span, chargedNanos, type);
         }
 
-        return call.Client.SendWholeAsync(rest, chargedNanos);
+        return call.Client.SendWholeAsync(rest, chargedNanos, type);
     }
 
     /// <summary>Step 7.</summary>
@@ -384,7 +386,7 @@ internal sealed partial class Relay(
 
     private static async ValueTask<Result> RepeatAsync(RunningRequest running, KeptAnswer kept)
     {
-        await running.Client.SendWholeAsync(kept.Body, kept.CostNanos);
+        await running.Client.SendWholeAsync(kept.Body, kept.CostNanos, kept.Type);
         return new Result(StatusCodes.Status200OK, "Repeated");
     }
 

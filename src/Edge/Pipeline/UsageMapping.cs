@@ -19,6 +19,9 @@ internal static class UsageMapping
         [Unit.AudioOutput] = counted.AudioOutput,
         [Unit.ImageOutput] = counted.ImageOutput,
         [Unit.Calls] = 1,
+        [Unit.Seconds] = counted.Seconds,
+        [Unit.Characters] = counted.Characters,
+        [Unit.Images] = counted.Images,
 
         // Where the provider does not tell how often it searched, once.
         [Unit.Searches] = counted.Searches ?? Math.Min(bound.Searches, 1),

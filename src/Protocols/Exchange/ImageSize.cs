@@ -40,6 +40,9 @@ public readonly record struct ImageSize(int Width, int Height)
         }
     }
 
+    /// <summary>Reads the size from the file itself.</summary>
+    public static ImageSize OfFile(ReadOnlySpan<byte> file) => IsJpeg(file) ? OfJpeg(file[..Math.Min(file.Length, HeadBytesMax)]) : Of(file);
+
     private static ImageSize Of(ReadOnlySpan<byte> head)
     {
         if (head.Length >= 24 && head.StartsWith(PngMark))

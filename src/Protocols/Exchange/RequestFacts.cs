@@ -1,5 +1,27 @@
 namespace OrleansGateway.Protocols.Exchange;
 
+/// <summary>What a request is charged by, and its model has to be sold by.</summary>
+public enum ChargedBy
+{
+    /// <summary>Tokens of text, and what comes with them.</summary>
+    Tokens,
+
+    /// <summary>Tokens, or searches.</summary>
+    Searches,
+
+    /// <summary>Characters that are spoken, or tokens of sound.</summary>
+    Speech,
+
+    /// <summary>Seconds that are heard, or tokens of sound.</summary>
+    Hearing,
+
+    /// <summary>Pictures, or their tokens.</summary>
+    Pictures,
+
+    /// <summary>Nothing.</summary>
+    Nothing,
+}
+
 /// <summary>What every protocol tells of a request: whatever bounds its cost.</summary>
 public abstract class RequestFacts
 {
@@ -70,6 +92,27 @@ public abstract class RequestFacts
     /// </summary>
     public virtual bool HasToLimitOutput => false;
 
+    /// <summary>What it is charged by.</summary>
+    public virtual ChargedBy ChargedBy => ChargedBy.Tokens;
+
+    /// <summary>Inputs that have the model's window each.</summary>
+    public int Inputs { get; protected set; } = 1;
+
+    /// <summary>The most output of each answer by the request's own nature, whatever its limit, tokens; null where only the model's limit bounds it.</summary>
+    public long? OutputTokensMost { get; protected set; }
+
+    /// <summary>Characters to be spoken.</summary>
+    public long Characters { get; protected set; }
+
+    /// <summary>The most seconds of sound that it brings.</summary>
+    public long Seconds { get; protected set; }
+
+    /// <summary>The most pictures that it makes.</summary>
+    public long Images { get; protected set; }
+
+    /// <summary>The most searches that it is itself; searches of tools are <see cref="PricedFields"/>.</summary>
+    public long Searches { get; protected set; }
+
     /// <summary>The request's own name for <see cref="Choices"/>, for errors.</summary>
     public abstract string ChoicesField { get; }
 
@@ -107,7 +150,7 @@ public abstract class RequestFacts
             || (FileCount > 0 && rules.PerFile is null);
         if (unsized)
         {
-            return rules.Window;
+            return rules.Window * Inputs;
         }
 
         var bound = TextBytes + rules.PerRequest
@@ -116,7 +159,7 @@ public abstract class RequestFacts
             + ImageTokens(rules.Images)
             + ((long)AudioCount * rules.PerAudio.GetValueOrDefault())
             + ((long)FileCount * rules.PerFile.GetValueOrDefault());
-        return Math.Min(bound, rules.Window);
+        return Math.Min(bound, rules.Window * Inputs);
     }
 }
 

@@ -1,7 +1,7 @@
 namespace OrleansGateway.Protocols.Metering;
 
 /// <summary>
-/// What a request used, in tokens by kind. The kinds are disjoint: each token is counted in exactly one of them,
+/// What a request used, in tokens by kind, and what is counted beside them. The kinds are disjoint: each token is counted in exactly one of them,
 /// so that a cost is the sum of kind times price.
 /// </summary>
 public readonly record struct TokenUsage
@@ -38,6 +38,15 @@ public readonly record struct TokenUsage
 
     /// <summary>Searches that the provider made; null when it does not tell.</summary>
     public long? Searches { get; init; }
+
+    /// <summary>Seconds of sound, begun ones included.</summary>
+    public long Seconds { get; init; }
+
+    /// <summary>Characters of text that was spoken.</summary>
+    public long Characters { get; init; }
+
+    /// <summary>Pictures that were made.</summary>
+    public long Images { get; init; }
 
     /// <summary>True when the provider did not report (all of) it and the text was counted instead.</summary>
     public bool IsEstimated { get; init; }

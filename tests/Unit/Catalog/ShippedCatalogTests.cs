@@ -36,7 +36,9 @@ public sealed class ShippedCatalogTests
 
         Assert.Empty(result.Errors);
         Assert.Empty(result.Warnings);
-        Assert.Equal(["sim-mini", "sim-large", "sim-claude", "sim-gemini"], result.Snapshot!.Models.Select(model => model.Id));
+        Assert.Equal(
+            ["sim-mini", "sim-large", "sim-claude", "sim-gemini", "sim-embed", "sim-moderate", "sim-rank", "sim-speak", "sim-hear", "sim-paint"],
+            result.Snapshot!.Models.Select(model => model.Id));
     }
 
     private static CatalogResult Parse(string name, EnvironmentVariables environment, [CallerFilePath] string thisFile = "")

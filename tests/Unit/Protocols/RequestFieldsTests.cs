@@ -5,6 +5,7 @@ using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.Gemini;
 using OrleansGateway.Protocols.OpenAI;
 using OrleansGateway.Protocols.OpenAI.Responses;
+using OrleansGateway.Protocols.OpenAI.Endpoints;
 using OrleansGateway.Tests.Unit.Architecture;
 using Xunit;
 
@@ -20,6 +21,13 @@ public sealed class RequestFieldsTests
             { "OpenAI, Responses", "src/Protocols/OpenAI/Responses/ResponsesFields.cs", ResponsesFields.Table },
             { "Anthropic, Messages", "src/Protocols/Anthropic/MessagesFields.cs", MessagesFields.Table },
             { "Gemini, generateContent", "src/Protocols/Gemini/GeminiFields.cs", GeminiFields.Table },
+            { "OpenAI, Embeddings", "src/Protocols/OpenAI/Endpoints/EmbeddingsRequest.cs", EmbeddingsRequest.Table },
+            { "OpenAI, Moderations", "src/Protocols/OpenAI/Endpoints/ModerationsRequest.cs", ModerationsRequest.Table },
+            { "Rerank", "src/Protocols/OpenAI/Endpoints/RerankRequest.cs", RerankRequest.Table },
+            { "OpenAI, Completions", "src/Protocols/OpenAI/Endpoints/CompletionRequest.cs", CompletionRequest.Table },
+            { "OpenAI, Speech", "src/Protocols/OpenAI/Endpoints/SpeechRequest.cs", SpeechRequest.Table },
+            { "OpenAI, Transcriptions and Translations", "src/Protocols/OpenAI/Endpoints/TranscriptionRequest.cs", TranscriptionRequest.Table },
+            { "OpenAI, Images", "src/Protocols/OpenAI/Endpoints/ImagesRequest.cs", ImagesRequest.Table },
         };
 
     [Theory]

@@ -19,7 +19,7 @@ internal sealed class OpenAIDialect : IDialect
     {
         WireFormats.Chat => true,
         WireFormats.Responses or ResponsesUpstreamRequest.CountFormat => channel.TakesResponses,
-        _ => false,
+        _ => EndpointPaths.Of(format) is not null,
     };
 
     public IUpstreamRequest? Translate(Conversation conversation, RequestFacts facts, out ApiError error)
@@ -41,7 +41,8 @@ internal sealed class OpenAIDialect : IDialect
     public HttpRequestMessage Frame(IUpstreamRequest request, Route route, CostBound bound, BodyMemory memory)
     {
         var channel = route.Channel;
-        var message = UpstreamMessage.Post(new Uri(channel.Provider.BaseUrl!, PathOf(request.Format)), request, route, bound, memory);
+        var path = EndpointPaths.Of(request.Format) ?? PathOf(request.Format);
+        var message = UpstreamMessage.Post(new Uri(channel.Provider.BaseUrl!, path), request, route, bound, memory);
         if (channel.Key is { } key)
         {
             message.Headers.TryAddWithoutValidation("Authorization", "Bearer " + key.Reveal());

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using OrleansGateway.Edge.Fronts.OpenAI.Endpoints;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Protocols.OpenAI;
@@ -16,6 +17,11 @@ internal sealed class OpenAIFront : IFront, IModelsForm
     {
         routes.Relay(new ChatEndpoint(this));
         ResponsesEndpoint.Map(routes, this);
+        foreach (var endpoint in OpenAIEndpoint.All(this))
+        {
+            routes.Relay(endpoint);
+        }
+
         routes.Models("/v1/models", "/v1/models/{**model}", this);
     }
 

@@ -24,7 +24,7 @@ internal abstract class MeteredStreamCodec(Call call, IAnswerReader reader, IAns
     public bool AllChoicesEnded => _meter.AllChoicesEnded;
 
     /// <summary>A protocol whose last event tells the usage has no more to wait for than that.</summary>
-    public bool HasEnded => _meter.AllChoicesEnded;
+    public virtual bool HasEnded => _meter.AllChoicesEnded;
 
     public abstract long HeldBytes { get; }
 

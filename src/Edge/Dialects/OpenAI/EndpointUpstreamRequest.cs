@@ -1,0 +1,24 @@
+using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.OpenAI.Endpoints;
+
+namespace OrleansGateway.Edge.Dialects.OpenAI;
+
+/// <summary>A request to one of OpenAI's endpoints on its way to providers.</summary>
+internal sealed class EndpointUpstreamRequest(EndpointRequest request) : IUpstreamRequest
+{
+    public string Format => request.Format;
+
+    public bool Stream => request.Stream;
+
+    public string ContentType => request.ContentType;
+
+    public string Accept => request.Stream ? "text/event-stream" : request.Form == AnswerForm.Json ? "application/json" : "*/*";
+
+    public UpstreamBody BodyFor(Route route, CostBound bound) => request.ForUpstream(new EndpointChanges(
+        route.UpstreamModel, bound.LoweredCap, route.Channel.SupportsStreamUsage, route.Channel.DropParams));
+
+    public string? AddedField(Channel channel) =>
+        request is CompletionRequest { LacksStreamOptions: true } && channel.SupportsStreamUsage ? "stream_options" : null;
+}

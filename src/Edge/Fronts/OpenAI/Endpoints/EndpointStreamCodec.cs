@@ -1,0 +1,89 @@
+using System.Buffers;
+using OrleansGateway.Edge.Fronts.Translation;
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Metering;
+using OrleansGateway.Protocols.OpenAI;
+using OrleansGateway.Protocols.OpenAI.Endpoints;
+using OrleansGateway.Protocols.Sse;
+
+namespace OrleansGateway.Edge.Fronts.OpenAI.Endpoints;
+
+/// <summary>A stream of speech, of a transcription or of pictures: its events pass through, the first that ends something and what follows it at the end.</summary>
+internal sealed class EndpointStreamCodec : MeteredStreamCodec
+{
+    private readonly EndpointRequest _request;
+    private readonly EndpointStreamReader _reader;
+    private readonly PooledBytes _heldBack = new(1024);
+    private bool _hasMarker;
+
+    public EndpointStreamCodec(Call call, EndpointRequest request)
+        : this(call, request, new EndpointStreamReader(request, EndpointWholeCodec.KindOf(request)))
+    {
+    }
+
+    private EndpointStreamCodec(Call call, EndpointRequest request, EndpointStreamReader reader)
+        : base(call, reader) => (_request, _reader) = (request, reader);
+
+    /// <summary>What breaks off has told nothing of what it used, and costs all that it can.</summary>
+    public override Metered Metered
+    {
+        get
+        {
+            var counts = _reader.Counts;
+            var usage = _request.Used(counts, Call.Bound.EstimatedInputTokens);
+            return new Metered(
+                counts.Reported is not null ? usage
+                    : _request.ChargedBy == ChargedBy.Pictures ? usage with { ImageOutput = Call.Bound.TotalOutputTokensMax, Images = _request.Images }
+                    : _request.ChargedBy == ChargedBy.Speech ? usage with { AudioOutput = Call.Bound.TotalOutputTokensMax }
+                    : usage,
+                HasOutput);
+        }
+    }
+
+    public override long HeldBytes => _heldBack.Length;
+
+    public override bool HasEnded => AllChoicesEnded && _reader.Ends >= _request.Choices;
+
+    public override void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos)
+    {
+        if (outcome != AttemptOutcome.Completed)
+        {
+            // Nothing in these protocols says that an answer was cut.
+            Call.Exchange.StreamForm.WriteErrorEvent(events, new ApiError(ErrorKind.OutOfFunds, "The account's money does not cover the rest of this answer."));
+            return;
+        }
+
+        events.Write(_heldBack.Span);
+        events.Write(_hasMarker ? ChatStreamFrames.Done : default);
+    }
+
+    public override void Dispose() => _heldBack.Dispose();
+
+    protected override AnswerRead Read(in SseEvent sseEvent, PooledBytes? events)
+    {
+        var read = base.Read(sseEvent, events);
+        _hasMarker |= read == AnswerRead.End;
+        if (read == AnswerRead.Part && events is not null && !sseEvent.Data.IsEmpty)
+        {
+            Write(AllChoicesEnded ? _heldBack : events, sseEvent);
+        }
+
+        return read;
+    }
+
+    private void Write(PooledBytes events, in SseEvent sseEvent)
+    {
+        using var data = new PooledBytes(0);
+        _reader.Last.WriteTo(data, sseEvent.Data.Span, _request.Model, default);
+        if (!sseEvent.Type.IsEmpty)
+        {
+            events.Write("event: "u8);
+            events.Write(sseEvent.Type.Span);
+            events.Write("\n"u8);
+        }
+
+        ChatStreamFrames.WriteData(events, data.Span);
+    }
+}

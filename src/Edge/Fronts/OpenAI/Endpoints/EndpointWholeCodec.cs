@@ -1,0 +1,160 @@
+using System.Buffers;
+using OrleansGateway.Edge.Dialects.OpenAI;
+using OrleansGateway.Edge.Http;
+using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Protocols.Metering;
+using OrleansGateway.Protocols.OpenAI;
+using OrleansGateway.Protocols.OpenAI.Endpoints;
+
+namespace OrleansGateway.Edge.Fronts.OpenAI.Endpoints;
+
+/// <summary>A whole answer of one of the endpoints: it passes through, changed only where it must be. As a stream where one was asked for.</summary>
+internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : IWholeCodec
+{
+    private static readonly SearchValues<byte> LineBreaks = SearchValues.Create("\r\n"u8);
+
+    private readonly PooledBytes _vectors = new(0);
+    private ReadOnlyMemory<byte> _bytes;
+    private EndpointAnswer _answer;
+    private AnswerCounts _counts;
+
+    public Metered Metered => new(request.Used(_counts, call.Bound.EstimatedInputTokens), HasOutput: true);
+
+    private bool IsJson => request.Form == AnswerForm.Json || request.Stream;
+
+    /// <summary>What the output of an answer is, where its usage does not say.</summary>
+    public static OutputKind KindOf(EndpointRequest request) => request switch
+    {
+        SpeechRequest => OutputKind.Audio,
+        ImagesRequest or ImageEditForm => OutputKind.Image,
+        _ => OutputKind.Text,
+    };
+
+    public AttemptEnd Read(ReadOnlyMemory<byte> answer)
+    {
+        _bytes = answer;
+        return IsJson ? ReadJson(answer.Span) : ReadOther(answer.Span);
+    }
+
+    public void Write(PooledBytes written, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos)
+    {
+        if (!IsJson)
+        {
+            written.Write(_bytes.Span);
+            return;
+        }
+
+        if (outcome != AttemptOutcome.Completed)
+        {
+            call.Exchange.StreamForm.WriteErrorEvent(written, new ApiError(ErrorKind.OutOfFunds, "The account's money does not cover this answer."));
+            return;
+        }
+
+        using var usageJson = new PooledBytes(0);
+        WriteUsage(usageJson, usage, chargedNanos);
+        if (!request.Stream)
+        {
+            _answer.WriteTo(written, _bytes.Span, request.Model, usageJson.Memory);
+            return;
+        }
+
+        WriteEvents(written, usageJson.Memory);
+    }
+
+    public void Dispose() => _vectors.Dispose();
+
+    private AttemptEnd ReadJson(ReadOnlySpan<byte> json)
+    {
+        _answer = EndpointAnswer.Read(json, KindOf(request));
+        _counts = _answer.Counts;
+        if (_answer.Kind == EndpointAnswerKind.Error)
+        {
+            return AttemptEnd.Failed(OpenAIDialect.ReadErrorOf(call.Route!.Channel, 200, json));
+        }
+
+        if (_answer.Kind != EndpointAnswerKind.Answer || (request.Stream && request is not (CompletionRequest or TranscriptionRequest)))
+        {
+            return AttemptEnd.Unreadable;
+        }
+
+        if (_answer.HasVectors && request is EmbeddingsRequest { WantsBase64: true })
+        {
+            EndpointAnswer.WriteVectorsInBase64(_vectors, json);
+            _bytes = _vectors.Memory;
+            _answer = EndpointAnswer.Read(_bytes.Span, OutputKind.Text);
+        }
+
+        return AttemptEnd.Completed;
+    }
+
+    private AttemptEnd ReadOther(ReadOnlySpan<byte> bytes)
+    {
+        if (call.AnswerType == "application/json" && EndpointAnswer.Read(bytes, OutputKind.Text) is { Kind: not EndpointAnswerKind.Malformed } json)
+        {
+            return json.Kind == EndpointAnswerKind.Error ? AttemptEnd.Failed(OpenAIDialect.ReadErrorOf(call.Route!.Channel, 200, bytes)) : AttemptEnd.Unreadable;
+        }
+
+        if (bytes.IsEmpty || call.AnswerType == "text/html")
+        {
+            return AttemptEnd.Unreadable;
+        }
+
+        if (request.Form == AnswerForm.Sound)
+        {
+            _counts = new AnswerCounts(null, Seconds: SecondsOf(bytes));
+        }
+        else
+        {
+            var text = default(TokenEstimate);
+            text.AddJson(bytes);
+            _counts = new AnswerCounts(null, TextTokens: text.Tokens);
+        }
+
+        return AttemptEnd.Completed;
+    }
+
+    /// <summary>Plain samples have no head: 24,000 a second, of 16 bits.</summary>
+    private static double SecondsOf(ReadOnlySpan<byte> sound) =>
+        MediaLength.KindOf(sound) == MediaKind.Unknown ? sound.Length / 48_000.0 : MediaLength.Of(sound);
+
+    private void WriteUsage(PooledBytes written, in TokenUsage usage, long chargedNanos)
+    {
+        long? cost = call.Admitted.ShowCost ? chargedNanos : null;
+        var told = _answer.UsageJson(_bytes.Span);
+        if (_answer.Counts.Reported is not null && !usage.IsEstimated && told is [(byte)'{', ..])
+        {
+            if (cost is not null || ChatUsageJson.TellsCost(told))
+            {
+                ChatUsageJson.Write(written, told, cost);
+            }
+        }
+        else if (request is EmbeddingsRequest or CompletionRequest)
+        {
+            // Clients of these count on it.
+            ChatUsageJson.Write(written, usage, cost);
+        }
+    }
+
+    private void WriteEvents(PooledBytes written, ReadOnlyMemory<byte> usageJson)
+    {
+        using var whole = new PooledBytes(_bytes.Length + 256);
+        _answer.WriteTo(whole, _bytes.Span, request.Model, usageJson);
+
+        // Line breaks between its members would be those of events.
+        using var line = new PooledBytes(whole.Length);
+        whole.Span.CopyTo(line.GetSpan(whole.Length));
+        line.GetSpan(whole.Length)[..whole.Length].ReplaceAny(LineBreaks, (byte)' ');
+        line.Advance(whole.Length);
+        if (request is CompletionRequest completion)
+        {
+            // A whole answer and a chunk have the same shape.
+            EndpointAnswer.WriteChunks(written, line.Span, completion.IncludeUsage);
+            written.Write(ChatStreamFrames.Done);
+            return;
+        }
+
+        written.Write("data: {\"type\":\"transcript.text.done\","u8);
+        written.Write(line.Span.Trim((byte)' ')[1..]);
+        written.Write("\n\n"u8);
+    }
+}
