@@ -92,6 +92,12 @@ public sealed class EdgeOptions
     /// <summary>Addresses or networks (CIDR) of the proxies whose <c>X-Forwarded-For</c> is believed; none by default.</summary>
     public IList<string> TrustedProxies { get; } = [];
 
+    /// <summary>
+    /// Memory for what clients of Responses ask to have kept (<c>store</c>), for a day at most; 0 keeps nothing. In this process only: where there
+    /// are several, a client has to come back to the one that answered it, or set <c>store</c> to false.
+    /// </summary>
+    public long ResponseMemoryBytes { get; set; } = 64L * 1024 * 1024;
+
     /// <summary>Memory for answers that a repeated Idempotency-Key gets again; 0 keeps none.</summary>
     public long IdempotencyCacheBytes { get; set; } = 64L * 1024 * 1024;
 }
@@ -122,6 +128,7 @@ internal sealed class EdgeOptionsValidator : IValidateOptions<EdgeOptions>
         problems.CheckRange(nameof(options.RestMs), options.RestMs, 0, 3_600_000, "ms");
         problems.CheckRange(nameof(options.LongRestMs), options.LongRestMs, 0, 86_400_000, "ms");
         problems.CheckRange(nameof(options.FirstSliceTokens), options.FirstSliceTokens, 1, 1_000_000, "tokens");
+        problems.CheckRange(nameof(options.ResponseMemoryBytes), options.ResponseMemoryBytes, 0, 16L * 1024 * 1024 * 1024, "bytes");
         problems.CheckRange(nameof(options.IdempotencyCacheBytes), options.IdempotencyCacheBytes, 0, 16L * 1024 * 1024 * 1024, "bytes");
         foreach (var proxy in options.TrustedProxies)
         {

@@ -59,6 +59,7 @@ public static class EdgeServices
         services.AddSingleton<IStartupFilter>(static provider => provider.GetRequiredService<ClientAddress>());
         services.AddSingleton<ConnectionLimit>();
         services.AddSingleton(provider => new AnswerCache(Options(provider).IdempotencyCacheBytes, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new ResponseMemory(Options(provider).ResponseMemoryBytes, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ChannelClients>();
         services.AddSingleton<ChannelHealth>();
         services.AddSingleton<ChannelChoice>();

@@ -62,6 +62,14 @@ export const cases = {
     const error = await errorOf(() => client.models.generateContent({ model, contents: 'fail with 400' }));
     assert.deepEqual([error.constructor.name, error.status], ['ApiError', 400]);
   },
+  async broken_off() {
+    const error = await errorOf(async () => {
+      for await (const chunk of await client.models.generateContentStream({ model, contents: 'break off' })) {
+        assert.notEqual(chunk.candidates?.[0]?.finishReason, 'STOP');
+      }
+    });
+    assert.ok(error instanceof Error && !(error instanceof assert.AssertionError), error);
+  },
   async unknown_model() {
     const error = await errorOf(() => client.models.generateContent({ model: 'none', contents: 'hello' }));
     assert.equal(error.status, 404);

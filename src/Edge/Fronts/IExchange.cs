@@ -34,6 +34,12 @@ internal interface IExchange
     /// <summary>Begins to read a whole answer of a provider that speaks the same protocol, whether or not the client asked for one.</summary>
     IWholeCodec OpenWhole(Call call);
 
+    /// <summary>Says that the client is about to get the end of its answer, or the whole of it.</summary>
+    /// <param name="rest">What it gets.</param>
+    void Answered(Call call, ReadOnlyMemory<byte> rest)
+    {
+    }
+
     /// <summary>Begins to write the answer of a provider that speaks another protocol, in the form that the client asked for.</summary>
     IAnswerWriter OpenWriter(Call call);
 }

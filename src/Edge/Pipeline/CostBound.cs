@@ -89,7 +89,8 @@ internal sealed record CostBound
             Tier = tier,
             Unpriced = unpriced ?? (IReadOnlyList<PricedField>)[],
             Searches = searches,
-            OutputTokensMax = request.MaxOutputTokens ?? model.MaxOutputTokens,
+            OutputTokensMax = Math.Min(request.MaxOutputTokens ?? model.MaxOutputTokens, model.MaxOutputTokens),
+            LoweredCap = request.MaxOutputTokens > model.MaxOutputTokens ? model.MaxOutputTokens : null,
             MostNanos = 0,
             LeastNanos = 0,
 

@@ -16,18 +16,17 @@ internal static class Refusals
     public static ApiError InvalidKey { get; } = new(
         ErrorKind.InvalidKey, "The API key is missing or not valid. Send a key of this gateway as 'Authorization: Bearer sk-og-…'.");
 
-    /// <param name="maxOutputField">The request's own name for its output limit.</param>
-    public static ApiError Of(AdmitAnswer answer, CostBound bound, string maxOutputField) => OfKey(answer.Outcome) ?? answer.Outcome switch
+    public static ApiError Of(AdmitAnswer answer, CostBound bound) => OfKey(answer.Outcome) ?? answer.Outcome switch
     {
         AdmitOutcome.ModelNotAllowed => ModelNotAllowed(bound.Model.Id),
         AdmitOutcome.SpendCapReached => NoMoney(
             ErrorKind.SpendCapReached,
             $"The request may cost up to {Usd(bound.LeastNanos)}, but this API key has only {Usd(answer.AvailableNanos)} left under its spending cap "
-            + $"{Window(answer.CapWindow)}, where running requests count with all that they may cost. {CapAdvice(answer.CapEnd, maxOutputField)}"),
+            + $"{Window(answer.CapWindow)}, where running requests count with all that they may cost. {CapAdvice(answer.CapEnd)}"),
         AdmitOutcome.InsufficientFunds => NoMoney(
             ErrorKind.OutOfFunds,
             $"The request may cost up to {Usd(bound.LeastNanos)}, but only {Usd(answer.AvailableNanos)} of the account's balance is free. "
-            + $"Top up, wait for running requests to end, or lower {maxOutputField}."),
+            + "Top up, wait for running requests to end, or lower the request's output limit."),
         AdmitOutcome.RequestRateLimited => Limited(answer, "requests a minute"),
         AdmitOutcome.TokenRateLimited => Limited(answer, "tokens a minute"),
         AdmitOutcome.ConcurrencyLimited => Limited(answer, "requests at a time"),
@@ -82,7 +81,7 @@ internal static class Refusals
                 "integer_above_max_value");
         }
 
-        return facts.MaxOutputTokens > model.MaxOutputTokens
+        return facts.MaxOutputTokens > model.MaxOutputTokens && !facts.HasToLimitOutput
             ? new ApiError(
                 ErrorKind.InvalidRequest,
                 $"{facts.MaxOutputField} is too large: {facts.MaxOutputTokens}. This model supports at most {model.MaxOutputTokens} completion tokens.",
@@ -179,9 +178,9 @@ internal static class Refusals
         _ => "in all",
     };
 
-    private static string CapAdvice(DateTimeOffset? end, string maxOutputField) => end is null
-        ? $"Raise the cap or lower {maxOutputField}."
-        : string.Create(CultureInfo.InvariantCulture, $"It starts anew at {end:yyyy-MM-dd HH:mm} UTC. Wait until then, raise the cap, or lower {maxOutputField}.");
+    private static string CapAdvice(DateTimeOffset? end) => end is null
+        ? "Raise the cap or lower the request's output limit."
+        : string.Create(CultureInfo.InvariantCulture, $"It starts anew at {end:yyyy-MM-dd HH:mm} UTC. Wait until then, raise the cap, or lower the request's output limit.");
 
     private static string Usd(long nanos) => "$" + Money.FormatUsd(nanos);
 }

@@ -185,7 +185,7 @@ internal sealed partial class Relay(
         running.Client.ShowRates(admission.Answer.Rates);
         return (null, admission.Answer.Outcome == AdmitOutcome.IdempotencyCompleted && answers.Find(admission.Answer.EarlierRequestId ?? "") is { } kept
             ? await RepeatAsync(running, kept)
-            : await RefuseAsync(running, Refusals.Of(admission.Answer, order.Bound, order.Facts.MaxOutputField)));
+            : await RefuseAsync(running, Refusals.Of(admission.Answer, order.Bound)));
     }
 
     private AdmitRequest AdmitRequest(RunningRequest running, Order order, Account account) => new()
@@ -337,6 +337,7 @@ internal sealed partial class Relay(
     /// <summary>Step 8: in the form that was asked for, whichever the provider's answer had.</summary>
     private ValueTask SendRestAsync(Call call, ReadOnlyMemory<byte> rest, long chargedNanos)
     {
+        call.Exchange.Answered(call, rest);
         if (call.Facts.Stream)
         {
             return call.Client.SendEventsAsync(rest);

@@ -42,6 +42,9 @@ public sealed partial class MessagesRequest : RequestFacts
     public override string ChoicesField => "n";
 
     /// <inheritdoc/>
+    public override bool HasToLimitOutput => true;
+
+    /// <inheritdoc/>
     public override string MaxOutputField => "max_tokens";
 
     /// <summary>Reads a request.</summary>

@@ -64,6 +64,12 @@ public abstract class RequestFacts
     /// <summary>UTF-8 bytes of a predicted output; the tokens of it that the model rejects are billed as output.</summary>
     public long PredictionBytes { get; protected set; }
 
+    /// <summary>
+    /// Whether every request has to give an output limit, so that it is no wish: one above the model's is lowered to that, where others are
+    /// refused.
+    /// </summary>
+    public virtual bool HasToLimitOutput => false;
+
     /// <summary>The request's own name for <see cref="Choices"/>, for errors.</summary>
     public abstract string ChoicesField { get; }
 

@@ -11,21 +11,26 @@ internal sealed class GeminiNames
 {
     private const int MaxNameBytes = 256;
 
-    private readonly FrozenDictionary<string, string> _folded;
-    private readonly FrozenDictionary<string, string>.AlternateLookup<ReadOnlySpan<char>> _lookup;
+    private readonly FrozenDictionary<string, (string Name, uint Bit)>.AlternateLookup<ReadOnlySpan<char>> _lookup;
 
     public GeminiNames(params IEnumerable<string> names)
     {
-        _folded = names.ToFrozenDictionary(name => Fold(name), StringComparer.Ordinal);
-        _lookup = _folded.GetAlternateLookup<ReadOnlySpan<char>>();
+        _lookup = names.Select(static (name, number) => (Name: name, Bit: 1u << number))
+            .ToFrozenDictionary(static known => Fold(known.Name), StringComparer.Ordinal)
+            .GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
     /// <summary>The documented spelling of a name; null for one that is not known.</summary>
     /// <param name="name">As it stands in the request, escapes resolved.</param>
+    public string? Find(scoped ReadOnlySpan<byte> name) => Find(name, out _, out _);
+
+    /// <summary>The documented spelling of a name; null for one that is not known.</summary>
+    /// <param name="name">As it stands in the request, escapes resolved.</param>
+    /// <param name="bit">The name's own bit.</param>
     /// <param name="isMisspelled">Whether it only folds to what is returned.</param>
-    public string? Find(scoped ReadOnlySpan<byte> name, out bool isMisspelled)
+    public string? Find(scoped ReadOnlySpan<byte> name, out uint bit, out bool isMisspelled)
     {
-        isMisspelled = false;
+        (bit, isMisspelled) = (0, false);
         if (name.Length > MaxNameBytes)
         {
             return null;
@@ -39,8 +44,9 @@ internal sealed class GeminiNames
             return null;
         }
 
-        isMisspelled = !text.SequenceEqual(known) && !IsWithUnderscores(text, known);
-        return known;
+        bit = known.Bit;
+        isMisspelled = !text.SequenceEqual(known.Name) && !IsWithUnderscores(text, known.Name);
+        return known.Name;
     }
 
     private static bool IsWithUnderscores(ReadOnlySpan<char> text, string known)

@@ -44,10 +44,10 @@ public sealed partial class GeminiRequest
             }
 
             _request.MessageCount++;
-            var seen = new HashSet<string>(StringComparer.Ordinal);
+            var seen = default(Seen);
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
-                if (!FindName(path + ".", InContent, seen, out var name))
+                if (!FindName(path + ".", InContent, ref seen, out var name))
                 {
                     return false;
                 }
@@ -99,12 +99,12 @@ public sealed partial class GeminiRequest
 
         private bool ReadPart(string path)
         {
-            var seen = new HashSet<string>(StringComparer.Ordinal);
+            var seen = default(Seen);
             var pictures = _pictures.Count;
             var hasResolution = false;
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
-                if (!FindName(path + ".", InPart, seen, out var name))
+                if (!FindName(path + ".", InPart, ref seen, out var name))
                 {
                     return false;
                 }
@@ -156,12 +156,12 @@ public sealed partial class GeminiRequest
 
         private bool ReadBlob(string path)
         {
-            var seen = new HashSet<string>(StringComparer.Ordinal);
+            var seen = default(Seen);
             ReadOnlySpan<byte> data = default;
             var type = "";
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
-                if (!FindName(path + ".", InBlob, seen, out var name))
+                if (!FindName(path + ".", InBlob, ref seen, out var name))
                 {
                     return false;
                 }
@@ -205,10 +205,10 @@ public sealed partial class GeminiRequest
         private bool ReadFile(string path)
         {
             _request.HasUnsizedInput = true;
-            var seen = new HashSet<string>(StringComparer.Ordinal);
+            var seen = default(Seen);
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
-                if (!FindName(path + ".", InFile, seen, out var name))
+                if (!FindName(path + ".", InFile, ref seen, out var name))
                 {
                     return false;
                 }
@@ -237,10 +237,10 @@ public sealed partial class GeminiRequest
         /// <summary>What came of a function may hold media as well.</summary>
         private bool ReadResponse(string path)
         {
-            var seen = new HashSet<string>(StringComparer.Ordinal);
+            var seen = default(Seen);
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
-                if (!FindName(path + ".", InResponse, seen, out var name))
+                if (!FindName(path + ".", InResponse, ref seen, out var name))
                 {
                     return false;
                 }
@@ -277,11 +277,11 @@ public sealed partial class GeminiRequest
                     return Expected("an object", $"{path}tools[{number}]");
                 }
 
-                var seen = new HashSet<string>(StringComparer.Ordinal);
+                var seen = default(Seen);
                 while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
                 {
                     var given = _reader.ValueSpan.Length <= 256 ? _reader.GetString()! : "";
-                    if (!FindName($"{path}tools[{number}].", InTool, seen, out var name))
+                    if (!FindName($"{path}tools[{number}].", InTool, ref seen, out var name))
                     {
                         return false;
                     }

@@ -27,7 +27,6 @@ public sealed partial class GeminiRequest
         private readonly List<ImageSize> _pictures = [];
         private Utf8JsonReader _reader;
         private GeminiRefusal? _error;
-        private HashSet<string>? _others;
         private TokenEstimate _text;
         private long _structureBytes;
         private bool _hasResolution;
@@ -95,17 +94,18 @@ public sealed partial class GeminiRequest
         /// <param name="depth">How many requests it stands in.</param>
         private bool ReadMembers(string path, GeminiNames names, string required, int depth)
         {
-            var seen = new HashSet<string>(StringComparer.Ordinal);
-            var hasOther = false;
+            var seen = default(Seen);
+            var (hasRequired, hasOther) = (false, false);
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
                 var start = (int)_reader.TokenStartIndex;
-                if (!FindName(path, names, seen, out var name))
+                if (!FindName(path, names, ref seen, out var name))
                 {
                     return false;
                 }
 
                 _reader.Read();
+                hasRequired |= name == required;
                 hasOther |= name == "generateContentRequest";
                 if (!ReadMember(path, name, start, depth))
                 {
@@ -113,7 +113,7 @@ public sealed partial class GeminiRequest
                 }
             }
 
-            return seen.Contains(required) || hasOther
+            return hasRequired || hasOther
                 || Fail($"'{path}{required}' is missing: it is required.", path + required, "missing_required_parameter");
         }
 
@@ -151,7 +151,7 @@ public sealed partial class GeminiRequest
         }
 
         /// <summary>Finds out which member it is, and refuses one that is there twice or only folds to a known one.</summary>
-        private bool FindName(string path, GeminiNames names, HashSet<string> seen, out string? name)
+        private bool FindName(string path, GeminiNames names, ref Seen seen, out string? name)
         {
             name = null;
             if (_reader.ValueSpan.Length > 256)
@@ -159,33 +159,32 @@ public sealed partial class GeminiRequest
                 return Fail("Invalid JSON payload received: a field's name is longer than 256 bytes.", null, "unknown_parameter");
             }
 
-            var given = _reader.GetString()!;
-            name = names.Find(Encoding.UTF8.GetBytes(given), out var isMisspelled);
-            var shown = given.Length <= 64 ? given : given[..64];
+            name = names.Find(_reader.ValueIsEscaped ? Encoding.UTF8.GetBytes(_reader.GetString()!) : _reader.ValueSpan, out var bit, out var isMisspelled);
             if (isMisspelled)
             {
-                return Fail($"Unknown name '{path}{shown}'. Did you mean '{path}{name}'?", path + shown, "unknown_parameter");
+                return Fail($"Unknown name '{path}{Given()}'. Did you mean '{path}{name}'?", path + Given(), "unknown_parameter");
             }
 
-            if (!seen.Add(name ?? given))
+            if (!(name is null ? (seen.Others ??= new(StringComparer.Ordinal)).Add(_reader.GetString()!) : (seen.Known & bit) == 0))
             {
-                return Fail($"'{path}{shown}' is there twice.", path + shown, "duplicate_parameter");
+                return Fail($"'{path}{Given()}' is there twice.", path + Given(), "duplicate_parameter");
             }
 
+            seen.Known |= bit;
             if (name is null && path.Length == 0)
             {
-                _others ??= new(StringComparer.Ordinal);
-                if (_others.Count == MaxUnknownNames)
+                if (seen.Others!.Count > MaxUnknownNames)
                 {
                     return Fail($"More than {MaxUnknownNames} fields are not known here.", null, "unknown_parameter");
                 }
 
-                _others.Add(given);
-                _request.AddUnknown(given);
+                _request.AddUnknown(_reader.GetString()!);
             }
 
             return true;
         }
+
+        private readonly string Given() => _reader.GetString() is { Length: > 64 } name ? name[..64] : _reader.GetString()!;
 
         /// <summary>The body may name the model once more; it must be the path's.</summary>
         private bool ReadModel(string path, int start)
@@ -250,11 +249,11 @@ public sealed partial class GeminiRequest
             }
 
             var valueStart = (int)_reader.TokenStartIndex;
-            var seen = new HashSet<string>(StringComparer.Ordinal);
+            var seen = default(Seen);
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
                 var memberStart = (int)_reader.TokenStartIndex;
-                if (!FindName("generationConfig.", InConfig, seen, out var name))
+                if (!FindName("generationConfig.", InConfig, ref seen, out var name))
                 {
                     return false;
                 }
@@ -407,5 +406,12 @@ public sealed partial class GeminiRequest
             JsonTokenType.True or JsonTokenType.False => "a boolean",
             _ => "null",
         };
+
+        /// <summary>The names of one object so far.</summary>
+        private ref struct Seen
+        {
+            public uint Known;
+            public HashSet<string>? Others;
+        }
     }
 }

@@ -103,7 +103,7 @@ public sealed partial class GeminiRequest
             .Concat((changes.Unpriced ?? []).Where(static field => field.Field != "tools").Select(static field => field.Field))
             .Concat(tools.Count > 0 && !hasTools ? ["tools", "toolConfig"] : [])
             .DistinctBy(static name => name.Replace("_", "", StringComparison.Ordinal).ToUpperInvariant()));
-        return new UpstreamBody(JsonMembers.Without(json, name => dropped.Find(Encoding.UTF8.GetBytes(name), out _) is not null));
+        return new UpstreamBody(JsonMembers.Without(json, name => dropped.Find(Encoding.UTF8.GetBytes(name)) is not null));
     }
 
     /// <summary>Writes the list of tools without some of the provider's.</summary>
@@ -125,7 +125,7 @@ public sealed partial class GeminiRequest
             var start = (int)reader.TokenStartIndex;
             reader.Skip();
             var tool = JsonMembers.Without(
-                json[start..(int)reader.BytesConsumed], name => names.Find(Encoding.UTF8.GetBytes(name), out _) is not null);
+                json[start..(int)reader.BytesConsumed], name => names.Find(Encoding.UTF8.GetBytes(name)) is not null);
             if (tool.Length > 2)
             {
                 kept.Write(separator);

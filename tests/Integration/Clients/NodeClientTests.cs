@@ -42,7 +42,7 @@ public sealed class ClientsFixture(PostgresServer server) : IAsyncLifetime
         })
         {
             providers.Add(new JsonObject { ["name"] = model, ["kind"] = kind, ["base_url"] = url, ["unknown_fields"] = "pass" });
-            var channel = new JsonObject { ["name"] = model, ["provider"] = model, ["key_env"] = null, ["models"] = new JsonArray(model) };
+            var channel = new JsonObject { ["name"] = model, ["provider"] = model, ["key_env"] = null, ["models"] = new JsonArray(model), ["unpriced"] = "drop" };
             if (responses)
             {
                 channel["responses"] = true;

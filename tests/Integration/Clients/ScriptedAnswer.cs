@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 
 namespace OrleansGateway.Tests.Integration.Clients;
 
@@ -6,7 +7,7 @@ namespace OrleansGateway.Tests.Integration.Clients;
 /// <param name="Reasoning">Empty for none.</param>
 /// <param name="Text">In the pieces that a stream brings.</param>
 /// <param name="Tools">Calls, their arguments in the pieces that a stream brings.</param>
-internal sealed record ScriptedAnswer(string Reasoning, string[] Text, (string Id, string Name, string[] Arguments)[] Tools)
+internal sealed partial record ScriptedAnswer(string Reasoning, string[] Text, (string Id, string Name, string[] Arguments)[] Tools)
 {
     public const int InputTokens = 120;
     public const int CachedTokens = 100;
@@ -20,10 +21,38 @@ internal sealed record ScriptedAnswer(string Reasoning, string[] Text, (string I
 
     public bool CallsTools => Tools.Length > 0;
 
-    /// <summary>Chooses by what is in the request: the last words of the user, the tools, and whether results are there.</summary>
+    /// <summary>How each agent's tool for reading a file is called.</summary>
+    private static readonly (string Tool, Func<string, JsonNode> Arguments)[] Readers =
+    [
+        ("Read", static path => new JsonObject { ["file_path"] = path }),
+        ("read_file", static path => new JsonObject { ["file_path"] = path, ["absolute_path"] = path }),
+        ("exec_command", static path => new JsonObject { ["cmd"] = "cat " + path }),
+        ("shell", static path => new JsonObject { ["command"] = new JsonArray("cat", path) }),
+        ("shell_command", static path => new JsonObject { ["command"] = "cat " + path }),
+    ];
+
+    /// <summary>Chooses by what is in the request: the last words of the user, the tools, and the results that the last turn brings.</summary>
     /// <param name="words">The user's last text.</param>
-    /// <param name="hasResults">Whether the last turn brings results of tools.</param>
-    public static ScriptedAnswer For(string words, bool hasTools, bool hasResults) => words switch
+    /// <param name="tools">The tools' names.</param>
+    /// <param name="results">Null where the last turn brings none.</param>
+    public static ScriptedAnswer For(string words, IReadOnlyList<string> tools, string? results)
+    {
+        var (hasTools, hasResults) = (tools.Count > 0, results is not null);
+        if (results is not null && SecretOf(results) is { Length: > 0 } secret)
+        {
+            return Say("The file says ", secret, ".");
+        }
+
+        if (PathOf(words) is { Length: > 0 } path && !hasResults)
+        {
+            var (tool, arguments) = Readers.FirstOrDefault(reader => tools.Contains(reader.Tool));
+            return tool is null ? Say("Nothing to read it with.") : new("", [], [("call_read", tool, [arguments(path).ToJsonString()])]);
+        }
+
+        return For(words, hasTools, hasResults);
+    }
+
+    private static ScriptedAnswer For(string words, bool hasTools, bool hasResults) => words switch
     {
         _ when hasResults => Say("It is ", "sunny in ", "Paris."),
         _ when words.Contains("fail with ", StringComparison.Ordinal) =>
@@ -40,6 +69,16 @@ internal sealed record ScriptedAnswer(string Reasoning, string[] Text, (string I
     public string Whole => string.Concat(Text);
 
     public static JsonNode Parse(string[] pieces) => JsonNode.Parse(string.Concat(pieces))!;
+
+    private static string SecretOf(string text) => Secret().Match(text).Value;
+
+    private static string PathOf(string text) => Path().Match(text).Groups[1].Value;
+
+    [GeneratedRegex("secret-[0-9a-f]+")]
+    private static partial Regex Secret();
+
+    [GeneratedRegex("Read the file ([^ ]+)")]
+    private static partial Regex Path();
 
     private static ScriptedAnswer Say(params string[] text) => new("", text, []);
 }

@@ -58,7 +58,10 @@ internal sealed class ScriptedProvider : IAsyncDisposable
         var body = await ReadAsync(context);
         var messages = body["messages"]!.AsArray();
         var last = messages[^1]!;
-        var answer = For(Words(messages, "user"), body["tools"] is not null, (string?)last["role"] == "tool");
+        var answer = For(
+            Words(messages, "user"),
+            Names(body["tools"], static tool => tool["function"]),
+            (string?)last["role"] == "tool" ? last.ToJsonString() : null);
         if (answer.Status != 200)
         {
             await FailAsync(context, answer, new { error = new { message = "Told to fail.", type = "invalid_request_error", param = (string?)null, code = (string?)null } });
@@ -172,7 +175,10 @@ internal sealed class ScriptedProvider : IAsyncDisposable
         var body = await ReadAsync(context);
         var input = body["input"]!;
         var words = input is JsonArray items ? Words(items, "user") : (string)input!;
-        var answer = For(words, body["tools"] is not null, input is JsonArray all && (string?)all[^1]!["type"] == "function_call_output");
+        var answer = For(
+            words,
+            Names(body["tools"], static tool => tool),
+            input is JsonArray all && (string?)all[^1]!["type"] == "function_call_output" ? all[^1]!.ToJsonString() : null);
         if (answer.Status != 200)
         {
             await FailAsync(context, answer, new { error = new { message = "Told to fail.", type = "invalid_request_error", param = (string?)null, code = (string?)null } });
@@ -299,8 +305,8 @@ internal sealed class ScriptedProvider : IAsyncDisposable
         var messages = body["messages"]!.AsArray();
         var answer = For(
             Words(messages, "user"),
-            body["tools"] is not null,
-            messages[^1]!["content"] is JsonArray parts && parts.Any(part => (string?)part!["type"] == "tool_result"));
+            Names(body["tools"], static tool => tool),
+            messages[^1]!["content"] is JsonArray parts && parts.Any(part => (string?)part!["type"] == "tool_result") ? parts.ToJsonString() : null);
         if (answer.Status != 200)
         {
             await FailAsync(context, answer, new { type = "error", error = new { type = "invalid_request_error", message = "Told to fail." }, request_id = "req_1" });
@@ -407,8 +413,8 @@ internal sealed class ScriptedProvider : IAsyncDisposable
         var contents = body["contents"]!.AsArray();
         var answer = For(
             string.Concat(contents.Last(turn => ((string?)turn!["role"] ?? "user") == "user")!["parts"]!.AsArray().Select(part => (string?)part!["text"])),
-            body["tools"] is not null,
-            contents[^1]!["parts"]!.AsArray().Any(part => part!["functionResponse"] is not null));
+            [.. (body["tools"]?.AsArray() ?? []).SelectMany(tool => Names(tool!["functionDeclarations"], static function => function))],
+            contents[^1]!["parts"]!.AsArray().Any(part => part!["functionResponse"] is not null) ? contents[^1]!.ToJsonString() : null);
         if (answer.Status != 200)
         {
             await FailAsync(context, answer, new { error = new { code = answer.Status, message = "Told to fail.", status = "INVALID_ARGUMENT" } });
@@ -479,6 +485,9 @@ internal sealed class ScriptedProvider : IAsyncDisposable
             _ => (string)content!,
         };
     }
+
+    private static List<string> Names(JsonNode? tools, Func<JsonNode, JsonNode?> named) =>
+        [.. (tools?.AsArray() ?? []).Select(tool => (string?)named(tool!)?["name"]).OfType<string>()];
 
     private static async Task WholeAsync(HttpContext context, JsonObject body)
     {

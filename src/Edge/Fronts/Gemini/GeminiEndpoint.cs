@@ -23,7 +23,7 @@ internal sealed class GeminiEndpoint(GeminiFront front, GeminiMethod method, boo
         if (GeminiRequest.TryRead(body, model, method, stream, out var read, out var refusal))
         {
             error = default;
-            var isArray = stream && request.Query["alt"] != "sse";
+            var isArray = stream && request.Query["alt"] != "sse" && request.Query["$alt"] != "sse";
             return new GeminiExchange(read, front, new GeminiFraming(isArray));
         }
 

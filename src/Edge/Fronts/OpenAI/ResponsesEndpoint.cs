@@ -1,11 +1,12 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Protocols.OpenAI.Responses;
 
 namespace OrleansGateway.Edge.Fronts.OpenAI;
 
-/// <summary>Where Responses are made, or the tokens of their input counted. None is kept.</summary>
+/// <summary>Where Responses are made, or the tokens of their input counted.</summary>
 internal sealed class ResponsesEndpoint(OpenAIFront front, string path, bool isCount) : IRelayedEndpoint
 {
     public IFront Front => front;
@@ -24,12 +25,19 @@ internal sealed class ResponsesEndpoint(OpenAIFront front, string path, bool isC
 
     public IExchange? Read(HttpRequest request, ReadOnlyMemory<byte> body, out ApiError error)
     {
+        var services = request.HttpContext.RequestServices;
+        var memory = services.GetRequiredService<ResponseMemory>();
+        if (KeyReader.TryRead(request, services.GetRequiredService<SigningSecrets>(), out var key))
+        {
+            body = memory.Resolve(key.AccountId, body);
+        }
+
         if (ResponsesRequest.TryRead(body, isCount, out var read, out var refusal))
         {
             error = default;
             return isCount
                 ? new ResponsesCountExchange(read, front)
-                : new ResponsesExchange(read, front, request.HttpContext.RequestServices.GetRequiredService<TimeProvider>());
+                : new ResponsesExchange(read, front, memory, services.GetRequiredService<TimeProvider>());
         }
 
         error = OpenAIFront.ErrorOf(refusal);

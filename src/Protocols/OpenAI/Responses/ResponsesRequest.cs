@@ -27,6 +27,9 @@ public sealed partial class ResponsesRequest : RequestFacts
     /// <summary>The body as the client sent it.</summary>
     public ReadOnlyMemory<byte> Body { get; }
 
+    /// <summary>Whether the client wants the response kept, as it is unless it says otherwise.</summary>
+    public bool KeepsAnswer => !_storeMember.IsPresent || !_storeMember.Value(Body.Span).SequenceEqual(False.Span);
+
     /// <inheritdoc/>
     public override string ChoicesField => "n";
 
@@ -74,7 +77,7 @@ public sealed partial class ResponsesRequest : RequestFacts
 
         if (_storeMember.IsPresent)
         {
-            if (!_storeMember.Value(Body.Span).SequenceEqual(False.Span))
+            if (KeepsAnswer)
             {
                 splices.ReplaceValue(_storeMember, False);
             }

@@ -146,7 +146,7 @@ public sealed partial class ResponsesRequest
                     return Fail("Invalid 'background': this gateway runs no responses in the background. Send the request without it.", name, "unsupported_value");
                 case "previous_response_id" when !isNull:
                     return Fail(
-                        "Previous response not found: this gateway keeps no responses. Send the whole conversation in 'input'.",
+                        "Previous response not found: it is too old, of another account, or was not to be kept. Send the whole conversation in 'input'.",
                         name,
                         "previous_response_not_found");
                 case "conversation" or "prompt" when !isNull:
@@ -223,7 +223,7 @@ public sealed partial class ResponsesRequest
                 if (type == "item_reference")
                 {
                     return Fail(
-                        $"Item not found: '{path}' names one that a provider keeps, and this gateway's keep none. Send the item itself; set 'store' to false to be given all of it.",
+                        $"Item not found: the one that '{path}' names is too old, of another account, or was not to be kept. Send the item itself.",
                         path,
                         "not_found");
                 }

@@ -1,0 +1,87 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using OrleansGateway.Edge.Fronts.OpenAI;
+using OrleansGateway.Tests.Shared;
+using Xunit;
+
+namespace OrleansGateway.Tests.Unit.Edge.Fronts;
+
+public sealed class ResponseMemoryTests
+{
+    private const string Answer =
+        """{"id":"resp_1","output":[{"id":"rs_1","type":"reasoning","summary":[]},{"id":"msg_1","type":"message","role":"assistant","content":[{"type":"output_text","text":"Hi"}]}]}""";
+
+    private const string Said = """{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hi"}]}""";
+
+    private readonly FakeTimeProvider _clock = new();
+    private readonly ResponseMemory _memory;
+
+    public ResponseMemoryTests() => _memory = new ResponseMemory(1024 * 1024, _clock);
+
+    [Fact]
+    public void Resolve_AReference_IsTheItemWithoutItsId()
+    {
+        Keep("a", """{"model":"m","input":"hello"}""", Answer);
+        Assert.Equal(
+            $$"""{"model":"m","input":[{"role":"user","content":"hello"},{{Said}},{"role":"user","content":"more"}]}""",
+            Resolve("a", """{"model":"m","input":[{"role":"user","content":"hello"},{"type":"item_reference","id":"msg_1"},{"role":"user","content":"more"}]}"""));
+    }
+
+    [Fact]
+    public void Resolve_ThePreviousResponse_IsTheWholeConversationBeforeIt()
+    {
+        Keep("a", """{"model":"m","input":"hello"}""", Answer);
+        var second = Resolve("a", """{"model":"m","previous_response_id":"resp_1","input":"more"}""");
+        Assert.Equal($$"""{"model":"m","input":[{"role":"user","content":"hello"},{{Said}},{"role":"user","content":"more"}]}""", second);
+
+        Keep("a", second, Answer.Replace("resp_1", "resp_2", StringComparison.Ordinal));
+        var third = JsonNode.Parse(Resolve("a", """{"model":"m","input":[{"role":"user","content":"third"}],"previous_response_id":"resp_2"}"""))!["input"]!.AsArray();
+        Assert.Equal(5, third.Count);
+    }
+
+    [Fact]
+    public void Resolve_ReasoningThatNobodySigned_IsLeftOut()
+    {
+        Keep("a", """{"input":"hello"}""", Answer);
+        Assert.Equal("""{"input":[]}""", Resolve("a", """{"input":[{"type":"item_reference","id":"rs_1"}]}"""));
+    }
+
+    [Fact]
+    public void Resolve_OfAnotherAccount_StaysAsItIs()
+    {
+        Keep("a", """{"input":"hello"}""", Answer);
+        var reference = """{"input":[{"type":"item_reference","id":"msg_1"}]}""";
+        Assert.Equal(reference, Resolve("b", reference));
+        var previous = """{"previous_response_id":"resp_1","input":[{"role":"user","content":"more"}]}""";
+        Assert.Equal(previous, Resolve("b", previous));
+    }
+
+    [Fact]
+    public void Resolve_AfterADay_StaysAsItIs()
+    {
+        Keep("a", """{"input":"hello"}""", Answer);
+        _clock.Advance(TimeSpan.FromHours(25));
+        var reference = """{"input":[{"type":"item_reference","id":"msg_1"}]}""";
+        Assert.Equal(reference, Resolve("a", reference));
+    }
+
+    [Theory]
+    [InlineData("""{"input":"nothing named"}""")]
+    [InlineData("""{"previous_response_id":"resp_9"}""")]
+    [InlineData("""{"previous_response_id":""")]
+    [InlineData("""["item_reference","previous_response_id"]""")]
+    [InlineData("""{"input":[{"type":"item_reference","id":7}]}""")]
+    public void Resolve_WhatItCannot_StaysAsItIs(string body) => Assert.Equal(body, Resolve("a", body));
+
+    [Fact]
+    public void Keep_TheLastEventOfAStream_IsTheSame()
+    {
+        Keep("a", """{"input":"hello"}""", $$"""{"type":"response.completed","response":{{Answer}}}""");
+        Assert.Equal($$"""{"input":[{{Said}}]}""", Resolve("a", """{"input":[{"type":"item_reference","id":"msg_1"}]}"""));
+    }
+
+    private void Keep(string account, string request, string answer) =>
+        _memory.Keep(account, ResponseMemory.InputOf(Encoding.UTF8.GetBytes(request)), Encoding.UTF8.GetBytes(answer));
+
+    private string Resolve(string account, string body) => Encoding.UTF8.GetString(_memory.Resolve(account, Encoding.UTF8.GetBytes(body)).Span);
+}
