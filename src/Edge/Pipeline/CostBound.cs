@@ -90,7 +90,7 @@ internal sealed record CostBound
             Unpriced = unpriced ?? (IReadOnlyList<PricedField>)[],
             Searches = searches,
             OutputTokensMax = Math.Min(request.MaxOutputTokens ?? model.MaxOutputTokens, model.MaxOutputTokens),
-            LoweredCap = request.MaxOutputTokens > model.MaxOutputTokens ? model.MaxOutputTokens : null,
+            LoweredCap = request.MaxOutputTokens > model.MaxOutputTokens ? (int)model.MaxOutputTokens : null,
             MostNanos = 0,
             LeastNanos = 0,
 
