@@ -17,14 +17,13 @@ internal static class Refusals
     public static ApiError InvalidKey { get; } = new(
         ErrorKind.InvalidKey, "The API key is missing or not valid. Send a key of this gateway as 'Authorization: Bearer sk-og-…'.");
 
-    /// <param name="maxOutputField">The request's own name for its output limit.</param>
-    public static ApiError Of(AdmitAnswer answer, CostBound bound, string maxOutputField) => OfKey(answer.Outcome) ?? answer.Outcome switch
+    public static ApiError Of(AdmitAnswer answer, CostBound bound) => OfKey(answer.Outcome) ?? answer.Outcome switch
     {
         AdmitOutcome.ModelNotAllowed => ModelNotAllowed(bound.Model.Id),
         AdmitOutcome.SpendCapReached => NoMoney(
             ErrorKind.SpendCapReached,
             $"The request may cost up to {Usd(bound.LeastNanos)}, but this API key has only {Usd(answer.AvailableNanos)} left under its spending cap "
-            + $"{Window(answer.CapWindow)}, where running requests count with all that they may cost. {CapAdvice(answer.CapEnd, maxOutputField)}"),
+            + $"{Window(answer.CapWindow)}, where running requests count with all that they may cost. {CapAdvice(answer.CapEnd)}"),
         AdmitOutcome.InsufficientFunds => NoMoney(
             ErrorKind.OutOfFunds,
             $"The request may cost up to {Usd(bound.LeastNanos)}, but only {Usd(answer.AvailableNanos)} of the account's balance is free. "

@@ -185,7 +185,7 @@ internal sealed partial class Relay(
         running.Client.ShowRates(admission.Answer.Rates);
         return (null, admission.Answer.Outcome == AdmitOutcome.IdempotencyCompleted && answers.Find(admission.Answer.EarlierRequestId ?? "") is { } kept
             ? await RepeatAsync(running, kept)
-            : await RefuseAsync(running, Refusals.Of(admission.Answer, order.Bound, order.Facts.MaxOutputField)));
+            : await RefuseAsync(running, Refusals.Of(admission.Answer, order.Bound)));
     }
 
     private AdmitRequest AdmitRequest(RunningRequest running, Order order, Account account) => new()
