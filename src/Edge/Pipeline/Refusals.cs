@@ -27,7 +27,7 @@ internal static class Refusals
         AdmitOutcome.InsufficientFunds => NoMoney(
             ErrorKind.OutOfFunds,
             $"The request may cost up to {Usd(bound.LeastNanos)}, but only {Usd(answer.AvailableNanos)} of the account's balance is free. "
-            + $"Top up, wait for running requests to end, or lower {maxOutputField}."),
+            + "Top up, wait for running requests to end, or lower the request's output limit."),
         AdmitOutcome.RequestRateLimited => Limited(answer, "requests a minute"),
         AdmitOutcome.TokenRateLimited => Limited(answer, "tokens a minute"),
         AdmitOutcome.ConcurrencyLimited => Limited(answer, "requests at a time"),
@@ -204,9 +204,9 @@ internal static class Refusals
         _ => "in all",
     };
 
-    private static string CapAdvice(DateTimeOffset? end, string maxOutputField) => end is null
-        ? $"Raise the cap or lower {maxOutputField}."
-        : string.Create(CultureInfo.InvariantCulture, $"It starts anew at {end:yyyy-MM-dd HH:mm} UTC. Wait until then, raise the cap, or lower {maxOutputField}.");
+    private static string CapAdvice(DateTimeOffset? end) => end is null
+        ? "Raise the cap or lower the request's output limit."
+        : string.Create(CultureInfo.InvariantCulture, $"It starts anew at {end:yyyy-MM-dd HH:mm} UTC. Wait until then, raise the cap, or lower the request's output limit.");
 
     private static string Usd(long nanos) => "$" + Money.FormatUsd(nanos);
 }
