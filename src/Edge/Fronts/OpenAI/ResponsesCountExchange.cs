@@ -21,12 +21,14 @@ internal sealed class ResponsesCountExchange(ResponsesRequest request, IFront fr
 
     public IStreamForm StreamForm => front;
 
+    public bool MayBeEvents => false;
+
     public ReadOnlyMemory<byte>? OwnAnswer(CostBound bound) => Encoding.ASCII.GetBytes(
         string.Create(CultureInfo.InvariantCulture, $$"""{"object":"response.input_tokens","input_tokens":{{bound.EstimatedInputTokens}}}"""));
 
     public Conversation? Converse(out ApiError error) => throw new InvalidOperationException("What is free is not translated.");
 
-    public IStreamCodec OpenStream(Call call) => throw new InvalidDataException("A count is not streamed.");
+    public IStreamCodec OpenStream(Call call) => throw new InvalidOperationException("A count is not streamed.");
 
     public IWholeCodec OpenWhole(Call call) => new Codec();
 
