@@ -101,6 +101,9 @@ internal interface IWholeCodec : IDisposable
     /// <summary>What was counted.</summary>
     Metered Metered { get; }
 
+    /// <summary>Whether an answer shows that it is whole, so that one whose connection broke after its end can be told from one that lacks it.</summary>
+    bool ShowsItsEnd => true;
+
     /// <summary>Reads the answer.</summary>
     /// <param name="answer">The provider's; lives as long as the codec.</param>
     AttemptEnd Read(ReadOnlyMemory<byte> answer);

@@ -29,6 +29,9 @@ internal sealed record CostBound
     public long EstimatedInputTokens { get; private init; }
 
     private bool IsFree { get; init; }
+
+    /// <summary>Whether the request has a field for its cap: where it has none, the provider cannot be held to another.</summary>
+    private bool TakesLimit { get; init; }
     private UpperBound Cost { get; init; }
     private long ExtraOutputTokens { get; init; }
     private int Choices { get; init; }
@@ -115,6 +118,7 @@ internal sealed record CostBound
             ExtraOutputTokens = request.PredictionBytes,
             Choices = request.Choices,
             IsFree = request.IsFree,
+            TakesLimit = request.ChargedBy == ChargedBy.Tokens,
         };
         if (request.IsFree)
         {
@@ -156,7 +160,7 @@ internal sealed record CostBound
     /// <summary>The same request with its cap lowered to what the money covers; null when that is nothing.</summary>
     public CostBound? LoweredTo(long availableNanos)
     {
-        var (covered, beyond) = (0L, OutputTokensMax + 1);
+        var (covered, beyond) = (0L, TakesLimit ? OutputTokensMax + 1 : 0);
         while (covered + 1 < beyond)
         {
             var middle = covered + ((beyond - covered) / 2);

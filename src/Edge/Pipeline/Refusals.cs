@@ -93,7 +93,7 @@ internal static class Refusals
     /// <summary>Refuses limits that the model does not have; null when all is well.</summary>
     public static ApiError? BeyondModel(RequestFacts facts, Model model)
     {
-        if (facts.Choices > model.MaxChoices)
+        if (facts.Choices / facts.Inputs > model.MaxChoices)
         {
             return new ApiError(
                 ErrorKind.InvalidRequest,

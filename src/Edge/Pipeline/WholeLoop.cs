@@ -52,7 +52,9 @@ internal sealed class WholeLoop(Call call, AnswerBodies answers) : IAttempt
         catch (Exception exception) when (AttemptEnd.IsBroken(exception))
         {
             // All of it may be there, and only its end was not seen any more.
-            return _codec.Read(_body.Memory) is { Outcome: AttemptOutcome.Completed } whole ? await CoverAsync(whole) : AttemptEnd.BrokenBy(exception, _running);
+            return _codec.ShowsItsEnd && _codec.Read(_body.Memory) is { Outcome: AttemptOutcome.Completed } whole
+                ? await CoverAsync(whole)
+                : AttemptEnd.BrokenBy(exception, _running);
         }
 
         return await CoverAsync(_codec.Read(_body.Memory));

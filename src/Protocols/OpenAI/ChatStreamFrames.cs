@@ -16,7 +16,8 @@ public static class ChatStreamFrames
 
     internal static ReadOnlySpan<byte> DataPrefix => "data: "u8;
 
-    internal static ReadOnlySpan<byte> EventEnd => "\n\n"u8;
+    /// <summary>What ends an event.</summary>
+    public static ReadOnlySpan<byte> EventEnd => "\n\n"u8;
 
     /// <summary>Writes a payload as one event, a <c>data</c> line for each of its lines.</summary>
     public static void WriteData(IBufferWriter<byte> writer, ReadOnlySpan<byte> payload)

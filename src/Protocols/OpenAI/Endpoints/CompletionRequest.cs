@@ -38,6 +38,7 @@ public sealed class CompletionRequest : JsonRequest
         new("stream_options", FieldHandling.Bounds, "usage is asked for, whatever the client asked"),
         new("use_beam_search", FieldHandling.Refused, "makes more than is given (vLLM)"),
         new("prompt_embeds", FieldHandling.Refused, "input that cannot be sized (vLLM)"),
+        TierRefused,
         .. RequestFields.Passed(
             "nothing", "echo", "logprobs", "temperature", "top_p", "top_k", "min_p", "stop", "seed", "presence_penalty", "frequency_penalty", "repetition_penalty",
             "logit_bias", "user", "min_tokens", "ignore_eos", "stop_token_ids", "skip_special_tokens", "spaces_between_special_tokens", "add_special_tokens",

@@ -15,6 +15,7 @@ public sealed class EmbeddingsRequest : JsonRequest
     [
         new("model", FieldHandling.Bounds, "chooses the price; the channel's own name for it goes on"),
         new("input", FieldHandling.Bounds, "input: a token for each byte of text at most, token ids exactly"),
+        TierRefused,
         .. RequestFields.Passed(
             "nothing", "dimensions", "encoding_format", "user", "input_type", "output_dimension", "output_dtype", "truncation", "truncate", "task",
             "normalized", "embedding_type", "text_type", "instruct", "instruction", "late_chunking", "truncate_prompt_tokens", "add_special_tokens", "priority"),

@@ -165,6 +165,42 @@ public readonly struct EndpointAnswer
         }
     }
 
+    /// <summary>Writes a whole answer of pictures as the events of a stream; the last tells the usage.</summary>
+    /// <param name="json">In one line.</param>
+    /// <param name="type">What each is.</param>
+    public static void WritePictures(IBufferWriter<byte> writer, ReadOnlySpan<byte> json, ReadOnlySpan<byte> type)
+    {
+        var answer = Read(json, OutputKind.Image);
+        var left = answer.Counts.Items;
+        var reader = new Utf8JsonReader(json);
+        while (left > 0 && reader.Read())
+        {
+            // The root's members are at 1, the pictures at 2.
+            if (reader.TokenType != JsonTokenType.StartObject || reader.CurrentDepth != 2)
+            {
+                continue;
+            }
+
+            var start = (int)reader.TokenStartIndex + 1;
+            reader.Skip();
+            var members = json[start..((int)reader.BytesConsumed - 1)].Trim((byte)' ');
+            writer.Write("event: "u8);
+            writer.Write(type);
+            writer.Write("\ndata: {\"type\":\""u8);
+            writer.Write(type);
+            writer.Write("\""u8);
+            writer.Write(members.IsEmpty ? default : ","u8);
+            writer.Write(members);
+            if (--left == 0 && answer.HasUsage)
+            {
+                writer.Write(",\"usage\":"u8);
+                writer.Write(answer.UsageJson(json));
+            }
+
+            writer.Write("}\n\n"u8);
+        }
+    }
+
     private ref struct Scan
     {
         public JsonMember Id;

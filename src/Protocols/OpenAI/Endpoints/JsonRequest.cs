@@ -16,6 +16,9 @@ public abstract class JsonRequest(ReadOnlyMemory<byte> body, RequestFields field
     private const int MaxModelBytes = 256;
     private const int MaxMembers = 512;
 
+    /// <summary>What these endpoints have no prices for.</summary>
+    internal static readonly RequestField TierRefused = new("service_tier", FieldHandling.Refused, "other tiers of service are not sold here");
+
     private OpenAIError? _error;
     private JsonMember _model;
     private HashSet<string>? _seen;

@@ -14,6 +14,7 @@ public sealed class ModerationsRequest : JsonRequest
     public static RequestFields Table { get; } = new(
     [
         new("model", FieldHandling.Bounds, $"`{DefaultModel}` without it; the channel's own name for it goes on"),
+        TierRefused,
         .. RequestFields.Passed("nothing: it is free", "input"),
     ]);
 

@@ -29,6 +29,7 @@ internal sealed class PictureCost
         new("stream", FieldHandling.Bounds, "held for all that it can cost; what breaks off costs its bound"),
         new("output_format", FieldHandling.Bounds, "`gif` has up to 16 frames; `svg` is refused, since its usage is told elsewhere"),
         new("frame_count", FieldHandling.Bounds, "a picture each"),
+        JsonRequest.TierRefused,
         .. RequestFields.Passed(
             "nothing", "background", "moderation", "output_compression", "response_format", "style", "user", "seed", "negative_prompt", "watermark",
             "guidance_scale", "complexity", "aspect_ratio"),

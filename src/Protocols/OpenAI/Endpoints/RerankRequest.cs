@@ -21,6 +21,7 @@ public sealed class RerankRequest : JsonRequest
         new("query", FieldHandling.Bounds, "input, once for each document"),
         new("documents", FieldHandling.Bounds, "input; 100 of up to 500 tokens with the query are a search, longer ones count several times"),
         new("instruction", FieldHandling.Bounds, "input, once for each document"),
+        TierRefused,
         .. RequestFields.Passed(
             "nothing", "top_n", "top_k", "return_documents", "truncation", "max_tokens_per_doc", "max_chunks_per_doc", "max_chunk_per_doc", "overlap_tokens",
             "rank_fields", "truncate_prompt_tokens", "priority", "user"),

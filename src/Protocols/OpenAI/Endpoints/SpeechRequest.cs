@@ -24,6 +24,7 @@ public sealed class SpeechRequest : JsonRequest
         new("speed", FieldHandling.Bounds, "a slow voice makes more sound"),
         new("stream_format", FieldHandling.Bounds, "`sse` is a stream of events, which is held for all that it can cost"),
         new("voice", FieldHandling.Bounds, "a name; one by its id belongs to the provider's account, and is refused"),
+        TierRefused,
         .. RequestFields.Passed("nothing", "response_format", "sample_rate", "volume", "language", "lang_code", "gain"),
     ]);
 

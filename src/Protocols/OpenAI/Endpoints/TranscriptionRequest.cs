@@ -27,8 +27,9 @@ public sealed class TranscriptionRequest : FormRequest
         new("file", FieldHandling.Bounds, "seconds, or tokens of sound: by its own header, else by its bytes"),
         new("prompt", FieldHandling.Bounds, "input"),
         new("known_speaker_references", FieldHandling.Bounds, "seconds as well"),
-        new("stream", FieldHandling.Bounds, "held for all that it can cost"),
+        new("stream", FieldHandling.Bounds, "a stream is held for the sound and a slice of its text at first"),
         new("response_format", FieldHandling.Bounds, "`text`, `srt` and `vtt` tell no usage: the file's own length is charged"),
+        JsonRequest.TierRefused,
         .. RequestFields.Passed(
             "nothing", "language", "temperature", "timestamp_granularities", "include", "chunking_strategy", "known_speaker_names", "hotwords", "vad_filter",
             "user"),

@@ -40,6 +40,35 @@ public sealed class AudioTests
     }
 
     [Fact]
+    public async Task Speak_ThatBreaksOff_GivesNothingAndCostsNothing()
+    {
+        await using var edge = await EndpointEdge.StartAsync([1, 2, 3], "audio/mpeg", ByCharacters, missing: 5);
+        var answer = await edge.PostAsync(Speech, """{"model":"test-model","input":"x","voice":"alloy"}""");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.Status);
+        Assert.Equal(0, edge.Settled.CostNanos);
+    }
+
+    /// <summary>No field of the request would keep the provider to a lower bound.</summary>
+    [Fact]
+    public async Task Speak_WithLessMoneyThanItMayCost_IsRefusedThoughCapsAreLowered()
+    {
+        await using var edge = await EndpointEdge.StartAsync([1], "audio/mpeg", model: Speaks, settings: [new("Edge:LowerCapToBalance", "true")]);
+        edge.Edge.Account.OnAdmit = _ => Task.FromResult(new AdmitAnswer { Outcome = AdmitOutcome.InsufficientFunds, Epoch = 1, AvailableNanos = 500_000 });
+        var answer = await edge.PostAsync(Speech, """{"model":"test-model","input":"x","voice":"alloy"}""");
+        Assert.Equal(HttpStatusCode.PaymentRequired, answer.Status);
+        Assert.Empty(edge.Provider.Requests);
+    }
+
+    [Fact]
+    public async Task Speak_AsEventsOfAProviderThatHasNone_GivesThem()
+    {
+        await using var edge = await EndpointEdge.StartAsync([1, 2, 3], "audio/mpeg", ByCharacters);
+        var answer = await edge.PostAsync(Speech, """{"model":"test-model","input":"Hello.","voice":"alloy","stream_format":"sse"}""");
+        Assert.StartsWith("data: {\"type\":\"speech.audio.delta\",\"audio\":\"AQID\"}\n\ndata: {\"type\":\"speech.audio.done\",\"usage\":{", answer.Text, StringComparison.Ordinal);
+        Assert.Equal((6, 90_000), (edge.Settled.Usage[Unit.Characters], edge.Settled.CostNanos));
+    }
+
+    [Fact]
     public async Task Speak_ByTokensWithoutUsage_CountsTheSound()
     {
         // Two seconds of plain samples.

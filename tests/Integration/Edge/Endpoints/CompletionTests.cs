@@ -32,6 +32,15 @@ public sealed class CompletionTests
     }
 
     [Fact]
+    public async Task Post_OfManyPrompts_IsNotBoundByTheMostChoices()
+    {
+        await using var edge = await EndpointEdge.StartAsync(Whole);
+        var prompts = string.Join(',', Enumerable.Repeat("\"x\"", 20));
+        var answer = await edge.PostAsync(Path, $$"""{"model":"test-model","prompt":[{{prompts}}],"max_tokens":1}""");
+        Assert.True(answer.Status == HttpStatusCode.OK, answer.Text);
+    }
+
+    [Fact]
     public async Task Post_WithoutALimit_SendsTheUsualOne()
     {
         await using var edge = await EndpointEdge.StartAsync(Whole);
@@ -112,6 +121,7 @@ public sealed class CompletionTests
     [InlineData("""{"model":"test-model","prompt":"x","stream":"yes"}""", "stream")]
     [InlineData("""{"model":"test-model","prompt":"x","stream_options":{"include_usage":true}}""", "stream_options")]
     [InlineData("""{"model":"test-model","prompt":"x","use_beam_search":true}""", "use_beam_search")]
+    [InlineData("""{"model":"test-model","prompt":"x","service_tier":"priority"}""", "service_tier")]
     public async Task Post_OfWhatIsWrong_IsRefusedAndCostsNothing(string body, string param)
     {
         await using var edge = await EndpointEdge.StartAsync(Whole);

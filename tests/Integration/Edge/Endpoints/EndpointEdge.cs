@@ -29,12 +29,21 @@ internal sealed class EndpointEdge : IAsyncDisposable
     /// <param name="price">The model's price, the fields of <c>per_million</c> and beside it.</param>
     /// <param name="model">Further fields of the model.</param>
     /// <param name="showCost">Whether the key asks for <c>usage.cost</c>.</param>
+    /// <param name="missing">How many bytes more the answer says to have than come.</param>
     public static async Task<EndpointEdge> StartAsync(
-        byte[] body, string type = "application/json", JsonObject? price = null, Action<JsonObject>? model = null, bool showCost = false, Action<JsonObject>? channel = null)
+        byte[] body,
+        string type = "application/json",
+        JsonObject? price = null,
+        Action<JsonObject>? model = null,
+        bool showCost = false,
+        Action<JsonObject>? channel = null,
+        int missing = 0,
+        IEnumerable<KeyValuePair<string, string?>>? settings = null)
     {
-        var head = string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 200 OK\r\nContent-Type: {type}\r\nContent-Length: {body.Length}\r\n\r\n");
+        var head = string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 200 OK\r\nContent-Type: {type}\r\nContent-Length: {body.Length + missing}\r\n\r\n");
         var provider = new Backend(_ => [Step.Send(head), Step.Send(body)]);
         var edge = await EdgeFixture.StartAsync(
+            settings: settings,
             provider: (_, fields) => fields["base_url"] = provider.Url,
             channel: (_, fields) =>
             {

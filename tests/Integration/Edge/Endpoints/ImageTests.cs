@@ -52,6 +52,19 @@ public sealed class ImageTests
     }
 
     [Fact]
+    public async Task Generate_AsEventsOfAProviderThatHasNone_GivesOneForEachPicture()
+    {
+        await using var edge = await EndpointEdge.StartAsync(
+            """{"created":1,"data":[{"b64_json":"AA=="},{ "b64_json":"AQ==" }],"usage":{"input_tokens":5,"output_tokens":392}}""", price: ByTokens, model: Paints);
+        var answer = await edge.PostAsync(Path, """{"model":"test-model","prompt":"A cat.","stream":true,"n":2}""");
+        Assert.Equal(
+            "event: image_generation.completed\ndata: {\"type\":\"image_generation.completed\",\"b64_json\":\"AA==\"}\n\n"
+            + "event: image_generation.completed\ndata: {\"type\":\"image_generation.completed\",\"b64_json\":\"AQ==\",\"usage\":{\"input_tokens\":5,\"output_tokens\":392}}\n\n",
+            answer.Text);
+        Assert.Equal((392, 2), (edge.Settled.Usage[Unit.ImageOutput], edge.Settled.Usage[Unit.Images]));
+    }
+
+    [Fact]
     public async Task Generate_AsEventsThatBreakOff_CostsItsBound()
     {
         const string Events = "event: image_generation.partial_image\ndata: {\"type\":\"image_generation.partial_image\",\"b64_json\":\"AA\",\"partial_image_index\":0}\n\n";

@@ -21,9 +21,9 @@ internal sealed class EndpointExchange(EndpointRequest request, IFront front) : 
     public string WholeType(Call call) => request.Form switch
     {
         AnswerForm.Json => "application/json",
-        AnswerForm.Text => "text/plain; charset=utf-8",
 
-        // The provider's, as far as it is one of sound: nothing else is made of it.
+        // The provider's, as far as it is one of text or of sound: nothing else is made of it.
+        AnswerForm.Text => (call.AnswerType == "text/vtt" ? "text/vtt" : "text/plain") + "; charset=utf-8",
         _ => call.AnswerType is { } type && type.StartsWith("audio/", StringComparison.Ordinal) ? type : "application/octet-stream",
     };
 

@@ -16,6 +16,7 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
     private readonly EndpointRequest _request;
     private readonly EndpointStreamReader _reader;
     private readonly PooledBytes _heldBack = new(1024);
+    private readonly PooledBytes _data = new(1024);
     private bool _hasMarker;
 
     public EndpointStreamCodec(Call call, EndpointRequest request)
@@ -59,7 +60,11 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
         events.Write(_hasMarker ? ChatStreamFrames.Done : default);
     }
 
-    public override void Dispose() => _heldBack.Dispose();
+    public override void Dispose()
+    {
+        _heldBack.Dispose();
+        _data.Dispose();
+    }
 
     protected override AnswerRead Read(in SseEvent sseEvent, PooledBytes? events)
     {
@@ -75,8 +80,8 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
 
     private void Write(PooledBytes events, in SseEvent sseEvent)
     {
-        using var data = new PooledBytes(0);
-        _reader.Last.WriteTo(data, sseEvent.Data.Span, _request.Model, default);
+        _data.Clear();
+        _reader.Last.WriteTo(_data, sseEvent.Data.Span, _request.Model, default);
         if (!sseEvent.Type.IsEmpty)
         {
             events.Write("event: "u8);
@@ -84,6 +89,6 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
             events.Write("\n"u8);
         }
 
-        ChatStreamFrames.WriteData(events, data.Span);
+        ChatStreamFrames.WriteData(events, _data.Span);
     }
 }

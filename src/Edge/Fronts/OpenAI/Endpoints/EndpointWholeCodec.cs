@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Globalization;
+using System.Text;
 using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
@@ -20,7 +22,9 @@ internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : I
 
     public Metered Metered => new(request.Used(_counts, call.Bound.EstimatedInputTokens), HasOutput: true);
 
-    private bool IsJson => request.Form == AnswerForm.Json || request.Stream;
+    public bool ShowsItsEnd => IsJson;
+
+    private bool IsJson => request.Form == AnswerForm.Json || (request.Stream && request.Form == AnswerForm.Text);
 
     /// <summary>What the output of an answer is, where its usage does not say.</summary>
     public static OutputKind KindOf(EndpointRequest request) => request switch
@@ -38,7 +42,7 @@ internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : I
 
     public void Write(PooledBytes written, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos)
     {
-        if (!IsJson)
+        if (!IsJson && !request.Stream)
         {
             written.Write(_bytes.Span);
             return;
@@ -47,6 +51,12 @@ internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : I
         if (outcome != AttemptOutcome.Completed)
         {
             call.Exchange.StreamForm.WriteErrorEvent(written, new ApiError(ErrorKind.OutOfFunds, "The account's money does not cover this answer."));
+            return;
+        }
+
+        if (!IsJson)
+        {
+            WriteSound(written, usage);
             return;
         }
 
@@ -72,7 +82,7 @@ internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : I
             return AttemptEnd.Failed(OpenAIDialect.ReadErrorOf(call.Route!.Channel, 200, json));
         }
 
-        if (_answer.Kind != EndpointAnswerKind.Answer || (request.Stream && request is not (CompletionRequest or TranscriptionRequest)))
+        if (_answer.Kind != EndpointAnswerKind.Answer)
         {
             return AttemptEnd.Unreadable;
         }
@@ -135,6 +145,16 @@ internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : I
         }
     }
 
+    /// <summary>The events of speech.</summary>
+    private void WriteSound(PooledBytes written, in TokenUsage usage)
+    {
+        written.Write("data: {\"type\":\"speech.audio.delta\",\"audio\":\""u8);
+        written.Write(Encoding.ASCII.GetBytes(Convert.ToBase64String(_bytes.Span)));
+        written.Write(Encoding.ASCII.GetBytes(string.Create(
+            CultureInfo.InvariantCulture,
+            $"\"}}\n\ndata: {{\"type\":\"speech.audio.done\",\"usage\":{{\"input_tokens\":{usage.TotalInput},\"output_tokens\":{usage.TotalOutput},\"total_tokens\":{usage.TotalInput + usage.TotalOutput}}}}}\n\n")));
+    }
+
     private void WriteEvents(PooledBytes written, ReadOnlyMemory<byte> usageJson)
     {
         using var whole = new PooledBytes(_bytes.Length + 256);
@@ -145,16 +165,21 @@ internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : I
         whole.Span.CopyTo(line.GetSpan(whole.Length));
         line.GetSpan(whole.Length)[..whole.Length].ReplaceAny(LineBreaks, (byte)' ');
         line.Advance(whole.Length);
-        if (request is CompletionRequest completion)
+        switch (request)
         {
-            // A whole answer and a chunk have the same shape.
-            EndpointAnswer.WriteChunks(written, line.Span, completion.IncludeUsage);
-            written.Write(ChatStreamFrames.Done);
-            return;
+            case CompletionRequest completion:
+                // A whole answer and a chunk have the same shape.
+                EndpointAnswer.WriteChunks(written, line.Span, completion.IncludeUsage);
+                written.Write(ChatStreamFrames.Done);
+                break;
+            case TranscriptionRequest:
+                written.Write("data: {\"type\":\"transcript.text.done\","u8);
+                written.Write(line.Span.Trim((byte)' ')[1..]);
+                written.Write(ChatStreamFrames.EventEnd);
+                break;
+            default:
+                EndpointAnswer.WritePictures(written, line.Span, request.Format == "images" ? "image_generation.completed"u8 : "image_edit.completed"u8);
+                break;
         }
-
-        written.Write("data: {\"type\":\"transcript.text.done\","u8);
-        written.Write(line.Span.Trim((byte)' ')[1..]);
-        written.Write("\n\n"u8);
     }
 }

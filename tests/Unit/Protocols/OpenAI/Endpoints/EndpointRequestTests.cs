@@ -136,7 +136,7 @@ public sealed class EndpointRequestTests
                 }
             }
 
-            Assert.Equal((AnswerRead.End, true, 5), (last, meter.AllChoicesEnded, meter.EstimatedOutputTokens));
+            Assert.Equal((AnswerRead.End, true, 4), (last, meter.AllChoicesEnded, meter.EstimatedOutputTokens));
             Assert.Equal(new TokenUsage { UncachedInput = 3, Output = 5 }, reader.Reported);
         }
     }
