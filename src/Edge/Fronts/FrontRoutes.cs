@@ -25,10 +25,16 @@ internal sealed partial class FrontRoutes(
     public void Get(string path, Func<HttpContext, Task> handle) => Add(path, HttpMethods.Get, Counted((context, _) => handle(context)));
 
     /// <summary>Answers what nobody has a route for.</summary>
-    public void MapRest()
+    /// <param name="isAlone">Whether that is everything, and not only what is below the relay's own paths.</param>
+    public void MapRest(bool isAlone)
     {
         routes.Map("/v1/{**path}", Framed(Counted(NoSuchUrlAsync)));
-        routes.MapFallback("{**path}", Framed(Counted(NoSuchUrlAsync)));
+        routes.Map("/v1beta/{**path}", Framed(Counted(NoSuchUrlAsync)));
+        routes.Map("/api/{**path}", Framed(Counted(NoSuchUrlAsync)));
+        if (isAlone)
+        {
+            routes.MapFallback("{**path}", Framed(Counted(NoSuchUrlAsync)));
+        }
     }
 
     private void Add(string path, string method, Func<HttpContext, string, Task> handle)
