@@ -8,6 +8,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Hosting;
+using OrleansGateway.Web.Accounts;
 using OrleansGateway.Web.Http;
 using OrleansGateway.Web.Layout;
 using OrleansGateway.Web.Pages.Public;
@@ -17,6 +18,9 @@ namespace OrleansGateway.Web;
 /// <summary>The public site and the customer's console, as a part of a program that serves clients.</summary>
 public static class WebModule
 {
+    /// <summary>The key of the connections for people, which the host provides.</summary>
+    public const string PeoplePool = "people";
+
     /// <summary>Whether the settings ask for a site.</summary>
     public static bool IsWanted(IConfiguration configuration)
     {
@@ -40,6 +44,8 @@ public static class WebModule
             antiforgery.SuppressXFrameOptionsHeader = true; // the content security policy says it
         });
 
+        services.AddPeople(SettingValues.Read<SiteOptions>(builder.Configuration.GetSection(SiteOptions.Section)));
+
         // What a build has made is served from where it lies; what was published has it beside the program.
         builder.WebHost.UseStaticWebAssets();
     }
@@ -50,6 +56,10 @@ public static class WebModule
         ArgumentNullException.ThrowIfNull(app);
         var options = app.Services.GetRequiredService<IOptions<SiteOptions>>().Value;
         var host = app.Services.GetRequiredService<ISiteHost>();
+
+        // Else the host would put them before the relay too, which has no use for them.
+        ((IApplicationBuilder)app).Properties["__AuthenticationMiddlewareSet"] = true;
+        ((IApplicationBuilder)app).Properties["__AuthorizationMiddlewareSet"] = true;
         app.UseWhen(static context => IsSite(context.Request.Path), site => site.Use(Requests.HeadAsGet));
         app.UseRouting();
         app.UseWhen(static context => IsSite(context.Request.Path), site =>
@@ -62,6 +72,9 @@ public static class WebModule
             site.Use((context, next) => Requests.OnlyHttps(context, next, host, options));
             site.UseLanguages();
             site.Use((context, next) => Requests.WhenReady(context, next, host));
+            site.UseAuthentication();
+            site.UseRateLimiter();
+            site.UseAuthorization();
             site.UseAntiforgery();
         });
     }
@@ -72,6 +85,7 @@ public static class WebModule
         ArgumentNullException.ThrowIfNull(app);
         app.MapStaticAssets();
         app.MapPreferences();
+        app.MapPeople();
         app.MapRazorComponents<App>().WithStaticAssets();
     }
 

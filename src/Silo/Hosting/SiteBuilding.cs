@@ -1,7 +1,10 @@
+using Microsoft.Extensions.Options;
 using OrleansGateway.Edge.Catalog;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Hosting.Cluster;
+using OrleansGateway.Ledger.Postgres;
+using OrleansGateway.Silo.Configuration;
 using OrleansGateway.Web;
 
 namespace OrleansGateway.Silo.Hosting;
@@ -19,6 +22,10 @@ internal static class SiteBuilding
         }
 
         builder.Services.AddSingleton<ISiteHost, SiteHost>();
+
+        // A pool of its own: reports cannot keep people from signing in, nor people anybody else from anything.
+        builder.Services.AddKeyedSingleton(WebModule.PeoplePool, (provider, _) =>
+            LedgerDataSource.Create(provider.GetRequiredService<IOptions<LedgerSettings>>().Value.Ledger));
         builder.AddSite();
         return true;
     }
