@@ -49,6 +49,13 @@ make_first_account() {
     fi
 }
 
+# print_owner_link: who opens it first, signed in, owns the first account; a new link each time, until somebody does.
+print_owner_link() {
+    local link
+    link=$(gateway_cli account owner-link $first_account --format json 2>/dev/null | sed -nE 's/^ *"url": "(.*)",?$/\1/p')
+    [[ -z $link ]] || printf 'The first account is yours in the console: register at the site, sign in, and open this link (good once):\n\n%s\n\n' "$link"
+}
+
 # print_first_request URL: a request that works when pasted, if the first key is known.
 print_first_request() {
     local model

@@ -120,6 +120,17 @@ ensure_packages() {
     cp "$folder/package-lock.json" "$folder/installed"
 }
 
+# ensure_icu: installs Debian's ICU, which .NET takes languages from, if there is none.
+ensure_icu() {
+    local apt by_hand package
+    { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -q libicuuc && return
+    need_apt ICU libicu-dev
+    say "Installing Debian's ICU"
+    "${apt[@]}" apt-get update -q </dev/null
+    package=$(apt-cache search --names-only '^libicu[0-9]+$' | sort -V | tail -n 1 | cut -d' ' -f1)
+    "${apt[@]}" apt-get install -qy --no-install-recommends "${package:-libicu-dev}" </dev/null || fail "ICU could not be installed; run: $by_hand"
+}
+
 # background FOLDER [SETPRIV-OPTIONS] -- COMMAND…: in a session of its own, so that Ctrl-C reaches only the script, which
 # stops things in order. $background_options go to setpriv too. Does not hold the lock of the script.
 background_options=()

@@ -11,7 +11,9 @@ namespace OrleansGateway.Edge;
 public static class EdgeEndpoints
 {
     /// <summary>Maps what the fronts serve; what nobody maps is answered in the form of the front that was added first.</summary>
-    public static void MapEdge(this IEndpointRouteBuilder routes)
+    /// <param name="routes">The clients' web server.</param>
+    /// <param name="isAlone">Whether nothing else has pages on that server: else only what is below the relay's own paths is its to answer.</param>
+    public static void MapEdge(this IEndpointRouteBuilder routes, bool isAlone = true)
     {
         ArgumentNullException.ThrowIfNull(routes);
         var services = routes.ServiceProvider;
@@ -30,6 +32,6 @@ public static class EdgeEndpoints
             front.Map(own);
         }
 
-        fronts[0].Routes.MapRest();
+        fronts[0].Routes.MapRest(isAlone);
     }
 }

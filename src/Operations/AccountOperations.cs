@@ -93,6 +93,9 @@ public sealed class AccountOperations(IGrainFactory grains, Changes changes, Ran
             new Change<Account>
             {
                 Action = "account.create",
+
+                // A person makes the one that they have none of.
+                RefusalOf = static by => by.AccountId is null ? null : by.Refusal,
                 Subject = accountId.Length > 0 ? accountId : Ids.NewAccountId(random),
                 Request = new { accountId, name, limits },
                 Read = async id => new Before(await grains.FindAsync(id) is { } view ? Account.Of(view) : null),
@@ -102,7 +105,7 @@ public sealed class AccountOperations(IGrainFactory grains, Changes changes, Ran
     }
 
     /// <summary>One account as it stands. Asks its grain.</summary>
-    public async Task<Result<Account>> GetAsync(Actor actor, string accountId) => actor.Refusal is { } refusal ? refusal : await FindAsync(accountId);
+    public async Task<Result<Account>> GetAsync(Actor actor, string accountId) => actor.RefusalFor(accountId) is { } refusal ? refusal : await FindAsync(accountId);
 
     private async Task<Result<Account>> FindAsync(string accountId) =>
         await grains.FindAsync(accountId) is { } view ? Account.Of(view) : Failure.UnknownAccount(accountId);

@@ -19,6 +19,12 @@ public enum ActorKind
 /// <param name="Address">Whence, for the audit: a network address, or what else tells it. 1–200 characters.</param>
 public sealed record Actor(ActorKind Kind, string Id, string Address)
 {
+    /// <summary>Of a person: the account that they belong to; null where there is none.</summary>
+    public string? AccountId { get; init; }
+
     /// <summary>Why nothing that an operator may ask is answered or done; null if it is.</summary>
     internal Failure? Refusal => Kind == ActorKind.Person ? new(FailureKind.NotAllowed, "Only operators may do this.") : null;
+
+    /// <summary>The same of what people may do and ask of their own account; of others they learn nothing, not even whether they exist.</summary>
+    internal Failure? RefusalFor(string? accountId) => AccountId is not null && AccountId == accountId ? null : Refusal;
 }

@@ -11,6 +11,9 @@ internal sealed record Change<T>
     /// <summary>Such as <c>account.create</c>.</summary>
     public required string Action { get; init; }
 
+    /// <summary>Why an actor may not ask for it; null if they may. Unless it says otherwise, it is for operators.</summary>
+    public Func<Actor, Failure?> RefusalOf { get; init; } = static actor => actor.Refusal;
+
     /// <summary>The account that it is about; null if there need not be one.</summary>
     public string? AccountId { get; init; }
 
@@ -41,7 +44,7 @@ public sealed class Changes(AuditLog audit)
     internal async Task<Result<T>> RunAsync<T>(Actor actor, string requestId, Change<T> change, CancellationToken cancellationToken)
         where T : class
     {
-        if (actor.Refusal is { } notAllowed)
+        if (change.RefusalOf(actor) is { } notAllowed)
         {
             return notAllowed;
         }

@@ -42,6 +42,10 @@ public sealed record Key
     /// <summary>In all.</summary>
     public required long SpentNanos { get; init; }
 
+    /// <summary>What it has spent in the windows of its caps. Of lists alone.</summary>
+    [JsonIgnore]
+    public KeySpend? Spend { get; init; }
+
     /// <summary>Of lists alone.</summary>
     public DateTimeOffset? UsedAt { get; init; }
 
@@ -67,7 +71,7 @@ public sealed record Key
     };
 
     /// <summary>A key of a list.</summary>
-    public static Key Of(string accountId, KeyListing row) => Of(accountId, row.Settings, row.Spend) with { UsedAt = row.UsedAt, UsedFrom = row.UsedFrom };
+    public static Key Of(string accountId, KeyListing row) => Of(accountId, row.Settings, row.Spend) with { Spend = row.Spend, UsedAt = row.UsedAt, UsedFrom = row.UsedFrom };
 }
 
 /// <summary>A key that was made.</summary>
@@ -100,6 +104,7 @@ public sealed class KeyOperations(
             new Change<KeyCreated>
             {
                 Action = "key.create",
+                RefusalOf = by => by.RefusalFor(accountId),
                 AccountId = accountId,
                 Subject = $"{accountId}/{Ids.NewKeyId(random)}",
                 Request = new { accountId, settings },
@@ -201,6 +206,7 @@ public sealed class KeyOperations(
             new Change<Key>
             {
                 Action = action,
+                RefusalOf = by => by.RefusalFor(accountId),
                 AccountId = accountId,
                 Subject = $"{accountId}/{keyId}",
                 Request = request,

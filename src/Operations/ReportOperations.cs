@@ -44,7 +44,7 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
 
     /// <summary>One account as its row stands.</summary>
     public async Task<Result<AccountListing>> AccountAsync(Actor actor, string accountId, CancellationToken cancellationToken) =>
-        actor.Refusal is { } refusal ? refusal
+        actor.RefusalFor(accountId) is { } refusal ? refusal
         : await FindAsync(accountId, cancellationToken) is { } row ? row
         : Failure.UnknownAccount(accountId);
 
@@ -113,10 +113,10 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
     }
 
     private async Task<Failure?> RefusalAsync(Actor actor, string accountId, CancellationToken cancellationToken) =>
-        actor.Refusal ?? (await FindAsync(accountId, cancellationToken) is null ? Failure.UnknownAccount(accountId) : null);
+        actor.RefusalFor(accountId) ?? (await FindAsync(accountId, cancellationToken) is null ? Failure.UnknownAccount(accountId) : null);
 
     private async Task<Failure?> RefusalAsync(Actor actor, UsageFilter filter, CancellationToken cancellationToken) =>
-        actor.Refusal ?? Check(filter) ?? (filter.AccountId is { } accountId ? await RefusalAsync(actor, accountId, cancellationToken) : null);
+        actor.RefusalFor(filter.AccountId) ?? Check(filter) ?? (filter.AccountId is { } accountId ? await RefusalAsync(actor, accountId, cancellationToken) : null);
 
     private static Failure? Check(UsageFilter filter)
     {

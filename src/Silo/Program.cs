@@ -2,6 +2,7 @@ using OrleansGateway.Edge;
 using OrleansGateway.Hosting;
 using OrleansGateway.Silo.Cli;
 using OrleansGateway.Silo.Hosting;
+using OrleansGateway.Web;
 
 if (args is [not "serve", ..] or ["serve", "--help" or "-h" or "-?", ..])
 {
@@ -26,10 +27,17 @@ return await StartUp.GuardAsync(async () =>
     if (builder is WebApplicationBuilder web)
     {
         web.AddRelay();
+        var hasSite = web.AddSiteIfWanted();
         await using var app = web.Build();
         await app.Services.CheckAsync();
         app.MapHealth(app.Services);
-        app.MapEdge();
+        app.MapEdge(isAlone: !hasSite);
+        if (hasSite)
+        {
+            app.UseSite();
+            app.MapSite();
+        }
+
         await app.RunToEndAsync();
         app.Services.GetRequiredService<SiloService>().ThrowIfFailed();
     }

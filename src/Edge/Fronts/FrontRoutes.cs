@@ -55,10 +55,16 @@ internal sealed partial class FrontRoutes(
     }
 
     /// <summary>Answers what nobody has a route for.</summary>
-    public void MapRest()
+    /// <param name="isAlone">Whether that is everything, and not only what is below the relay's own paths.</param>
+    public void MapRest(bool isAlone)
     {
         routes.Map("/v1/{**path}", Framed(Counted(NoSuchUrlAsync)));
-        routes.MapFallback("{**path}", Framed(Counted(NoSuchUrlAsync)));
+        routes.Map("/v1beta/{**path}", Framed(Counted(NoSuchUrlAsync)));
+        routes.Map("/api/{**path}", Framed(Counted(NoSuchUrlAsync)));
+        if (isAlone)
+        {
+            routes.MapFallback("{**path}", Framed(Counted(NoSuchUrlAsync)));
+        }
     }
 
     private Task Ask(HttpContext context, IModelsForm form, Func<HttpContext, IFront, IModelsForm, Task> answer) =>

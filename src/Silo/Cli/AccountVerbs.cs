@@ -19,6 +19,8 @@ internal static class AccountVerbs
         SetStatus("suspend", "refuses its requests from the next one on", AccountStatus.Suspended),
         SetStatus("resume", "ends a suspension", AccountStatus.Active),
         SetStatus("close", "refuses its requests for good", AccountStatus.Closed),
+        OwnerLink(),
+        Attach(),
     };
 
     private static Command CreateAccount()
@@ -95,6 +97,27 @@ internal static class AccountVerbs
             request.Limits = limits.Read(parsed, request.UpdateMask);
             session.Output.Write(Rows.Of(await session.Accounts.UpdateAccountAsync(request, session.Soon)));
         }).AtLeastOne([.. limits.All]);
+    }
+
+    private static Command OwnerLink()
+    {
+        var account = AccountId();
+        return Change("owner-link", "makes a link that makes whoever opens it first its owner; shown once", [account], async (session, parsed) =>
+        {
+            var request = new CreateOwnerLinkRequest { RequestId = session.RequestId, AccountId = parsed.GetValue(account) };
+            session.Output.Write(Rows.Of(await session.Accounts.CreateOwnerLinkAsync(request, session.Soon)));
+        });
+    }
+
+    private static Command Attach()
+    {
+        var account = AccountId();
+        var email = new Argument<string>("email") { Description = "of a person who has registered and confirmed it" };
+        return Change("attach", "makes a person its owner", [account, email], async (session, parsed) =>
+        {
+            var request = new AttachPersonRequest { RequestId = session.RequestId, AccountId = parsed.GetValue(account), Email = parsed.GetValue(email) };
+            session.Output.Write(Rows.Of(await session.Accounts.AttachPersonAsync(request, session.Soon)));
+        });
     }
 
     private static Command SetStatus(string verb, string description, AccountStatus status)

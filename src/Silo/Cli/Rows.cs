@@ -53,6 +53,15 @@ internal static class Rows
         new("is_repeat", move.IsRepeat),
     ];
 
+    public static Field[] Of(CreateOwnerLinkResponse link) =>
+    [
+        new("account_id", link.AccountId),
+        new("url", link.Url),
+        new("expires_at", Time(link.ExpiresAt)),
+    ];
+
+    public static Field[] Of(AttachPersonResponse ownership) => [new("account_id", ownership.AccountId), new("person_id", ownership.PersonId)];
+
     public static Field[] Of(Key key) => Of(key, null);
 
     /// <param name="secret">The key's text; null where it is not known.</param>

@@ -87,6 +87,8 @@ internal static class GatewayBuilder
         builder.Services.AddSingleton<Changes>();
         builder.Services.AddSingleton<AccountOperations>();
         builder.Services.AddSingleton<KeyOperations>();
+        builder.Services.AddSingleton(provider => new Memberships(provider.GetRequiredService<NpgsqlDataSource>()));
+        builder.Services.AddSingleton<OwnerOperations>();
         builder.Services.AddSingleton<CatalogOperations>();
         builder.Services.AddSingleton<ReportOperations>();
         builder.Services.AddSingleton(provider =>

@@ -23,7 +23,8 @@ internal class StoredAccountGrpc(ReportOperations reports) : AccountService.Acco
 }
 
 /// <summary>The service of accounts.</summary>
-internal sealed class AccountGrpc(AccountOperations accounts, ReportOperations reports) : StoredAccountGrpc(reports)
+internal sealed class AccountGrpc(AccountOperations accounts, ReportOperations reports, OwnerOperations owners, IConfiguration configuration)
+    : StoredAccountGrpc(reports)
 {
     public override async Task<ProtoAccount> CreateAccount(CreateAccountRequest request, ServerCallContext context) =>
         (await accounts.CreateAsync(context.Actor(), request.RequestId, request.AccountId, request.Name, Read(request.Limits), context.CancellationToken))
@@ -51,4 +52,21 @@ internal sealed class AccountGrpc(AccountOperations accounts, ReportOperations r
             request.Ref,
             request.AmountNanos,
             context.CancellationToken)).OrThrow().ToProto();
+
+    public override async Task<CreateOwnerLinkResponse> CreateOwnerLink(CreateOwnerLinkRequest request, ServerCallContext context)
+    {
+        var link = (await owners.CreateLinkAsync(context.Actor(), request.RequestId, request.AccountId, context.CancellationToken)).OrThrow();
+        return new CreateOwnerLinkResponse
+        {
+            AccountId = link.AccountId,
+            Url = link.Token is null ? "" : $"{configuration["Site:Url"]?.TrimEnd('/')}/claim?token={link.Token}",
+            ExpiresAt = Google.Protobuf.WellKnownTypes.Timestamp.FromDateTimeOffset(link.ExpiresAt),
+        };
+    }
+
+    public override async Task<AttachPersonResponse> AttachPerson(AttachPersonRequest request, ServerCallContext context)
+    {
+        var ownership = (await owners.AttachAsync(context.Actor(), request.RequestId, request.AccountId, request.Email, context.CancellationToken)).OrThrow();
+        return new AttachPersonResponse { AccountId = ownership.AccountId, PersonId = ownership.PersonId.ToString() };
+    }
 }

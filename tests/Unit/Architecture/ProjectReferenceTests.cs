@@ -17,7 +17,8 @@ public sealed class ProjectReferenceTests
         ["Edge"] = ["Protocols", "Grains.Contracts", "Hosting"],
         ["Operations"] = ["Grains.Contracts", "Ledger"],
         ["Operator.Contracts"] = [],
-        ["Silo"] = ["Protocols", "Grains.Contracts", "Ledger", "Grains", "Hosting", "Edge", "Operations", "Operator.Contracts"],
+        ["Web"] = ["Grains.Contracts", "Ledger", "Hosting", "Operations"],
+        ["Silo"] = ["Protocols", "Grains.Contracts", "Ledger", "Grains", "Hosting", "Edge", "Operations", "Operator.Contracts", "Web"],
     };
 
     public static TheoryData<string> Projects => [.. Directory.GetFiles(SourceTree.Shipped, "*.csproj", SearchOption.AllDirectories)];

@@ -1,0 +1,63 @@
+using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.AspNetCore.Identity.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore;
+
+namespace OrleansGateway.Web.Accounts;
+
+/// <summary>People, their sessions and mails, and the keys of data protection. The tables are made by the ledger's numbered migrations.</summary>
+public sealed class PeopleContext(DbContextOptions<PeopleContext> options) : IdentityUserContext<Person, Guid>(options), IDataProtectionKeyContext
+{
+    /// <summary>The database's schema of all of it.</summary>
+    public const string Schema = "people";
+
+    public DbSet<Session> Sessions => Set<Session>();
+
+    public DbSet<SignInRecord> SignIns => Set<SignInRecord>();
+
+    public DbSet<Consent> Consents => Set<Consent>();
+
+    public DbSet<QueuedMail> Mails => Set<QueuedMail>();
+
+    public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
+
+    protected override void OnModelCreating(ModelBuilder builder)
+    {
+        base.OnModelCreating(builder);
+        builder.HasDefaultSchema(Schema);
+        builder.Entity<Person>(person =>
+        {
+            person.ToTable("person");
+
+            // Else two registrations at once could give one address two people.
+            person.HasIndex(one => one.NormalizedEmail).IsUnique();
+        });
+        builder.Entity<IdentityUserClaim<Guid>>().ToTable("person_claim");
+        builder.Entity<IdentityUserLogin<Guid>>().ToTable("person_login");
+        builder.Entity<IdentityUserToken<Guid>>().ToTable("person_token");
+        builder.Entity<IdentityUserPasskey<Guid>>().ToTable("person_passkey");
+        builder.Entity<Session>(session =>
+        {
+            session.ToTable("session");
+            session.Property(one => one.Id).ValueGeneratedNever();
+            session.HasOne<Person>().WithMany().HasForeignKey(one => one.PersonId);
+        });
+        builder.Entity<SignInRecord>(record =>
+        {
+            record.ToTable("sign_in");
+            record.HasOne<Person>().WithMany().HasForeignKey(one => one.PersonId);
+            record.HasIndex(one => new { one.PersonId, one.At });
+        });
+        builder.Entity<Consent>(consent =>
+        {
+            consent.ToTable("consent");
+            consent.HasOne<Person>().WithMany().HasForeignKey(one => one.PersonId);
+        });
+        builder.Entity<QueuedMail>(mail =>
+        {
+            mail.ToTable("mail");
+            mail.HasIndex(one => one.NextTryAt);
+        });
+        builder.Entity<DataProtectionKey>().ToTable("data_protection_key");
+    }
+}

@@ -1,0 +1,80 @@
+using Microsoft.AspNetCore.Identity;
+
+namespace OrleansGateway.Web.Accounts;
+
+/// <summary>Who signs in. The e-mail address is what a person is found by; the name is for people to read and need not be unique: whether
+/// somebody has a name would tell who is here.</summary>
+public sealed class Person : IdentityUser<Guid>
+{
+    /// <summary>What pages and mails call them.</summary>
+    public string Name { get; set; } = "";
+
+    /// <summary>The language of mails.</summary>
+    public string Language { get; set; } = "en";
+
+    /// <summary>An IANA time zone; pages write times in it.</summary>
+    public string TimeZone { get; set; } = "UTC";
+
+    public DateTimeOffset CreatedAt { get; set; }
+
+    /// <summary>When they stated that they are old enough.</summary>
+    public DateTimeOffset AgeStatedAt { get; set; }
+}
+
+/// <summary>A browser that is signed in.</summary>
+public sealed class Session
+{
+    public Guid Id { get; set; }
+    public Guid PersonId { get; set; }
+    public DateTimeOffset CreatedAt { get; set; }
+
+    /// <summary>The last visit, to some minutes.</summary>
+    public DateTimeOffset SeenAt { get; set; }
+
+    public string Address { get; set; } = "";
+    public string Agent { get; set; } = "";
+}
+
+/// <summary>Somebody signed in, or tried to.</summary>
+public sealed class SignInRecord
+{
+    public long Id { get; set; }
+    public Guid PersonId { get; set; }
+    public DateTimeOffset At { get; set; }
+    public string Address { get; set; } = "";
+    public string Agent { get; set; } = "";
+
+    /// <summary><c>signed_in</c>, <c>wrong_password</c>, <c>wrong_code</c> or <c>slowed_down</c>.</summary>
+    public string Outcome { get; set; } = "";
+}
+
+/// <summary>What a person agreed to, or took back.</summary>
+public sealed class Consent
+{
+    public long Id { get; set; }
+    public Guid PersonId { get; set; }
+
+    /// <summary><c>terms</c>, <c>privacy</c>, <c>crossborder</c>.</summary>
+    public string Purpose { get; set; } = "";
+
+    /// <summary>Of the text that was shown.</summary>
+    public string Version { get; set; } = "";
+
+    public string Language { get; set; } = "";
+    public bool IsGiven { get; set; }
+    public DateTimeOffset At { get; set; }
+    public string Address { get; set; } = "";
+}
+
+/// <summary>A mail that has to be sent.</summary>
+public sealed class QueuedMail
+{
+    public long Id { get; set; }
+
+    /// <summary>Recipient, subject and text, encrypted: they hold links that open accounts.</summary>
+    public byte[] Content { get; set; } = [];
+
+    public DateTimeOffset CreatedAt { get; set; }
+    public DateTimeOffset NextTryAt { get; set; }
+    public int Tries { get; set; }
+}

@@ -1,0 +1,105 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Identity;
+using Microsoft.EntityFrameworkCore;
+using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Grains.Contracts.Keys;
+using OrleansGateway.Ledger.Postgres;
+using OrleansGateway.Operations;
+
+namespace OrleansGateway.Web.Accounts;
+
+/// <summary>Makes people, confirms their addresses, and gives each an account.</summary>
+internal sealed class Registrations(
+    UserManager<Person> users,
+    PeopleContext people,
+    PersonMails mails,
+    Memberships memberships,
+    AccountOperations accounts,
+    IPasswordHasher<Person> hasher,
+    ISiteHost host,
+    RandomSource random,
+    TimeProvider time)
+{
+    /// <summary>What is agreed to at registration.</summary>
+    private static readonly string[] Purposes = ["terms", "privacy", "crossborder"];
+
+    /// <summary>Registers, or tells the owner of an address that is registered: who asks cannot tell one from the other.</summary>
+    /// <returns>What is wrong with the password; none if nothing is.</returns>
+    public async Task<IReadOnlyList<IdentityError>> RegisterAsync(HttpContext http, string name, string email, string password, string language)
+    {
+        if (await users.FindByEmailAsync(email) is { } known)
+        {
+            hasher.HashPassword(known, password);
+            if (known.EmailConfirmed)
+            {
+                await mails.AlreadyRegisteredAsync(known);
+            }
+            else
+            {
+                await mails.ConfirmAsync(known);
+            }
+
+            return [];
+        }
+
+        var now = time.GetUtcNow();
+        var bytes = new byte[16];
+        random.Fill(bytes);
+        var person = new Person { Id = new Guid(bytes), UserName = email, Email = email, Name = name, Language = language, CreatedAt = now, AgeStatedAt = now };
+        await using var transaction = await people.Database.BeginTransactionAsync();
+        IdentityResult made;
+        try
+        {
+            made = await users.CreateAsync(person, password);
+        }
+        catch (DbUpdateException twin) when (twin.InnerException is System.Data.Common.DbException { SqlState: "23505" })
+        {
+            // The same form was sent twice at once; the other one is on its way.
+            return [];
+        }
+
+        if (!made.Succeeded)
+        {
+            return [.. made.Errors];
+        }
+
+        people.Consents.AddRange(Purposes.Select(purpose => new Consent
+        {
+            PersonId = person.Id,
+            Purpose = purpose,
+            Version = Policies.Version,
+            Language = language,
+            IsGiven = true,
+            At = now,
+            Address = host.AddressOf(http),
+        }));
+        await mails.ConfirmAsync(person);
+        await transaction.CommitAsync();
+        return [];
+    }
+
+    /// <summary>Confirms an address by the link that was mailed to it; a link is good once for what it does, and harmless after.</summary>
+    public async Task<Person?> ConfirmAsync(string personId, string token) =>
+        await users.FindByIdAsync(personId) is { } person && (await users.ConfirmEmailAsync(person, token)).Succeeded ? person : null;
+
+    /// <summary>The account of a person who is signed in; made at the first need.</summary>
+    public async Task<Result<AccountOfPerson>> EnsureAccountAsync(CurrentPerson person, CancellationToken cancellationToken)
+    {
+        if (person.AccountId is { } known)
+        {
+            return new AccountOfPerson(known);
+        }
+
+        // The same request each time: one that broke off is completed by the next.
+        var made = await accounts.CreateAsync(person.Actor, "first-account", "", person.Name, RateLimits.None, cancellationToken);
+        if (made.Failure is { } failure)
+        {
+            return failure;
+        }
+
+        return new AccountOfPerson(await memberships.JoinAsync(person.Id, made.Value!.AccountId, time.GetUtcNow(), cancellationToken));
+    }
+}
+
+/// <summary>The account that a person belongs to.</summary>
+internal sealed record AccountOfPerson(string AccountId);

@@ -1,0 +1,37 @@
+using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Grains.Contracts.Pricing;
+
+namespace OrleansGateway.Web.Components;
+
+/// <summary>A model as pages show it: with the price in force and who gets what is sent to it.</summary>
+/// <param name="Price">Null while no price is in force: it cannot be called.</param>
+/// <param name="Providers">Those whose channels are on; none while nobody serves it.</param>
+internal sealed record ShownModel(Model Model, Price? Price, IReadOnlyList<Provider> Providers)
+{
+    public bool IsServed => Price is not null && Providers.Count > 0;
+
+    /// <summary>Those of a catalog, in its order.</summary>
+    public static IReadOnlyList<ShownModel> Of(CatalogSnapshot catalog, DateTimeOffset now) =>
+        [.. catalog.Models.Select(model => Of(catalog, model, now))];
+
+    public static ShownModel Of(CatalogSnapshot catalog, Model model, DateTimeOffset now) => new(
+        model, catalog.PriceFor(model, now), [.. catalog.RoutesTo(model).Select(static route => route.Channel.Provider).Distinct()]);
+
+    /// <summary>The rate of a million, or a dash.</summary>
+    public string PerMillion(Unit unit) => Price?.Base[unit] is { } nanos ? Format.Usd(nanos) : "–";
+}
+
+/// <summary>Names of units and modalities in the reader's language.</summary>
+internal static class CatalogTexts
+{
+    public static string Name(Unit unit) => Texts.ResourceManager.GetString($"Unit{unit}", Texts.Culture) ?? unit.Name();
+
+    public static string Names(Modalities modalities) => string.Join(", ", Enum.GetValues<Modalities>()
+        .Where(one => one != Modalities.None && modalities.HasFlag(one))
+        .Select(one => Texts.ResourceManager.GetString($"Modality{one}", Texts.Culture) ?? one.ToString()));
+
+    /// <summary>A rate as it is read: of one where the catalog prices one, else of a million.</summary>
+    public static string Rate(Unit unit, long nanosPerMillion) => unit.PerOne() is null
+        ? Format.Fill(Texts.PerMillion, Format.Usd(nanosPerMillion))
+        : Format.Fill(Texts.PerOne, Format.Usd(nanosPerMillion / 1_000_000));
+}

@@ -1,0 +1,76 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Localization;
+using Microsoft.AspNetCore.Routing;
+
+namespace OrleansGateway.Web.Http;
+
+/// <summary>What a visitor chooses without signing in: language and theme, each in a cookie that says nothing else.</summary>
+internal static class Preferences
+{
+    /// <summary>The site's languages; the first is for who asks for none of them.</summary>
+    public static readonly string[] Languages = ["en", "zh"];
+
+    private const string LanguageCookie = "language";
+    private const string ThemeCookie = "theme";
+
+    /// <summary>The chosen theme; null leaves it to the browser's.</summary>
+    public static string? ThemeOf(HttpContext context) => context.Request.Cookies[ThemeCookie] is "light" or "dark" ? context.Request.Cookies[ThemeCookie] : null;
+
+    /// <summary>The address that chooses a value and comes back.</summary>
+    public static string Address(HttpContext context, string preference, string value) =>
+        $"/preferences/{preference}/{value}?return={Uri.EscapeDataString(context.Request.Path + context.Request.QueryString.ToUriComponent())}";
+
+    /// <summary>Language by the cookie, then by what the browser asks for.</summary>
+    public static void UseLanguages(this IApplicationBuilder site)
+    {
+        var cultures = Languages.Select(CultureInfo.GetCultureInfo).ToList();
+        site.UseRequestLocalization(new RequestLocalizationOptions
+        {
+            DefaultRequestCulture = new RequestCulture(Languages[0]),
+            SupportedCultures = cultures,
+            SupportedUICultures = cultures,
+            RequestCultureProviders =
+            [
+                new CustomRequestCultureProvider(static context => Task.FromResult(
+                    context.Request.Cookies[LanguageCookie] is { } language && Languages.Contains(language) ? new ProviderCultureResult(language) : null)),
+                new AcceptLanguageHeaderRequestCultureProvider(),
+            ],
+        });
+    }
+
+    /// <summary>The links that choose.</summary>
+    public static void MapPreferences(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/preferences/language/{value}", (HttpContext context, string value, string? @return) =>
+            Choose(context, LanguageCookie, Languages.Contains(value) ? value : null, @return));
+        routes.MapGet("/preferences/theme/{value}", (HttpContext context, string value, string? @return) =>
+            Choose(context, ThemeCookie, value is "light" or "dark" ? value : null, @return));
+    }
+
+    private static IResult Choose(HttpContext context, string cookie, string? value, string? back)
+    {
+        if (value is null)
+        {
+            return Results.NotFound();
+        }
+
+        context.Response.Cookies.Append(cookie, value, new CookieOptions
+        {
+            MaxAge = TimeSpan.FromDays(365),
+            SameSite = SameSiteMode.Lax,
+            Secure = context.Request.IsHttps,
+            IsEssential = true,
+        });
+        return Results.LocalRedirect(Local.Path(back));
+    }
+}
+
+/// <summary>Addresses that a redirect may lead to.</summary>
+internal static class Local
+{
+    /// <summary>The path if it is one of this site, else the way home.</summary>
+    public static string Path(string? address, string home = "/") =>
+        address is ['/', ..] and not ['/', '/' or '\\', ..] && !address.AsSpan().ContainsAny('\\', '\r', '\n') && !address.Any(char.IsControl) ? address : home;
+}

@@ -1,0 +1,101 @@
+using System.Net.Mail;
+using Microsoft.Extensions.Options;
+using OrleansGateway.Hosting;
+
+namespace OrleansGateway.Web;
+
+/// <summary>How passwords are hashed.</summary>
+public enum PasswordHash
+{
+    Bcrypt,
+    Pbkdf2,
+}
+
+/// <summary>The site and the console; the configuration's section <c>Site</c>.</summary>
+public sealed class SiteOptions
+{
+    /// <summary>The configuration's section.</summary>
+    public const string Section = "Site";
+
+    /// <summary>Where people reach the site: what links in mails begin with. Empty: there is no site.</summary>
+    public string Url { get; set; } = "";
+
+    /// <summary>What it is called in titles and mails.</summary>
+    public string Name { get; set; } = "OrleansGateway";
+
+    /// <summary>Who runs it, for the footer and the policies.</summary>
+    public string Operator { get; set; } = "";
+
+    /// <summary>Where people write to.</summary>
+    public string SupportMail { get; set; } = "";
+
+    /// <summary>Where people report holes in the security.</summary>
+    public string SecurityMail { get; set; } = "";
+
+    /// <summary>Whether new people may register.</summary>
+    public bool SignUpOpen { get; set; } = true;
+
+    /// <summary>The least age that people state, years.</summary>
+    public int AgeMinimum { get; set; } = 18;
+
+    /// <summary>How new passwords are hashed; older hashes are renewed at sign-in.</summary>
+    public PasswordHash PasswordHash { get; set; } = PasswordHash.Bcrypt;
+
+    /// <summary>The cost of bcrypt.</summary>
+    public int BcryptCost { get; set; } = 12;
+
+    /// <summary>How long a session lasts without a visit, days.</summary>
+    public int SessionDays { get; set; } = 14;
+
+    /// <summary>Where mails are put that nobody sends.</summary>
+    public string MailFolder { get; set; } = ".data/mail";
+
+    /// <summary>The server that sends mails; empty puts them in the folder.</summary>
+    public string SmtpHost { get; set; } = "";
+
+    /// <summary>Its port.</summary>
+    public int SmtpPort { get; set; } = 587;
+
+    /// <summary>Who signs in there; empty for nobody.</summary>
+    public string SmtpUser { get; set; } = "";
+
+    /// <summary>With which password.</summary>
+    public string SmtpPassword { get; set; } = "";
+
+    /// <summary>Whom mails come from.</summary>
+    public string MailFrom { get; set; } = "gateway@localhost";
+
+    /// <summary>Whether the connection of people is encrypted.</summary>
+    internal bool IsHttps => Url.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
+}
+
+/// <summary>Checks <see cref="SiteOptions"/>, all of them at once.</summary>
+internal sealed class SiteOptionsValidator : IValidateOptions<SiteOptions>
+{
+    public ValidateOptionsResult Validate(string? name, SiteOptions options)
+    {
+        var problems = new SettingProblems(SiteOptions.Section);
+        problems.CheckUrls(nameof(options.Url), options.Url);
+        if (Uri.TryCreate(options.Url, UriKind.Absolute, out var url) && url.Scheme == "http" && !url.IsLoopback)
+        {
+            problems.Add(nameof(options.Url), "is plain http beyond this machine; it must be https://….");
+        }
+
+        problems.CheckRange(nameof(options.AgeMinimum), options.AgeMinimum, 13, 21, "years");
+        problems.CheckRange(nameof(options.BcryptCost), options.BcryptCost, 10, 15);
+        problems.CheckRange(nameof(options.SessionDays), options.SessionDays, 1, 90, "days");
+        problems.CheckRange(nameof(options.SmtpPort), options.SmtpPort, 1, 65535);
+        CheckMail(nameof(options.MailFrom), options.MailFrom, isNeeded: true);
+        CheckMail(nameof(options.SupportMail), options.SupportMail, isNeeded: false);
+        CheckMail(nameof(options.SecurityMail), options.SecurityMail, isNeeded: false);
+        return problems.ToResult();
+
+        void CheckMail(string setting, string address, bool isNeeded)
+        {
+            if ((isNeeded || address.Length > 0) && !MailAddress.TryCreate(address, out _))
+            {
+                problems.Add(setting, $"is '{address}', which is no e-mail address.");
+            }
+        }
+    }
+}

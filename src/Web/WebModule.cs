@@ -1,0 +1,95 @@
+using System.Text.Encodings.Web;
+using System.Text.Unicode;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using OrleansGateway.Hosting;
+using OrleansGateway.Web.Accounts;
+using OrleansGateway.Web.Http;
+using OrleansGateway.Web.Layout;
+using OrleansGateway.Web.Pages.Public;
+
+namespace OrleansGateway.Web;
+
+/// <summary>The public site and the customer's console, as a part of a program that serves clients.</summary>
+public static class WebModule
+{
+    /// <summary>The key of the connections for people, which the host provides.</summary>
+    public const string PeoplePool = "people";
+
+    /// <summary>Whether the settings ask for a site.</summary>
+    public static bool IsWanted(IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return !string.IsNullOrEmpty(configuration[$"{SiteOptions.Section}:{nameof(SiteOptions.Url)}"]);
+    }
+
+    /// <summary>Adds what the site needs. The host provides <see cref="ISiteHost"/>.</summary>
+    public static void AddSite(this WebApplicationBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var services = builder.Services;
+        services.AddSettings<SiteOptions>(builder.Configuration.GetSection(SiteOptions.Section));
+        services.AddSingleton<IValidateOptions<SiteOptions>, SiteOptionsValidator>();
+        services.AddRazorComponents();
+        services.AddHttpContextAccessor();
+        services.AddSingleton(HtmlEncoder.Create(UnicodeRanges.All));
+        services.AddAntiforgery(antiforgery =>
+        {
+            antiforgery.Cookie.Name = "csrf";
+            antiforgery.SuppressXFrameOptionsHeader = true; // the content security policy says it
+        });
+
+        services.AddPeople(SettingValues.Read<SiteOptions>(builder.Configuration.GetSection(SiteOptions.Section)));
+
+        // What a build has made is served from where it lies; what was published has it beside the program.
+        builder.WebHost.UseStaticWebAssets();
+    }
+
+    /// <summary>What stands before the site's pages, and before nothing of the relay.</summary>
+    public static void UseSite(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        var options = app.Services.GetRequiredService<IOptions<SiteOptions>>().Value;
+        var host = app.Services.GetRequiredService<ISiteHost>();
+
+        // Else the host would put them before the relay too, which has no use for them.
+        ((IApplicationBuilder)app).Properties["__AuthenticationMiddlewareSet"] = true;
+        ((IApplicationBuilder)app).Properties["__AuthorizationMiddlewareSet"] = true;
+        app.UseWhen(static context => IsSite(context.Request.Path), site => site.Use(Requests.HeadAsGet));
+        app.UseRouting();
+        app.UseWhen(static context => IsSite(context.Request.Path), site =>
+        {
+            site.UseSecurityHeaders(options.IsHttps);
+            site.UseExceptionHandler(new ExceptionHandlerOptions
+            {
+                ExceptionHandler = static context => new RazorComponentResult<FailedPage> { StatusCode = StatusCodes.Status500InternalServerError }.ExecuteAsync(context),
+            });
+            site.Use((context, next) => Requests.OnlyHttps(context, next, host, options));
+            site.UseLanguages();
+            site.Use((context, next) => Requests.WhenReady(context, next, host));
+            site.UseAuthentication();
+            site.UseRateLimiter();
+            site.UseAuthorization();
+            site.UseAntiforgery();
+        });
+    }
+
+    /// <summary>The pages; what nobody else answers is theirs.</summary>
+    public static void MapSite(this WebApplication app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        app.MapStaticAssets();
+        app.MapPreferences();
+        app.MapPeople();
+        app.MapRazorComponents<App>().WithStaticAssets();
+    }
+
+    /// <summary>Whether a path is none of the relay's and none of the health checks.</summary>
+    private static bool IsSite(PathString path) =>
+        !path.StartsWithSegments("/v1") && !path.StartsWithSegments("/v1beta") && !path.StartsWithSegments("/api") && !path.StartsWithSegments("/health");
+}

@@ -1,0 +1,41 @@
+using OrleansGateway.Tests.Browser.Running;
+
+namespace OrleansGateway.Tests.Browser.Flows;
+
+/// <summary>Steps that many flows begin with.</summary>
+internal static class People
+{
+    public const string Password = "a long password";
+
+    /// <summary>Registers, confirms, signs in.</summary>
+    public static async Task SignedInAsync(Site site, Visitor visitor, string email)
+    {
+        await visitor.OpenAsync("/register");
+        await FillAsync(visitor, email);
+        await visitor.SubmitAsync();
+        await visitor.Page.WaitForURLAsync("**/mail-sent");
+        await visitor.OpenAsync(await site.MailedLinkAsync(email, "confirm"));
+        await visitor.SubmitAsync();
+        await visitor.Page.WaitForURLAsync("**/sign-in?confirmed=true");
+        await SignInAsync(visitor, email, Password);
+    }
+
+    /// <summary>Fills the registration, as it has to be.</summary>
+    public static async Task FillAsync(Visitor visitor, string email)
+    {
+        await visitor.FillAsync("Email", email);
+        await visitor.FillAsync("PersonName", "Ada");
+        await visitor.FillAsync("Password", Password);
+        await visitor.Page.Locator("[name=Agreed]").CheckAsync();
+        await visitor.Page.Locator("[name=OldEnough]").CheckAsync();
+    }
+
+    /// <summary>Signs in on the page that asks for it.</summary>
+    public static async Task SignInAsync(Visitor visitor, string email, string password)
+    {
+        await visitor.FillAsync("Email", email);
+        await visitor.FillAsync("Password", password);
+        await visitor.SubmitAsync();
+        await visitor.Page.WaitForURLAsync("**/console");
+    }
+}

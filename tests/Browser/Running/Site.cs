@@ -1,0 +1,128 @@
+using System.Text.RegularExpressions;
+using Microsoft.Playwright;
+using OrleansGateway.SimulatedProvider;
+using OrleansGateway.Tests.Integration.Gateway;
+using OrleansGateway.Tests.Integration.Postgres;
+using Xunit;
+
+namespace OrleansGateway.Tests.Browser.Running;
+
+/// <summary>The built gateway with its site, a database of its own, and the system's Chromium.</summary>
+public sealed partial class Site : IAsyncLifetime
+{
+    private readonly PostgresServer _server;
+    private readonly string _folder = Directory.CreateTempSubdirectory("og-browser-").FullName;
+    private string _database = "";
+    private SimulatedProviderHost? _provider;
+    private GatewayProcess? _process;
+    private IPlaywright? _playwright;
+    private IBrowser? _browser;
+
+    public Site(PostgresServer server) => _server = server;
+
+    /// <summary>Where people reach it, without a slash at the end.</summary>
+    public string Url { get; private set; } = "";
+
+    private string Mails => Path.Combine(_folder, "mail");
+
+    public async ValueTask InitializeAsync()
+    {
+        _database = await _server.CreateDatabaseAsync();
+        _provider = await SimulatedProviderHost.StartAsync();
+        var catalog = Path.Combine(_folder, "catalog.json");
+        await File.WriteAllTextAsync(catalog, TestSettings.Catalog);
+
+        // Browsers take a name for a site that its cookies and passkeys belong to.
+        Url = $"http://localhost:{FreePort.Next()}";
+        _process = GatewayProcess.Start(GatewayProcess.Silo, new Dictionary<string, string?>
+        {
+            ["ConnectionStrings:Ledger"] = _database,
+            ["Gateway:Urls"] = Url,
+            ["Gateway:OperatorUrls"] = "http://127.0.0.1:0",
+            ["Gateway:OperatorSocket"] = Path.Combine(_folder, "operator.sock"),
+            ["Gateway:OperatorToken"] = TestSettings.OperatorToken,
+            ["Gateway:SigningSecrets:0"] = TestSettings.SigningSecret,
+            ["Gateway:EncryptionSecrets:0"] = Convert.ToBase64String(new byte[32]),
+            ["Gateway:Catalog"] = catalog,
+            ["Site:Url"] = Url,
+            ["Site:MailFolder"] = Mails,
+            ["Site:BcryptCost"] = "10",
+            ["SIMULATED_PROVIDER_URL"] = new Uri(_provider.BaseAddress, "v1").AbsoluteUri,
+        });
+        await _process.LineAsync(" is in force: ");
+        _playwright = await Playwright.CreateAsync();
+        _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
+        {
+            ExecutablePath = Chromium(),
+            Args = Environment.IsPrivilegedProcess ? ["--no-sandbox"] : [],
+        });
+    }
+
+    /// <summary>A visitor with an empty browser.</summary>
+    public async Task<Visitor> VisitAsync(string language = "en", bool isPhone = false)
+    {
+        var context = await _browser!.NewContextAsync(new BrowserNewContextOptions
+        {
+            BaseURL = Url,
+            Locale = language == "zh" ? "zh-CN" : "en-US",
+            ViewportSize = isPhone ? new ViewportSize { Width = 360, Height = 740 } : new ViewportSize { Width = 1280, Height = 900 },
+        });
+        return await Visitor.StartAsync(context);
+    }
+
+    /// <summary>The link in the newest mail to an address that leads to a page; waits until it is there.</summary>
+    public async Task<string> MailedLinkAsync(string to, string page)
+    {
+        while (true)
+        {
+            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
+            foreach (var file in Directory.Exists(Mails) ? Directory.GetFiles(Mails, "*.eml").OrderDescending() : Enumerable.Empty<string>())
+            {
+                var mime = await MimeKit.MimeMessage.LoadAsync(file, TestContext.Current.CancellationToken);
+                var link = Link().Matches(mime.TextBody ?? "").Select(match => match.Value).FirstOrDefault(link => link.StartsWith($"{Url}/{page}?", StringComparison.Ordinal));
+                if (link is not null && mime.To.Mailboxes.Any(mailbox => mailbox.Address == to))
+                {
+                    return link;
+                }
+            }
+
+            await Task.Delay(50, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>What the gateway has written.</summary>
+    public string Log => _process!.Output;
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_browser is not null)
+        {
+            await _browser.DisposeAsync();
+        }
+
+        _playwright?.Dispose();
+        if (_process is not null)
+        {
+            await _process.DisposeAsync();
+        }
+
+        if (_provider is not null)
+        {
+            await _provider.DisposeAsync();
+        }
+
+        if (_database.Length > 0)
+        {
+            await _server.DropDatabaseAsync(_database);
+        }
+
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private static string Chromium() =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').SelectMany(folder => new[] { Path.Combine(folder, "chromium"), Path.Combine(folder, "google-chrome") })
+            .FirstOrDefault(File.Exists) ?? throw new InvalidOperationException("Chromium is not installed: apt-get install chromium (./test does).");
+
+    [GeneratedRegex(@"http://\S+", RegexOptions.NonBacktracking)]
+    private static partial Regex Link();
+}
