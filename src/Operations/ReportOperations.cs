@@ -125,6 +125,7 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
         problems.CheckFilter("filter.key_id", filter.KeyId);
         problems.CheckFilter("filter.model", filter.Model);
         problems.CheckFilter("filter.channel", filter.Channel);
+        problems.CheckFilter("filter.request_id", filter.RequestId);
         return problems.ToFailure();
     }
 

@@ -12,6 +12,7 @@ using OrleansGateway.Web.Accounts;
 using OrleansGateway.Web.Http;
 using OrleansGateway.Web.Layout;
 using OrleansGateway.Web.Pages.Public;
+using OrleansGateway.Web.Usage;
 
 namespace OrleansGateway.Web;
 
@@ -75,6 +76,7 @@ public static class WebModule
             site.UseAuthentication();
             site.UseRateLimiter();
             site.UseAuthorization();
+            site.Use(AccountOfVisitor.EnsureAsync);
             site.UseAntiforgery();
         });
     }
@@ -86,6 +88,8 @@ public static class WebModule
         app.MapStaticAssets();
         app.MapPreferences();
         app.MapPeople();
+        app.MapUsageExport();
+        app.MapMyData();
         app.MapRazorComponents<App>().WithStaticAssets();
     }
 

@@ -59,7 +59,6 @@ internal sealed partial class FrontRoutes(
     public void MapRest(bool isAlone)
     {
         routes.Map("/v1/{**path}", Framed(Counted(NoSuchUrlAsync)));
-        routes.Map("/v1beta/{**path}", Framed(Counted(NoSuchUrlAsync)));
         routes.Map("/api/{**path}", Framed(Counted(NoSuchUrlAsync)));
         if (isAlone)
         {

@@ -127,6 +127,7 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
         UsageFilter filter, UsagePlace? before, int limit, CancellationToken cancellationToken)
     {
         var where = Conditions.Of(filter);
+        where.Add(filter.RequestId, "request_id = {0}");
         where.Add(before?.At.UtcDateTime, "at <= {0}");
         where.Add(before?.RequestId, "(at, request_id) < (@" + where.Last + ", {0})");
         return PageAsync<UsageListing>(
@@ -137,6 +138,7 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
     public IAsyncEnumerable<UsageListing> ExportUsageAsync(UsageFilter filter, CancellationToken cancellationToken)
     {
         var where = Conditions.Of(filter);
+        where.Add(filter.RequestId, "request_id = {0}");
         return ExportAsync<UsageListing>($"SELECT {UsageColumns.Listed} FROM usage {where.Sql} ORDER BY at, request_id", where, cancellationToken);
     }
 

@@ -83,6 +83,9 @@ public sealed record UsageFilter
     public string? Channel { get; init; }
     public RequestStatus? Status { get; init; }
 
+    /// <summary>Of lists and exports alone: sums know no single requests.</summary>
+    public string? RequestId { get; init; }
+
     /// <summary>Not before.</summary>
     public DateTimeOffset? From { get; init; }
 

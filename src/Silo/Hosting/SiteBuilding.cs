@@ -30,17 +30,14 @@ internal static class SiteBuilding
         return true;
     }
 
-    private sealed class SiteHost(SiloService silo, ICatalogSource catalog, ClientAddress addresses) : ISiteHost
+    private sealed class SiteHost(SiloService silo, ICatalogSource catalog) : ISiteHost
     {
         public bool IsReady => silo.IsActive;
 
         public CatalogSnapshot? Catalog => catalog.Current;
 
-        public string AddressOf(HttpContext context) => addresses.Of(context);
+        public string AddressOf(HttpContext context) => ClientAddress.Of(context);
 
-        public bool IsSecure(HttpContext context) => context.Request.IsHttps
-            || (context.Connection.RemoteIpAddress is { } peer
-                && addresses.IsTrusted(peer)
-                && context.Request.Headers["X-Forwarded-Proto"].ToString().Equals("https", StringComparison.OrdinalIgnoreCase));
+        public bool IsSecure(HttpContext context) => context.Request.IsHttps;
     }
 }

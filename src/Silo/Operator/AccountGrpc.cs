@@ -22,8 +22,14 @@ internal class StoredAccountGrpc(ReportOperations reports) : AccountService.Acco
     }
 }
 
+/// <summary>Where people reach the site; empty where there is none.</summary>
+internal sealed record SiteAddress(string Url)
+{
+    public static SiteAddress Of(IConfiguration configuration) => new(configuration["Site:Url"]?.TrimEnd('/') ?? "");
+}
+
 /// <summary>The service of accounts.</summary>
-internal sealed class AccountGrpc(AccountOperations accounts, ReportOperations reports, OwnerOperations owners, IConfiguration configuration)
+internal sealed class AccountGrpc(AccountOperations accounts, ReportOperations reports, OwnerOperations owners, SiteAddress site)
     : StoredAccountGrpc(reports)
 {
     public override async Task<ProtoAccount> CreateAccount(CreateAccountRequest request, ServerCallContext context) =>
@@ -59,7 +65,7 @@ internal sealed class AccountGrpc(AccountOperations accounts, ReportOperations r
         return new CreateOwnerLinkResponse
         {
             AccountId = link.AccountId,
-            Url = link.Token is null ? "" : $"{configuration["Site:Url"]?.TrimEnd('/')}/claim?token={link.Token}",
+            Url = link.Token is null ? "" : $"{site.Url}/claim?token={link.Token}",
             ExpiresAt = Google.Protobuf.WellKnownTypes.Timestamp.FromDateTimeOffset(link.ExpiresAt),
         };
     }

@@ -57,6 +57,8 @@ internal sealed partial class OperatorGrpc(IServiceProvider services, IOptions<O
     private void Add(IServiceCollection server)
     {
         server.AddSingleton(services.GetRequiredService<AccountOperations>());
+        server.AddSingleton(services.GetRequiredService<OwnerOperations>());
+        server.AddSingleton(SiteAddress.Of(services.GetRequiredService<IConfiguration>()));
         server.AddSingleton(services.GetRequiredService<KeyOperations>());
         server.AddSingleton(services.GetRequiredService<CatalogOperations>());
         server.AddSingleton(services.GetRequiredService<ReportOperations>());

@@ -22,6 +22,9 @@ internal sealed class PersonMails(UserManager<Person> users, PeopleContext peopl
     public Task PasswordChangedAsync(Person person) =>
         SendAsync(person, nameof(Texts.MailPasswordSubject), nameof(Texts.MailPasswordBody), $"{Url}/forgot");
 
+    public Task FactorChangedAsync(Person person) =>
+        SendAsync(person, nameof(Texts.MailFactorSubject), nameof(Texts.MailFactorBody), $"{Url}/forgot");
+
     public Task KeyMadeAsync(Person person, string keyName) =>
         SendAsync(person, nameof(Texts.MailKeySubject), nameof(Texts.MailKeyBody), $"{Url}/console/keys", keyName);
 

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Ledger.Postgres;
@@ -82,6 +83,15 @@ internal sealed class Registrations(
     public async Task<Person?> ConfirmAsync(string personId, string token) =>
         await users.FindByIdAsync(personId) is { } person && (await users.ConfirmEmailAsync(person, token)).Succeeded ? person : null;
 
+    /// <summary>A key that somebody else made is noticed by its owner's mail.</summary>
+    public async Task TellOfKeyAsync(CurrentPerson person, string keyName)
+    {
+        if (await users.FindByIdAsync(person.Id.ToString()) is { } owner)
+        {
+            await mails.KeyMadeAsync(owner, keyName);
+        }
+    }
+
     /// <summary>The account of a person who is signed in; made at the first need.</summary>
     public async Task<Result<AccountOfPerson>> EnsureAccountAsync(CurrentPerson person, CancellationToken cancellationToken)
     {
@@ -98,6 +108,28 @@ internal sealed class Registrations(
         }
 
         return new AccountOfPerson(await memberships.JoinAsync(person.Id, made.Value!.AccountId, time.GetUtcNow(), cancellationToken));
+    }
+}
+
+/// <summary>Gives the console's pages a person who has an account.</summary>
+internal static class AccountOfVisitor
+{
+    /// <summary>Makes the account of whoever comes for the first time.</summary>
+    public static async Task EnsureAsync(HttpContext context, RequestDelegate next)
+    {
+        if (context.Person() is { AccountId: null } person && context.Request.Path.StartsWithSegments("/console"))
+        {
+            var made = await context.RequestServices.GetRequiredService<Registrations>().EnsureAccountAsync(person, context.RequestAborted);
+            if (made.Value is not { AccountId: var accountId })
+            {
+                await Http.Requests.NotReadyAsync(context);
+                return;
+            }
+
+            context.Items[typeof(CurrentPerson)] = person with { AccountId = accountId, Actor = person.Actor with { AccountId = accountId } };
+        }
+
+        await next(context);
     }
 }
 

@@ -39,11 +39,12 @@ internal static class Requests
     /// <summary>While this gateway waits for its turn, pages would wait with it.</summary>
     public static Task WhenReady(HttpContext context, RequestDelegate next, ISiteHost host)
     {
-        if (host.IsReady && host.Catalog is not null)
-        {
-            return next(context);
-        }
+        return host.IsReady && host.Catalog is not null ? next(context) : NotReadyAsync(context);
+    }
 
+    /// <summary>Asks to come back.</summary>
+    public static Task NotReadyAsync(HttpContext context)
+    {
         context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         context.Response.Headers.RetryAfter = "5";
         context.Response.ContentType = "text/plain; charset=utf-8";

@@ -30,6 +30,16 @@ internal static class People
         await visitor.Page.Locator("[name=OldEnough]").CheckAsync();
     }
 
+    /// <summary>Makes a key.</summary>
+    /// <returns>Its text.</returns>
+    public static async Task<string> KeyAsync(Visitor visitor, string name)
+    {
+        await visitor.OpenAsync("/console/keys/new");
+        await visitor.FillAsync("KeyName", name);
+        await visitor.SubmitAsync();
+        return await visitor.Page.Locator("#secret").InnerTextAsync();
+    }
+
     /// <summary>Signs in on the page that asks for it.</summary>
     public static async Task SignInAsync(Visitor visitor, string email, string password)
     {

@@ -13,6 +13,7 @@ public sealed partial class Site : IAsyncLifetime
     private readonly PostgresServer _server;
     private readonly string _folder = Directory.CreateTempSubdirectory("og-browser-").FullName;
     private string _database = "";
+    private Dictionary<string, string?> _settings = [];
     private SimulatedProviderHost? _provider;
     private GatewayProcess? _process;
     private IPlaywright? _playwright;
@@ -34,7 +35,7 @@ public sealed partial class Site : IAsyncLifetime
 
         // Browsers take a name for a site that its cookies and passkeys belong to.
         Url = $"http://localhost:{FreePort.Next()}";
-        _process = GatewayProcess.Start(GatewayProcess.Silo, new Dictionary<string, string?>
+        _settings = new Dictionary<string, string?>
         {
             ["ConnectionStrings:Ledger"] = _database,
             ["Gateway:Urls"] = Url,
@@ -48,7 +49,8 @@ public sealed partial class Site : IAsyncLifetime
             ["Site:MailFolder"] = Mails,
             ["Site:BcryptCost"] = "10",
             ["SIMULATED_PROVIDER_URL"] = new Uri(_provider.BaseAddress, "v1").AbsoluteUri,
-        });
+        };
+        _process = GatewayProcess.Start(GatewayProcess.Silo, _settings);
         await _process.LineAsync(" is in force: ");
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
@@ -90,8 +92,24 @@ public sealed partial class Site : IAsyncLifetime
         }
     }
 
-    /// <summary>What the gateway has written.</summary>
-    public string Log => _process!.Output;
+    /// <summary>Adds money to an account, as an operator does.</summary>
+    public Task CreditAsync(string account, string usd) => CommandAsync("account", "credit", account, usd, "--ref", "test");
+
+    /// <summary>An account that nobody owns yet, and the link to it.</summary>
+    public async Task<(string Account, string Link)> OwnerLinkAsync()
+    {
+        const string account = "Inherited001";
+        await CommandAsync("account", "create", "Inherited", "--id", account);
+        var link = await CommandAsync("account", "owner-link", account, "--format", "csv");
+        return (account, link.Split('\n')[1].Split(',')[1]);
+    }
+
+    private async Task<string> CommandAsync(params string[] arguments)
+    {
+        var (code, output, errors) = await GatewayProcess.RunAsync(_settings, arguments);
+        Assert.True(code == 0, errors);
+        return output;
+    }
 
     public async ValueTask DisposeAsync()
     {

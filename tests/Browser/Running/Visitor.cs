@@ -60,6 +60,7 @@ public sealed class Visitor : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _context.DisposeAsync();
-        Assert.DoesNotContain(_errors, error => !MayFail.Exists(address => error.Contains(address, StringComparison.Ordinal)));
+        var unexpected = _errors.Where(error => !MayFail.Exists(address => error.Contains(address, StringComparison.Ordinal))).ToList();
+        Assert.True(unexpected.Count == 0, string.Join('\n', unexpected));
     }
 }
