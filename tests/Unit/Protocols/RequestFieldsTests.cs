@@ -4,8 +4,8 @@ using OrleansGateway.Protocols.Anthropic;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.Gemini;
 using OrleansGateway.Protocols.OpenAI;
-using OrleansGateway.Protocols.OpenAI.Responses;
 using OrleansGateway.Protocols.OpenAI.Endpoints;
+using OrleansGateway.Protocols.OpenAI.Responses;
 using OrleansGateway.Tests.Unit.Architecture;
 using Xunit;
 
