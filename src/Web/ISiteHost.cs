@@ -12,6 +12,9 @@ public interface ISiteHost
     /// <summary>The catalog in force; null before the first one is known.</summary>
     CatalogSnapshot? Catalog { get; }
 
+    /// <summary>How long calls are kept, days.</summary>
+    int CallsDays { get; }
+
     /// <summary>The client's address, behind proxies that are trusted.</summary>
     string AddressOf(HttpContext context);
 

@@ -9,6 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Hosting;
 using OrleansGateway.Web.Accounts;
+using OrleansGateway.Web.Components;
 using OrleansGateway.Web.Http;
 using OrleansGateway.Web.Layout;
 using OrleansGateway.Web.Pages.Public;
@@ -39,6 +40,7 @@ public static class WebModule
         services.AddRazorComponents();
         services.AddHttpContextAccessor();
         services.AddSingleton(HtmlEncoder.Create(UnicodeRanges.All));
+        services.AddSingleton<ContentTexts>();
         services.AddAntiforgery(antiforgery =>
         {
             antiforgery.Cookie.Name = "csrf";

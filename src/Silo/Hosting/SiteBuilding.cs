@@ -30,11 +30,13 @@ internal static class SiteBuilding
         return true;
     }
 
-    private sealed class SiteHost(SiloService silo, ICatalogSource catalog) : ISiteHost
+    private sealed class SiteHost(SiloService silo, ICatalogSource catalog, IOptions<RetentionOptions> retention) : ISiteHost
     {
         public bool IsReady => silo.IsActive;
 
         public CatalogSnapshot? Catalog => catalog.Current;
+
+        public int CallsDays => retention.Value.CallsDays;
 
         public string AddressOf(HttpContext context) => ClientAddress.Of(context);
 

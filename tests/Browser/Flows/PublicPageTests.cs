@@ -9,7 +9,7 @@ namespace OrleansGateway.Tests.Browser.Flows;
 [Collection(nameof(SiteCollection))]
 public sealed class PublicPageTests(Site site)
 {
-    private static readonly string[] Paths = ["/", "/models", "/models/sim-mini", "/register", "/sign-in", "/forgot"];
+    private static readonly string[] Paths = ["/", "/models", "/models/sim-mini", "/register", "/sign-in", "/forgot", "/docs", "/terms", "/privacy", "/contact"];
     private static readonly string[] Languages = ["en", "zh"];
 
     public static TheoryData<string, string> Pages => new(
@@ -31,6 +31,18 @@ public sealed class PublicPageTests(Site site)
                      from node in violation.Nodes
                      select $"{violation.Id}: {node.Html}");
         await visitor.PictureAsync($"{page.Trim('/').Replace('/', '-')}-{language}-phone");
+    }
+
+    /// <summary>What the policy claims is what is set.</summary>
+    [Fact]
+    public async Task Privacy_OfThisGateway_SaysWhatIsSet()
+    {
+        await using var visitor = await site.VisitAsync();
+        await visitor.OpenAsync("/privacy");
+        var text = await visitor.TextAsync();
+        Assert.Contains("for 90 days", text, StringComparison.Ordinal);
+        Assert.Contains("content of your requests: simulated", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("{", text, StringComparison.Ordinal);
     }
 
     [Fact]
