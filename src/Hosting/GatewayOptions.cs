@@ -16,7 +16,7 @@ internal sealed class GatewayOptions
     public string[] SigningSecrets { get; set; } = [];
 
     /// <summary>
-    /// Encrypt what the gateway stores encrypted; nothing is yet. The newest comes first and encrypts, the others decrypt. There may be none.
+    /// Encrypt what the gateway stores encrypted: the keys that protect the site's sessions and mails. The newest comes first and encrypts, the others decrypt. There may be none.
     /// </summary>
     public string[] EncryptionSecrets { get; set; } = [];
 

@@ -83,7 +83,7 @@ internal static class HostBuilding
             : throw new InvalidOperationException("The signing secrets are checked at start."));
 
     /// <summary>
-    /// What encrypts what the gateway stores encrypted; nothing is yet. Asking for it where no secret is set fails with the setting's name.
+    /// What encrypts what the gateway stores encrypted. Asking for it where no secret is set fails with the setting's name.
     /// </summary>
     public static void AddEncryptionSecrets(this IHostApplicationBuilder builder) => builder.Services.AddSingleton(provider =>
         EncryptionSecrets.TryParse(provider.GetRequiredService<IOptions<GatewayOptions>>().Value.EncryptionSecrets, out var secrets)

@@ -15,15 +15,15 @@
     animation: false,
     textStyle: { color: colour },
     tooltip: { trigger: "axis", renderMode: "richText" },
-    legend: { textStyle: { color: colour } },
-    grid: { left: 8, right: 8, bottom: 8, containLabel: true },
+    legend: { top: 0, textStyle: { color: colour } },
+    grid: { top: 48, left: 8, right: 8, bottom: 8, containLabel: true },
     xAxis: { type: "category", data: rows.map(row => row[0]), axisLabel: { color: colour } },
     yAxis: [
       { type: "value", axisLabel: { color: colour, formatter: "${value}" }, splitNumber: 4 },
       { type: "value", axisLabel: { color: colour }, splitLine: { show: false }, minInterval: 1 },
     ],
     series: [
-      { type: "bar", name: heads[3], data: rows.map(row => row[3]) },
+      { type: "bar", barMaxWidth: 48, name: heads[3], data: rows.map(row => row[3]) },
       { type: "line", name: heads[1], yAxisIndex: 1, data: rows.map(row => row[1]) },
     ],
   });
