@@ -102,14 +102,15 @@ internal sealed class TwoSessions : IAsyncDisposable
 
     /// <summary>
     /// Whether a session's operation is held at its gate, or waits for a row that the other one holds, rather than answered. Asks
-    /// the server until it is one or the other; neither passes by itself.
+    /// the server until it is one or the other; neither passes by itself. (Autovacuum, which shortens emptied tables, locks whole ones for a
+    /// moment: that passes.)
     /// </summary>
     public async Task<bool> WaitsAsync(string session, Task operation)
     {
         await using var command = _control.CreateCommand(
             $"""
             SELECT count(*) FROM pg_stat_activity
-            WHERE datname = current_database() AND application_name = '{session}' AND wait_event_type = 'Lock'
+            WHERE datname = current_database() AND application_name = '{session}' AND wait_event_type = 'Lock' AND wait_event NOT IN ('relation', 'extend')
             """);
         while (!operation.IsCompleted)
         {
@@ -128,7 +129,7 @@ internal sealed class TwoSessions : IAsyncDisposable
         await using var command = _control.CreateCommand(
             $"""
             SELECT count(*) FILTER (WHERE query LIKE '%WITH ORDINALITY AS t(id, n) JOIN account%'), count(*) FROM pg_stat_activity
-            WHERE datname = current_database() AND application_name = '{session}' AND wait_event_type = 'Lock' AND wait_event <> 'advisory'
+            WHERE datname = current_database() AND application_name = '{session}' AND wait_event_type = 'Lock' AND wait_event NOT IN ('relation', 'extend') AND wait_event <> 'advisory'
             """);
         while (!operation.IsCompleted)
         {
