@@ -29,6 +29,11 @@ internal readonly record struct Metered(TokenUsage Usage, bool HasOutput, string
     /// <param name="outputTokens">The most output, tokens.</param>
     public Metered CappedAt(long outputTokens) => this with { Usage = Usage.CappedAt(outputTokens) };
 
+    /// <summary>
+    /// The same of a request that was translated: no tier of service and no search was asked for, so there was neither where nothing is told.
+    /// </summary>
+    public Metered Translated() => this with { Usage = Usage with { Searches = Usage.Searches ?? 0 }, ServiceTier = ServiceTier ?? "default" };
+
     /// <summary>The same of an answer that was cut there, whatever its provider reports: the client got no more.</summary>
     public Metered CutAt(long outputTokens) => this with
     {

@@ -338,7 +338,16 @@ internal sealed partial class Relay(
     /// <summary>Step 8: in the form that was asked for, whichever the provider's answer had.</summary>
     private ValueTask SendRestAsync(Call call, ReadOnlyMemory<byte> rest, long chargedNanos)
     {
-        call.Exchange.Answered(call, rest);
+        try
+        {
+            call.Exchange.Answered(call, rest);
+        }
+        catch (Exception exception) when (exception is System.Text.Json.JsonException or InvalidOperationException or ArgumentException)
+        {
+            // It is paid for: what cannot be remembered of it is no reason to withhold it.
+            LogForgotten(logger, call.Running.RequestId, exception.GetType().Name);
+        }
+
         if (call.Facts.Stream)
         {
             return call.Client.SendEventsAsync(rest);
@@ -400,6 +409,9 @@ internal sealed partial class Relay(
                 Money.FormatUsd(result.ChargedNanos), result.Call?.FirstByteMs ?? -1, running.ElapsedMs);
         }
     }
+
+    [LoggerMessage(1102, LogLevel.Warning, "{RequestId}: its answer could not be remembered: {Problem}")]
+    private static partial void LogForgotten(ILogger logger, string requestId, string problem);
 
     [LoggerMessage(
         1101,

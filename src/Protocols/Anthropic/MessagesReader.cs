@@ -146,7 +146,11 @@ public sealed class MessagesReader(bool asksSpeed = false) : IAnswerReader
             : type.SequenceEqual("thinking"u8) ? Block.Thinking
             : type.SequenceEqual("tool_use"u8) ? Block.Tool
             : Block.Other;
-        if (_block == Block.Tool)
+        if (_block == Block.Other && !type.SequenceEqual("redacted_thinking"u8))
+        {
+            events.Take(new AnswerEvent { Kind = AnswerEventKind.Other, Text = type });
+        }
+        else if (_block == Block.Tool)
         {
             _hasArguments = false;
             events.Take(new AnswerEvent { Kind = AnswerEventKind.ToolStart, Tool = _tools++, Id = id, Name = name });

@@ -49,6 +49,9 @@ public enum AnswerEventKind
     /// <summary>A whole picture: base64 and <see cref="AnswerEvent.MediaType"/>.</summary>
     Image,
 
+    /// <summary>Output of a kind that no other protocol has, such as what a provider's own tool found.</summary>
+    Other,
+
     /// <summary>A choice ended, for <see cref="AnswerEvent.Stop"/>.</summary>
     ChoiceEnd,
 }

@@ -232,6 +232,7 @@ public sealed partial class GeminiRequest
                 }
             }
 
+            _request.Inputs = Math.Max(1, number);
             return number > 0 || Fail("'requests' is empty.", "requests", "empty_array");
         }
 

@@ -52,7 +52,7 @@ public sealed class AnswerMeter(IAnswerEvents? next = null) : IAnswerEvents
                 _text.AddJson(answerEvent.Name);
                 NoteOutput(answerEvent.Name);
                 break;
-            case AnswerEventKind.Image or AnswerEventKind.HiddenReasoning:
+            case AnswerEventKind.Image or AnswerEventKind.HiddenReasoning or AnswerEventKind.Other:
                 NoteOutput(answerEvent.Text);
                 break;
             default:

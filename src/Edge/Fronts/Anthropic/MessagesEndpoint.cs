@@ -8,12 +8,23 @@ namespace OrleansGateway.Edge.Fronts.Anthropic;
 /// <summary>Messages, and counts of their tokens.</summary>
 internal sealed class MessagesEndpoint(IFront front, string path, bool isCount) : IRelayedEndpoint
 {
+    private static readonly string[] PassedHeaders = [AnthropicDialect.VersionHeader, "anthropic-beta"];
+
     public IFront Front => front;
 
     public string Path => path;
 
     public IExchange? Read(HttpRequest httpRequest, ReadOnlyMemory<byte> body, out ApiError error)
     {
+        foreach (var name in PassedHeaders)
+        {
+            if (httpRequest.Headers[name].ToString().AsSpan().ContainsAnyExceptInRange(' ', '~'))
+            {
+                error = new ApiError(ErrorKind.InvalidRequest, $"The header '{name}' has characters that are not printable ASCII.", name);
+                return null;
+            }
+        }
+
         if (MessagesRequest.TryRead(body, isCount, out var request, out var wrong))
         {
             error = default;
@@ -30,7 +41,7 @@ internal sealed class MessagesEndpoint(IFront front, string path, bool isCount) 
     private static List<KeyValuePair<string, string>> HeadersOf(HttpRequest request)
     {
         var headers = new List<KeyValuePair<string, string>>(2);
-        foreach (var name in (ReadOnlySpan<string>)[AnthropicDialect.VersionHeader, "anthropic-beta"])
+        foreach (var name in PassedHeaders)
         {
             if (request.Headers[name].ToString() is { Length: > 0 } value)
             {

@@ -16,6 +16,9 @@ internal sealed class ResponseMemory(long bytesMax, TimeProvider time)
     /// <summary>The longest request whose conversation is kept, bytes.</summary>
     private const int RequestBytesMax = 1024 * 1024;
 
+    /// <summary>The most that a request may name, bytes: what it takes counts against no other budget.</summary>
+    private const int NamedBytesMax = 256 * 1024;
+
     private readonly AnswerCache _kept = new(bytesMax, time);
 
     /// <summary>Puts what a request names in its place. What is not known stays, for whoever reads the request to refuse.</summary>
@@ -31,8 +34,9 @@ internal sealed class ResponseMemory(long bytesMax, TimeProvider time)
         {
             return Resolve(account, JsonDocument.Parse(body)) ?? body;
         }
-        catch (JsonException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or ArgumentException)
         {
+            // Whoever reads the request says what is wrong with it.
             return body;
         }
     }
@@ -93,12 +97,25 @@ internal sealed class ResponseMemory(long bytesMax, TimeProvider time)
             var previous = root.TryGetProperty("previous_response_id", out var named) && named.ValueKind == JsonValueKind.String
                 ? _kept.Find(Name(account, named.GetString()!))
                 : null;
+            var taken = previous?.Body.Length ?? 0;
+            if (taken > NamedBytesMax)
+            {
+                return null;
+            }
+
             Append(items, previous?.Body);
             if (input.ValueKind == JsonValueKind.Array)
             {
                 foreach (var item in input.EnumerateArray())
                 {
-                    Append(items, Referred(account, item) ?? Encoding.UTF8.GetBytes(item.GetRawText()));
+                    var referred = Referred(account, item);
+                    taken += referred?.Length ?? 0;
+                    if (taken > NamedBytesMax)
+                    {
+                        return null;
+                    }
+
+                    Append(items, referred ?? Encoding.UTF8.GetBytes(item.GetRawText()));
                 }
             }
             else

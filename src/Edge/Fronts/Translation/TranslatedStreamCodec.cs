@@ -9,8 +9,7 @@ namespace OrleansGateway.Edge.Fronts.Translation;
 /// <summary>A stream of a provider whose protocol is not the client's.</summary>
 internal sealed class TranslatedStreamCodec(Call call, IAnswerReader reader, IAnswerWriter writer) : MeteredStreamCodec(call, reader, writer)
 {
-    /// <summary>No tier of service is asked for in another protocol, so it is the usual one where nothing is told.</summary>
-    public override Metered Metered => base.Metered with { ServiceTier = Reader.ServiceTier ?? (Call.IsOwnProtocol ? null : "default") };
+    public override Metered Metered => Call.IsOwnProtocol ? base.Metered : base.Metered.Translated();
 
     public override long HeldBytes => writer.HeldBytes;
 

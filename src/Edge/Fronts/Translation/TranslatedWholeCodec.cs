@@ -21,8 +21,14 @@ internal sealed class TranslatedWholeCodec : IWholeCodec
         _writer.To = _events;
     }
 
-    public Metered Metered => new(
-        _meter.Usage(_reader.Reported, _call.Bound.EstimatedInputTokens), _meter.HasOutput, _reader.ServiceTier ?? (_call.IsOwnProtocol ? null : "default"));
+    public Metered Metered
+    {
+        get
+        {
+            var metered = new Metered(_meter.Usage(_reader.Reported, _call.Bound.EstimatedInputTokens), _meter.HasOutput, _reader.ServiceTier);
+            return _call.IsOwnProtocol ? metered : metered.Translated();
+        }
+    }
 
     public AttemptEnd Read(ReadOnlyMemory<byte> answer)
     {

@@ -7,6 +7,9 @@ namespace OrleansGateway.Protocols.OpenAI.Endpoints;
 /// <summary>A request for embeddings.</summary>
 public sealed class EmbeddingsRequest : JsonRequest
 {
+    /// <summary>What may stand before each input, bytes.</summary>
+    private long _textOfEach;
+
     /// <summary>The most inputs of one request.</summary>
     public const int MaxInputs = 2048;
 
@@ -52,7 +55,9 @@ public sealed class EmbeddingsRequest : JsonRequest
                 break;
             default:
                 // Such as the instruction that some models put before each input.
+                var before = TextBytes;
                 SkipInput(ref reader);
+                _textOfEach += TextBytes - before;
                 break;
         }
     }
@@ -66,6 +71,6 @@ public sealed class EmbeddingsRequest : JsonRequest
         }
 
         // What a template or an instruction adds to each.
-        TextBytes += 16L * Inputs;
+        TextBytes += (16L * Inputs) + (_textOfEach * (Inputs - 1));
     }
 }

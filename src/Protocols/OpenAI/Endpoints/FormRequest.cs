@@ -13,6 +13,10 @@ public abstract class FormRequest(ReadOnlyMemory<byte> body, string? contentType
     private const int MaxModelBytes = 256;
     private const int MaxValueBytes = 1024 * 1024;
 
+    /// <summary>Fields that may come more than once.</summary>
+    private static readonly HashSet<string> Lists =
+        ["image", "include", "timestamp_granularities", "known_speaker_names", "known_speaker_references"];
+
     private IReadOnlyList<FormPart> _parts = [];
     private FormPart? _model;
     private OpenAIError? _error;
@@ -55,10 +59,15 @@ public abstract class FormRequest(ReadOnlyMemory<byte> body, string? contentType
             return OpenAIError.BadRequest($"We could not read the form of your request: {why}", null, "invalid_form");
         }
 
+        var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var part in _parts)
         {
             var content = body[part.ContentStart..part.End];
-            if (part.Field == "model")
+            if (!seen.Add(part.Field) && !Lists.Contains(part.Field))
+            {
+                Fail($"Duplicate parameter: '{part.Field}'.", part.Field, "duplicate_parameter");
+            }
+            else if (part.Field == "model")
             {
                 ReadModel(part, content.Span);
             }

@@ -135,15 +135,14 @@ public static class MediaLength
         return 0;
     }
 
-    /// <summary>Of plain samples their own rate; the header's field is only believed of codecs.</summary>
+    /// <summary>Of plain samples their own rate; of codecs nothing in the header can be believed, so 0 is given.</summary>
     private static long ByteRateOf(ReadOnlySpan<byte> format)
     {
         var tag = BinaryPrimitives.ReadUInt16LittleEndian(format);
         long channels = BinaryPrimitives.ReadUInt16LittleEndian(format[2..]);
         long rate = BinaryPrimitives.ReadUInt32LittleEndian(format[4..]);
-        long told = BinaryPrimitives.ReadUInt32LittleEndian(format[8..]);
         long bits = BinaryPrimitives.ReadUInt16LittleEndian(format[14..]);
-        return tag is 1 or 3 or 6 or 7 or 0xFFFE ? channels * rate * bits / 8 : told;
+        return tag is 1 or 3 or 6 or 7 or 0xFFFE ? channels * rate * bits / 8 : 0;
     }
 
     private static double OfMpeg(ReadOnlySpan<byte> file)

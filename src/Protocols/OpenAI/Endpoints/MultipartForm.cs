@@ -32,7 +32,7 @@ public static class MultipartForm
     {
         var read = new List<FormPart>();
         (parts, why) = (read, "");
-        if (!IsForm(contentType))
+        if (!IsForm(contentType) || contentType.AsSpan().ContainsAnyExceptInRange(' ', '~'))
         {
             why = $"expected Content-Type {FormType}.";
             return false;
@@ -109,6 +109,13 @@ public static class MultipartForm
             var value = colon < 0 ? "" : line[(colon + 1)..].Trim();
             if (name.Equals("Content-Disposition", StringComparison.OrdinalIgnoreCase))
             {
+                // Which of two names counts, servers do not agree on.
+                if (field is not null || Parameter(value, "name*") is not null || IsRepeated(value, "name"))
+                {
+                    field = null;
+                    break;
+                }
+
                 field = Parameter(value, "name");
                 fileName = Parameter(value, "filename") ?? Parameter(value, "filename*");
             }
@@ -123,9 +130,19 @@ public static class MultipartForm
         return field is { Length: > 0 and <= 256 };
     }
 
-    /// <summary>A parameter of a header's value; null when it has none of this name.</summary>
-    private static string? Parameter(string value, string name)
+    private static bool IsRepeated(string value, string name)
     {
+        var first = Parameter(value, name, out var end);
+        return first is not null && Parameter(value[end..], name) is not null;
+    }
+
+    /// <summary>A parameter of a header's value; null when it has none of this name.</summary>
+    private static string? Parameter(string value, string name) => Parameter(value, name, out _);
+
+    /// <param name="valueEnd">Where it ends.</param>
+    private static string? Parameter(string value, string name, out int valueEnd)
+    {
+        valueEnd = value.Length;
         var at = value.IndexOf(';', StringComparison.Ordinal);
         while (at >= 0)
         {
@@ -140,6 +157,7 @@ public static class MultipartForm
             var (text, end) = ReadValue(value, equals + 1);
             if (isIt)
             {
+                valueEnd = end;
                 return text;
             }
 

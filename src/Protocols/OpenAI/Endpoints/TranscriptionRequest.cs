@@ -17,6 +17,9 @@ public sealed class TranscriptionRequest : FormRequest
 
     private readonly bool _isTranslation;
     private bool _hasFile;
+    /// <summary>Nobody speaks faster: what a file's own header says cannot be less.</summary>
+    private const int SpokenTokensPerSecondMax = 6;
+
     private long _fileSeconds;
     private string _format = "json";
 
@@ -53,7 +56,7 @@ public sealed class TranscriptionRequest : FormRequest
     /// <inheritdoc/>
     public override TokenUsage Used(in AnswerCounts counts, long estimatedInputTokens)
     {
-        var seconds = counts.Reported is { Seconds: > 0 } told ? told.Seconds : counts.Seconds > 0 ? counts.BegunSeconds : Math.Max(1, _fileSeconds);
+        var seconds = counts.Reported is { Seconds: > 0 } told ? told.Seconds : counts.Seconds > 0 ? counts.BegunSeconds : Math.Max(Math.Max(1, _fileSeconds), counts.TextTokens / SpokenTokensPerSecondMax);
         return counts.Reported is { TotalInput: > 0 } or { TotalOutput: > 0 }
             ? counts.Reported.Value with { Seconds = seconds }
             : new TokenUsage

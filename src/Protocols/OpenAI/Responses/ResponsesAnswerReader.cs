@@ -272,6 +272,29 @@ public sealed class ResponsesAnswerReader : IAnswerReader
             : StopReason.Done,
     });
 
+    private static int CountSearches(Utf8JsonReader output)
+    {
+        var count = 0;
+        while (output.Read() && output.TokenType != JsonTokenType.EndArray)
+        {
+            if (output.TokenType != JsonTokenType.StartObject)
+            {
+                output.Skip();
+                continue;
+            }
+
+            while (output.Read() && output.TokenType == JsonTokenType.PropertyName)
+            {
+                var isType = output.ValueTextEquals("type"u8);
+                output.Read();
+                count += isType && output.TokenType == JsonTokenType.String && output.ValueTextEquals("web_search_call"u8) ? 1 : 0;
+                output.Skip();
+            }
+        }
+
+        return count;
+    }
+
     /// <summary>Reads the response that the reader stands on, to its end.</summary>
     private Response ReadResponse(scoped ref Utf8JsonReader reader)
     {
@@ -326,6 +349,12 @@ public sealed class ResponsesAnswerReader : IAnswerReader
             }
 
             reader.Skip();
+        }
+
+        if (Reported is { Searches: null } reported && response.Output.TokenType == JsonTokenType.StartArray && CountSearches(response.Output) is > 0 and var searches)
+        {
+            // The usage does not tell of them, the items do.
+            Reported = reported with { Searches = searches };
         }
 
         return response;

@@ -28,7 +28,7 @@ public sealed partial class ResponsesRequest : RequestFacts
     public ReadOnlyMemory<byte> Body { get; }
 
     /// <summary>Whether the client wants the response kept, as it is unless it says otherwise.</summary>
-    public bool KeepsAnswer => !_storeMember.IsPresent || !_storeMember.Value(Body.Span).SequenceEqual(False.Span);
+    public bool KeepsAnswer { get; private set; } = true;
 
     /// <inheritdoc/>
     public override string ChoicesField => "n";

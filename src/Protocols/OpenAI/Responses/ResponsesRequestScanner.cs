@@ -136,6 +136,7 @@ public sealed partial class ResponsesRequest
                     return isNull || IsBoolean() || WrongType(name, "a boolean");
                 case "store":
                     _request._storeMember = Member();
+                    _request.KeepsAnswer = _reader.TokenType != JsonTokenType.False;
                     return isNull || IsBoolean() || WrongType(name, "a boolean");
                 case "max_output_tokens":
                     _request._maxOutputMember = Member();

@@ -71,7 +71,18 @@ public sealed class ResponseMemoryTests
     [InlineData("""{"previous_response_id":""")]
     [InlineData("""["item_reference","previous_response_id"]""")]
     [InlineData("""{"input":[{"type":"item_reference","id":7}]}""")]
+    [InlineData("""{"input":[{"type":1}],"metadata":{"a":"item_reference","b":"previous_response_id"}}""")]
+    [InlineData("""{"input":"x","previous_response_id":"\ud800"}""")]
     public void Resolve_WhatItCannot_StaysAsItIs(string body) => Assert.Equal(body, Resolve("a", body));
+
+    /// <summary>A small request may not name itself large.</summary>
+    [Fact]
+    public void Resolve_MoreThanThereIsRoomFor_StaysAsItIs()
+    {
+        Keep("a", """{"input":"hello"}""", Answer.Replace("Hi", new string('x', 1000), StringComparison.Ordinal));
+        var many = $$"""{"input":[{{string.Join(',', Enumerable.Repeat("""{"type":"item_reference","id":"msg_1"}""", 1000))}}]}""";
+        Assert.Equal(many, Resolve("a", many));
+    }
 
     [Fact]
     public void Keep_TheLastEventOfAStream_IsTheSame()

@@ -94,15 +94,15 @@ public sealed class MessagesStreamTests
     }
 
     [Theory]
-    [InlineData("""{"type":"content_block_start","index":0,"content_block":{"type":"server_tool_use","id":"s","name":"web_search","input":{}}}""")]
-    [InlineData("""{"type":"content_block_delta","index":0,"delta":{"type":"citations_delta","citation":{"a":1}}}""")]
-    [InlineData("""{"type":"content_block_start","index":0,"content_block":{"type":"fallback","from":"a","to":"b"}}""")]
-    [InlineData("""{"type":"what_is_this","index":{}}""")]
-    public void Pass_WhatNobodyKnows_GoesThrough(string data)
+    [InlineData("""{"type":"content_block_start","index":0,"content_block":{"type":"server_tool_use","id":"s","name":"web_search","input":{}}}""", "Other:server_tool_use")]
+    [InlineData("""{"type":"content_block_delta","index":0,"delta":{"type":"citations_delta","citation":{"a":1}}}""", "")]
+    [InlineData("""{"type":"content_block_start","index":0,"content_block":{"type":"fallback","from":"a","to":"b"}}""", "Other:fallback")]
+    [InlineData("""{"type":"what_is_this","index":{}}""", "")]
+    public void Pass_WhatNobodyKnows_GoesThrough(string data, string words)
     {
         var (output, _) = Pass(Event(Start) + Event(data));
         Assert.EndsWith(Event(data), output, StringComparison.Ordinal);
-        Assert.Equal(("", AnswerRead.Part), (Read(Event(Start) + Event(data)).Words, Read(Event(data)).Last));
+        Assert.Equal((words, AnswerRead.Part), (Read(Event(Start) + Event(data)).Words, Read(Event(data)).Last));
     }
 
     [Theory]
@@ -200,7 +200,7 @@ public sealed class MessagesStreamTests
             words);
         Assert.Equal(AnswerRead.End, read);
         Assert.Equal(
-            ["Reasoning:Hm", "Signature:sig==", "HiddenReasoning:ZZ", "Text:a\\\"b", "ToolStart0:t1 f", "Arguments0:{\\\"a\\\": \\\"é\\\\n\\\"}", "ToolStart1:t2 g", "Arguments1:{}", "End:ToolCalls "],
+            ["Reasoning:Hm", "Signature:sig==", "HiddenReasoning:ZZ", "Text:a\\\"b", "Other:server_tool_use", "Other:web_search_tool_result", "ToolStart0:t1 f", "Arguments0:{\\\"a\\\": \\\"é\\\\n\\\"}", "ToolStart1:t2 g", "Arguments1:{}", "End:ToolCalls "],
             words.Words);
     }
 
