@@ -41,6 +41,9 @@ public sealed class SiteOptions
     /// <summary>How new passwords are hashed; older hashes are renewed at sign-in.</summary>
     public PasswordHash PasswordHash { get; set; } = PasswordHash.Bcrypt;
 
+    /// <summary>The most forms of sign-in, registration and reset from one address, a minute.</summary>
+    public int FormsPerMinute { get; set; } = 40;
+
     /// <summary>The cost of bcrypt.</summary>
     public int BcryptCost { get; set; } = 12;
 
@@ -82,6 +85,7 @@ internal sealed class SiteOptionsValidator : IValidateOptions<SiteOptions>
         }
 
         problems.CheckRange(nameof(options.AgeMinimum), options.AgeMinimum, 13, 21, "years");
+        problems.CheckRange(nameof(options.FormsPerMinute), options.FormsPerMinute, 1, 10_000);
         problems.CheckRange(nameof(options.BcryptCost), options.BcryptCost, 10, 15);
         problems.CheckRange(nameof(options.SessionDays), options.SessionDays, 1, 90, "days");
         problems.CheckRange(nameof(options.SmtpPort), options.SmtpPort, 1, 65535);

@@ -3,6 +3,7 @@ using System.Text.Unicode;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -22,6 +23,9 @@ public static class WebModule
 {
     /// <summary>The key of the connections for people, which the host provides.</summary>
     public const string PeoplePool = "people";
+
+    /// <summary>The largest form, bytes.</summary>
+    private const long FormBytesMax = 64 * 1024;
 
     /// <summary>Whether the settings ask for a site.</summary>
     public static bool IsWanted(IConfiguration configuration)
@@ -67,6 +71,16 @@ public static class WebModule
         app.UseRouting();
         app.UseWhen(static context => IsSite(context.Request.Path), site =>
         {
+            // Forms are read whole before anybody is asked who sends them.
+            site.Use(static (context, next) =>
+            {
+                if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+                {
+                    limit.MaxRequestBodySize = FormBytesMax;
+                }
+
+                return next(context);
+            });
             site.UseSecurityHeaders(options.IsHttps);
             site.UseExceptionHandler(new ExceptionHandlerOptions
             {

@@ -25,9 +25,6 @@ internal static class PeopleServices
     /// <summary>Attempts before an account is slowed down.</summary>
     private const int AttemptsMax = 8;
 
-    /// <summary>Forms of one address that check or make a password, or send a mail, a minute.</summary>
-    private const int FormsPerMinute = 40;
-
     private const int WaitingHashesMax = 64;
 
     private static readonly string[] Guarded = ["/sign-in", "/register", "/forgot", "/reset", "/console/security"];
@@ -110,13 +107,13 @@ internal static class PeopleServices
     private static PartitionedRateLimiter<HttpContext> PerAddress() => PartitionedRateLimiter.Create<HttpContext, string>(static context => IsGuarded(context)
         ? RateLimitPartition.GetFixedWindowLimiter(
             context.RequestServices.GetRequiredService<ISiteHost>().AddressOf(context),
-            static _ => new FixedWindowRateLimiterOptions { PermitLimit = FormsPerMinute, Window = TimeSpan.FromMinutes(1) })
+            _ => new FixedWindowRateLimiterOptions { PermitLimit = context.RequestServices.GetRequiredService<IOptions<SiteOptions>>().Value.FormsPerMinute, Window = TimeSpan.FromMinutes(1) })
         : RateLimitPartition.GetNoLimiter(""));
 
-    /// <summary>A hash takes a core for a quarter of a second: the relay needs the cores too.</summary>
+    /// <summary>A hash takes a core for a quarter of a second: half of the cores are the relay's.</summary>
     private static PartitionedRateLimiter<HttpContext> OneHashACore() => PartitionedRateLimiter.Create<HttpContext, bool>(static context => IsGuarded(context)
         ? RateLimitPartition.GetConcurrencyLimiter(
-            true, static _ => new ConcurrencyLimiterOptions { PermitLimit = Environment.ProcessorCount, QueueLimit = WaitingHashesMax })
+            true, static _ => new ConcurrencyLimiterOptions { PermitLimit = Math.Max(1, Environment.ProcessorCount / 2), QueueLimit = WaitingHashesMax })
         : RateLimitPartition.GetNoLimiter(false));
 
     private static bool IsGuarded(HttpContext context) =>

@@ -28,18 +28,29 @@ internal sealed class Registrations(
     /// <returns>What is wrong with the password; none if nothing is.</returns>
     public async Task<IReadOnlyList<IdentityError>> RegisterAsync(HttpContext http, string name, string email, string password, string language)
     {
+        // Of known addresses too, or the answer would tell which are.
+        foreach (var validator in users.PasswordValidators)
+        {
+            var valid = await validator.ValidateAsync(users, new Person { UserName = email, Email = email }, password);
+            if (!valid.Succeeded)
+            {
+                return [.. valid.Errors];
+            }
+        }
+
         if (await users.FindByEmailAsync(email) is { } known)
         {
-            hasher.HashPassword(known, password);
+            var hash = hasher.HashPassword(known, password);
             if (known.EmailConfirmed)
             {
                 await mails.AlreadyRegisteredAsync(known);
-            }
-            else
-            {
-                await mails.ConfirmAsync(known);
+                return [];
             }
 
+            // Whoever registered the address first need not own it: the last password counts, and links of before are void.
+            (known.PasswordHash, known.Name, known.Language) = (hash, name, language);
+            await users.UpdateSecurityStampAsync(known);
+            await mails.ConfirmAsync(known);
             return [];
         }
 
@@ -81,7 +92,7 @@ internal sealed class Registrations(
 
     /// <summary>Confirms an address by the link that was mailed to it; a link is good once for what it does, and harmless after.</summary>
     public async Task<Person?> ConfirmAsync(string personId, string token) =>
-        await users.FindByIdAsync(personId) is { } person && (await users.ConfirmEmailAsync(person, token)).Succeeded ? person : null;
+        Guid.TryParse(personId, out _) && await users.FindByIdAsync(personId) is { } person && (await users.ConfirmEmailAsync(person, token)).Succeeded ? person : null;
 
     /// <summary>A key that somebody else made is noticed by its owner's mail.</summary>
     public async Task TellOfKeyAsync(CurrentPerson person, string keyName)

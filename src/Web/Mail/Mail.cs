@@ -37,12 +37,18 @@ internal sealed class SmtpMail(IOptions<SiteOptions> options) : IMail
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    /// <summary>Whoever is on the way must not be able to take the encryption out; on this machine nobody is.</summary>
+    private static SecureSocketOptions Encryption(SiteOptions settings) =>
+        settings.SmtpPort == 465 ? SecureSocketOptions.SslOnConnect
+        : settings.SmtpHost is "localhost" or "127.0.0.1" or "::1" ? SecureSocketOptions.StartTlsWhenAvailable
+        : SecureSocketOptions.StartTls;
+
     public async Task SendAsync(Message message, CancellationToken cancellationToken)
     {
         var settings = options.Value;
         using var mime = Mime.Of(message, settings);
         using var client = new SmtpClient { Timeout = (int)Patience.TotalMilliseconds };
-        await client.ConnectAsync(settings.SmtpHost, settings.SmtpPort, SecureSocketOptions.Auto, cancellationToken);
+        await client.ConnectAsync(settings.SmtpHost, settings.SmtpPort, Encryption(settings), cancellationToken);
         if (settings.SmtpUser.Length > 0)
         {
             await client.AuthenticateAsync(settings.SmtpUser, settings.SmtpPassword, cancellationToken);

@@ -53,6 +53,36 @@ public sealed class RegistrationTests(Site site)
         await other.Page.WaitForURLAsync("**/mail-sent");
     }
 
+    /// <summary>Who registers somebody else's address does not choose the password that its owner confirms.</summary>
+    [Fact]
+    public async Task Address_RegisteredByAStrangerFirst_HasItsOwnersPassword()
+    {
+        const string email = "twice@example.org";
+        await using var stranger = await site.VisitAsync();
+        await stranger.OpenAsync("/register");
+        await People.FillAsync(stranger, email);
+        await stranger.FillAsync("Password", "the stranger's password");
+        await stranger.SubmitAsync();
+        await stranger.Page.WaitForURLAsync("**/mail-sent");
+        var voided = await site.MailedLinkAsync(email, "confirm");
+
+        await using var owner = await site.VisitAsync();
+        await owner.OpenAsync("/register");
+        await People.FillAsync(owner, email);
+        await owner.SubmitAsync();
+        await owner.Page.WaitForURLAsync("**/mail-sent");
+        string link;
+        while ((link = await site.MailedLinkAsync(email, "confirm")) == voided)
+        {
+            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
+        }
+
+        await owner.OpenAsync(link);
+        await owner.SubmitAsync();
+        await owner.Page.WaitForURLAsync("**/sign-in?confirmed=true");
+        await People.SignInAsync(owner, email, People.Password);
+    }
+
     [Fact]
     public async Task Password_ThatWasForgotten_IsSetAnewAndEndsOtherSessions()
     {

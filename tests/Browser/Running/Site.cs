@@ -48,6 +48,7 @@ public sealed partial class Site : IAsyncLifetime
             ["Site:Url"] = Url,
             ["Site:MailFolder"] = Mails,
             ["Site:BcryptCost"] = "10",
+            ["Site:FormsPerMinute"] = "1000",
             ["SIMULATED_PROVIDER_URL"] = new Uri(_provider.BaseAddress, "v1").AbsoluteUri,
         };
         _process = GatewayProcess.Start(GatewayProcess.Silo, _settings);
