@@ -6,12 +6,6 @@ namespace OrleansGateway.Protocols.Metering;
 /// <param name="next">Gets the same pieces; null for none.</param>
 public sealed class AnswerMeter(IAnswerEvents? next = null) : IAnswerEvents
 {
-    /// <summary>No text that models write has longer tokens on average: prose has four to five bytes, and whole words with their blank rarely eight.</summary>
-    private const long BytesPerTokenMax = 8;
-
-    /// <summary>So many tokens more are let pass: a short answer may be of long ones.</summary>
-    private const long LongTokens = 64;
-
     private TokenEstimate _text;
     private TokenEstimate _reasoning;
     private UInt128 _seen;
@@ -67,7 +61,7 @@ public sealed class AnswerMeter(IAnswerEvents? next = null) : IAnswerEvents
 
     /// <summary>Output tokens so far at the least: as reported, or where every token were a long word.</summary>
     public long LeastOutputTokens(TokenUsage? reported) =>
-        Math.Max(reported?.TotalOutput ?? 0, ((_text.Bytes + _reasoning.Bytes) / BytesPerTokenMax) - LongTokens);
+        Math.Max(reported?.TotalOutput ?? 0, TokenEstimate.LeastTokens(_text.Bytes + _reasoning.Bytes));
 
     /// <summary>
     /// What the request has used: the provider's last report. Where none came, output came after it (then it was not the final one), or it

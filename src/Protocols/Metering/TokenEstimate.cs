@@ -11,6 +11,12 @@ public struct TokenEstimate
     private static readonly SearchValues<byte> PlainAscii = SearchValues.Create(
         Enumerable.Range(0, 128).Where(value => value != '\\').Select(value => (byte)value).ToArray());
 
+    /// <summary>No text that models write has longer tokens on average: prose has four to five bytes, and whole words with their blank rarely eight.</summary>
+    private const long BytesPerTokenMax = 8;
+
+    /// <summary>So many tokens more are let pass: a short answer may be of long ones.</summary>
+    private const long LongTokens = 64;
+
     private long _quarters;
 
     /// <summary>Length of the text in bytes of UTF-8, escapes resolved.</summary>
@@ -18,6 +24,10 @@ public struct TokenEstimate
 
     /// <summary>Estimated tokens, rounded up.</summary>
     public readonly long Tokens => (_quarters + 3) / 4;
+
+    /// <summary>The least tokens that so much text can be, were each a long word; 0 or less of a short one.</summary>
+    /// <param name="bytes">The text's length, bytes of UTF-8.</param>
+    public static long LeastTokens(long bytes) => (bytes / BytesPerTokenMax) - LongTokens;
 
     /// <summary>Adds what another estimate has counted.</summary>
     public void Add(in TokenEstimate other)

@@ -9,12 +9,6 @@ namespace OrleansGateway.Protocols.OpenAI;
 /// <param name="choices">How many choices the request asked for.</param>
 public sealed class ChatStreamMeter(int choices)
 {
-    /// <summary>No text that models write has longer tokens on average: prose has four to five bytes, and whole words with their blank rarely eight.</summary>
-    private const long BytesPerTokenMax = 8;
-
-    /// <summary>So many tokens more are let pass: a short answer may be of long ones.</summary>
-    private const long LongTokens = 64;
-
     private ChatOutput _output;
     private UInt128 _seen;
     private UInt128 _ended;
@@ -41,7 +35,7 @@ public sealed class ChatStreamMeter(int choices)
     public long EstimatedOutputTokens => _output.Estimate(0).TotalOutput;
 
     /// <summary>Output tokens so far at the least: as reported, or where every token were a long word.</summary>
-    public long LeastOutputTokens => Math.Max(Reported?.TotalOutput ?? 0, (OutputBytes / BytesPerTokenMax) - LongTokens);
+    public long LeastOutputTokens => Math.Max(Reported?.TotalOutput ?? 0, TokenEstimate.LeastTokens(OutputBytes));
 
     /// <summary>
     /// Whether all choices that have begun have ended. They may be fewer than were asked for, since some providers make one whatever they are
