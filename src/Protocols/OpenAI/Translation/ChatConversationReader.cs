@@ -90,14 +90,14 @@ internal sealed class ChatConversationReader : ConversationReader
         switch (message.NeedText("role"))
         {
             case "system" or "developer":
-                foreach (var part in ReadContent(message))
+                foreach (var part in ReadContent(message.Find("content")))
                 {
                     AddSystem((part as TextPart)?.Text ?? "");
                 }
 
                 break;
             case "user":
-                foreach (var part in ReadContent(message))
+                foreach (var part in ReadContent(message.Find("content")))
                 {
                     Add(Role.User, part);
                 }
@@ -107,11 +107,11 @@ internal sealed class ChatConversationReader : ConversationReader
                 ReadAssistant(message);
                 break;
             case "tool":
-                AddResult(message.NeedText("tool_call_id"), message.PathOf("tool_call_id"), [.. ReadContent(message)]);
+                AddResult(message.NeedText("tool_call_id"), message.PathOf("tool_call_id"), [.. ReadContent(message.Find("content"))]);
                 break;
             case "function":
                 var name = message.NeedText("name");
-                AddResult(Unanswered(name) ?? name, message.PathOf("name"), [.. ReadContent(message)]);
+                AddResult(Unanswered(name) ?? name, message.PathOf("name"), [.. ReadContent(message.Find("content"))]);
                 break;
             default:
                 message.Find("role")?.Unknown("expected 'developer', 'system', 'user', 'assistant' or 'tool'.");
@@ -132,7 +132,7 @@ internal sealed class ChatConversationReader : ConversationReader
             Add(Role.Assistant, new ReasoningPart(reasoning, ofReasoning));
         }
 
-        foreach (var part in ReadContent(message))
+        foreach (var part in ReadContent(message.Find("content")))
         {
             Add(Role.Assistant, part);
         }
@@ -182,29 +182,7 @@ internal sealed class ChatConversationReader : ConversationReader
     /// <summary>Whether the provider signs the call itself, not the reasoning before it.</summary>
     private static bool IsOfCalls(Signature signature) => signature.Format is WireFormats.Gemini or WireFormats.Chat;
 
-    private IEnumerable<Part> ReadContent(RequestNode message)
-    {
-        switch (message.Find("content"))
-        {
-            case null:
-                break;
-            case { IsList: true } parts:
-                foreach (var part in parts.Items())
-                {
-                    if (ReadPart(part) is { } read)
-                    {
-                        yield return Marked(part, read);
-                    }
-                }
-
-                break;
-            case { } text:
-                yield return new TextPart(text.Text);
-                break;
-        }
-    }
-
-    private Part? ReadPart(RequestNode part)
+    protected override Part? ReadPart(RequestNode part)
     {
         switch (part.NeedText("type"))
         {

@@ -47,6 +47,32 @@ internal abstract class ConversationReader
 
     protected abstract Conversation Read(RequestNode root);
 
+    /// <summary>Reads a part of a content; null for one that is only noted.</summary>
+    protected abstract Part? ReadPart(RequestNode part);
+
+    /// <summary>Reads a content: none, a text, or parts.</summary>
+    protected IEnumerable<Part> ReadContent(RequestNode? content)
+    {
+        switch (content)
+        {
+            case null:
+                break;
+            case { IsList: true } parts:
+                foreach (var part in parts.Items())
+                {
+                    if (ReadPart(part) is { } read)
+                    {
+                        yield return Marked(part, read);
+                    }
+                }
+
+                break;
+            case { } text:
+                yield return new TextPart(text.Text);
+                break;
+        }
+    }
+
     /// <summary>What was read.</summary>
     protected Conversation Finish(RequestNode root, string? effort, string effortPath) => new()
     {

@@ -186,29 +186,7 @@ internal sealed class ResponsesConversationReader : ConversationReader
         AddResult(id, item.PathOf("call_id"), [.. ReadContent(item.Find("output"))]);
     }
 
-    private IEnumerable<Part> ReadContent(RequestNode? content)
-    {
-        switch (content)
-        {
-            case null:
-                break;
-            case { IsList: true } parts:
-                foreach (var part in parts.Items())
-                {
-                    if (ReadPart(part) is { } read)
-                    {
-                        yield return Marked(part, read);
-                    }
-                }
-
-                break;
-            case { } text:
-                yield return new TextPart(text.Text);
-                break;
-        }
-    }
-
-    private Part? ReadPart(RequestNode part)
+    protected override Part? ReadPart(RequestNode part)
     {
         switch (part.NeedText("type"))
         {
