@@ -13,6 +13,17 @@ internal sealed class TwoSessions : IAsyncDisposable
     public const string FirstName = "first";
     public const string SecondName = "second";
 
+    /// <summary>
+    /// A row of pg_stat_activity waits for a lock that a session holds. Autovacuum locks whole tables for a moment when it shortens them,
+    /// and so does whoever lengthens one: those waits pass by themselves.
+    /// </summary>
+    private const string WaitsForASession =
+        """
+        wait_event_type = 'Lock' AND wait_event <> 'extend' AND EXISTS (
+            SELECT FROM unnest(pg_blocking_pids(pg_stat_activity.pid)) AS blocker (pid) JOIN pg_stat_activity AS holder USING (pid)
+            WHERE holder.backend_type = 'client backend')
+        """;
+
     private readonly NpgsqlDataSource _first;
     private readonly NpgsqlDataSource _second;
     private readonly NpgsqlDataSource _control;
@@ -101,16 +112,15 @@ internal sealed class TwoSessions : IAsyncDisposable
     public Task TerminateFirstAsync() => SignalFirstAsync("pg_terminate_backend");
 
     /// <summary>
-    /// Whether a session's operation is held at its gate, or waits for a row that the other one holds, rather than answered. Asks
-    /// the server until it is one or the other; neither passes by itself. (Autovacuum, which shortens emptied tables, locks whole ones for a
-    /// moment: that passes.)
+    /// Whether a session's operation is held at its gate, or waits for what another session holds, rather than answered. Asks the
+    /// server until it is one or the other; neither passes by itself.
     /// </summary>
     public async Task<bool> WaitsAsync(string session, Task operation)
     {
         await using var command = _control.CreateCommand(
             $"""
             SELECT count(*) FROM pg_stat_activity
-            WHERE datname = current_database() AND application_name = '{session}' AND wait_event_type = 'Lock' AND wait_event NOT IN ('relation', 'extend')
+            WHERE datname = current_database() AND application_name = '{session}' AND {WaitsForASession}
             """);
         while (!operation.IsCompleted)
         {
@@ -129,7 +139,7 @@ internal sealed class TwoSessions : IAsyncDisposable
         await using var command = _control.CreateCommand(
             $"""
             SELECT count(*) FILTER (WHERE query LIKE '%WITH ORDINALITY AS t(id, n) JOIN account%'), count(*) FROM pg_stat_activity
-            WHERE datname = current_database() AND application_name = '{session}' AND wait_event_type = 'Lock' AND wait_event NOT IN ('relation', 'extend') AND wait_event <> 'advisory'
+            WHERE datname = current_database() AND application_name = '{session}' AND {WaitsForASession} AND wait_event <> 'advisory'
             """);
         while (!operation.IsCompleted)
         {
