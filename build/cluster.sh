@@ -117,7 +117,7 @@ make_certificates() {
     if ! openssl x509 -checkend $((366 * 86400)) -noout -in "$folder/authority.pem" >/dev/null 2>&1; then
         say "Making certificates in ${folder#"$root/"}"
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$folder/authority.key" -out "$folder/authority.pem" \
-            -subj "/CN=OrleansGateway cluster $(secret | head -c 8)" -days 3650 -addext 'basicConstraints = critical,CA:true' \
+            -subj "/CN=OrleansGateway cluster $(secret | tr -d '/+=' | head -c 8)" -days 3650 -addext 'basicConstraints = critical,CA:true' \
             -addext 'keyUsage = critical,keyCertSign,cRLSign' 2>/dev/null || fail "openssl could not make an authority in $folder"
     fi
     make_certificate member DNS:orleansgateway
