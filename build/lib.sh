@@ -104,16 +104,16 @@ ensure_program() {
     command -v "$1" >/dev/null || fail "$1 could not be installed (apt-get's messages are above); run: $by_hand"
 }
 
-# ensure_packages NAME: installs what tests/NAME takes from npm, beside the tests' programs; a Node.js that is too old for it gets a newer one.
+# ensure_packages FOLDER: installs what it takes from npm, beside the tests' programs; a Node.js that is too old for it gets a newer one.
 ensure_packages() {
-    local name=$1 folder=$artifacts/$1/release
+    local folder=$artifacts/${1##*/}/release
     ensure_program node nodejs
     ensure_program npm npm
     mkdir -p "$folder"
-    cp -r "$root/tests/$name/." "$folder"
+    cp -r "$root/$1/." "$folder"
     cmp -s "$folder/package-lock.json" "$folder/installed" && return
-    say "Installing the packages of tests/$name"
-    (cd "$folder" && npm ci --no-progress --loglevel=error </dev/null) || fail "npm could not install the packages of tests/$name"
+    say "Installing the packages of $1"
+    (cd "$folder" && npm ci --no-progress --loglevel=error </dev/null) || fail "npm could not install the packages of $1"
     if (($(node -p 'process.versions.node.split(".")[0]') < 20)); then
         (cd "$folder" && npm install --no-save --no-progress --loglevel=error node@22 </dev/null) || fail "npm could not install a newer Node.js"
     fi
