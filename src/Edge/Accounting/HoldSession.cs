@@ -193,7 +193,8 @@ internal sealed class HoldSession
                 _progressNanos = Math.Max(_progressNanos, PriceArithmetic.Charge(_price, _usage));
             }
 
-            return new RenewItem(Ticket(), _progressNanos, _usage);
+            // The progress is by the price of the admission, whatever tier the answer names at its end.
+            return new RenewItem(Ticket() with { PriceId = _admitted.PriceId }, _progressNanos, _usage);
         }
     }
 

@@ -51,7 +51,7 @@ internal interface IUpstreamRequest
     string Accept => Stream ? "text/event-stream" : "application/json";
 
     /// <summary>Headers that belong to the request: the client's, where its protocol has some.</summary>
-    IReadOnlyList<KeyValuePair<string, string>> Headers => [];
+    IReadOnlyList<KeyValuePair<string, string>> HeadersFor(CostBound bound) => [];
 
     /// <summary>Its body, with what the channel needs otherwise.</summary>
     UpstreamBody BodyFor(Route route, CostBound bound);

@@ -20,7 +20,7 @@ internal static class UpstreamMessage
         message.Content.Headers.TryAddWithoutValidation("Content-Type", request.ContentType);
         message.Headers.TryAddWithoutValidation("Accept", request.Accept);
         message.Headers.TryAddWithoutValidation("User-Agent", "OrleansGateway");
-        foreach (var (name, value) in request.Headers)
+        foreach (var (name, value) in request.HeadersFor(bound))
         {
             message.Headers.TryAddWithoutValidation(name, value);
         }

@@ -53,8 +53,10 @@ internal sealed record CostBound
     /// <param name="sliceTokens">The first slice of output of each choice.</param>
     public static CostBound Of(RequestFacts request, Model model, Price usual, int sliceTokens)
     {
-        var (price, tier, searches, unpriced) = (usual, (string?)null, 0, (List<PricedField>?)null);
-        foreach (var field in request.PricedFields)
+        var (price, tier, searches, searchCalls, unpriced) = (usual, (string?)null, 0, 0, (List<PricedField>?)null);
+
+        // Who only asks for a count buys nothing.
+        foreach (var field in request.IsFree ? [] : request.PricedFields)
         {
             switch (field.Price)
             {
@@ -65,6 +67,11 @@ internal sealed record CostBound
                     break;
                 case FieldPrice.Searches when usual.Sold.Contains(Unit.Searches):
                     searches = model.MaxSearches;
+                    break;
+                case FieldPrice.SearchCalls when usual.Sold.Contains(Unit.Searches):
+                    searchCalls = request.Choices;
+                    break;
+                case FieldPrice.Window when request.AskedWindow <= model.ContextWindow:
                     break;
                 default:
                     (unpriced ??= []).Add(field);
@@ -87,9 +94,9 @@ internal sealed record CostBound
             [Unit.Seconds] = Sold(Unit.Seconds, request.Seconds),
             [Unit.Characters] = Sold(Unit.Characters, request.Characters),
             [Unit.Images] = Sold(Unit.Images, request.Images),
-            [Unit.Searches] = searches + Sold(Unit.Searches, request.Searches),
+            [Unit.Searches] = searches + searchCalls + Sold(Unit.Searches, request.Searches),
         };
-        var kinds = model.Kinds | KindsOf(request);
+        var kinds = (model.Kinds | KindsOf(request)) - (request.CachesForAnHour ? [] : UnitSet.Of(Unit.CacheWrite1h));
         var cost = PriceArithmetic.UpperBound(price, inputTokens, kinds, others);
 
         // A picture comes all at once, and some models make one unasked.

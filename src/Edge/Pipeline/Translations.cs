@@ -3,6 +3,7 @@ using OrleansGateway.Edge.Dialects;
 using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Protocols.Conversations;
+using OrleansGateway.Protocols.Exchange;
 
 namespace OrleansGateway.Edge.Pipeline;
 
@@ -24,9 +25,9 @@ internal sealed class Translations(IExchange exchange, DialectSet dialects)
                 continue;
             }
 
-            if (exchange.Facts.IsFree)
+            if (exchange.Facts is { IsFree: true, ChargedBy: not ChargedBy.Nothing })
             {
-                // It asks for no answer of a model: there is nothing to translate.
+                // A count asks for no answer of a model: there is nothing to translate.
                 routes = routes.Remove(route);
                 continue;
             }

@@ -11,12 +11,13 @@ internal sealed class ChannelReader(
     ImmutableArray<Provider> providers,
     ImmutableArray<Model> models)
 {
-    /// <summary>The fields that a provider must get as they are counted on.</summary>
+    /// <summary>The fields that a provider must get as they are counted on: without one a request costs more than it is held for, or is charged for what it did not get.</summary>
     private static readonly FrozenSet<string> Bounding =
         FrozenSet.ToFrozenSet(
         [
             "model", "messages", "input", "store", "max_output_tokens", "stream", "stream_options", "max_tokens", "max_completion_tokens", "modalities",
-            "tools", "web_search_options", "enable_search", "search_options", "search_parameters",
+            "tools", "max_tool_calls", "web_search_options", "enable_search", "search_options", "search_parameters", "speed",
+            "size", "quality", "frame_count",
             "contents", "generationConfig", "generation_config", "serviceTier", "service_tier", "content", "requests", "generateContentRequest",
         ]);
 

@@ -137,11 +137,14 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
     private static Rates Defaulted(CatalogFields fields, long input, long output, Func<Unit, CatalogFields, long?> other)
     {
         var cacheWrite5m = fields.Decimal(Unit.CacheWrite5m.Name()) ?? input;
+
+        // Who sells it apart takes twice the input for it.
+        var cacheWrite1h = fields.Decimal(Unit.CacheWrite1h.Name()) ?? Math.Max(cacheWrite5m, input <= long.MaxValue / 2 ? 2 * input : input);
         return new Rates(unit => unit switch
         {
             Unit.Input => input,
             Unit.CacheWrite5m => cacheWrite5m,
-            Unit.CacheWrite1h => fields.Decimal(unit.Name()) ?? cacheWrite5m,
+            Unit.CacheWrite1h => cacheWrite1h,
             Unit.Output => output,
             _ when Units.InputTokens.Contains(unit) => fields.Decimal(unit.Name()) ?? input,
             _ when Units.OutputTokens.Contains(unit) => fields.Decimal(unit.Name()) ?? output,

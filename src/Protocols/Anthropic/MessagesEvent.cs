@@ -44,8 +44,8 @@ internal ref struct MessagesEvent(ReadOnlySpan<byte> data)
 
     public JsonMember Model { get; private set; }
 
-    /// <summary>Whether it says what was used so far.</summary>
-    public bool HasUsage { get; private set; }
+    /// <summary>What it says was used so far.</summary>
+    public JsonMember Usage { get; private set; }
 
     /// <summary>A block's <c>type</c>.</summary>
     public readonly ReadOnlySpan<byte> BlockType => _blockType.In(_data);
@@ -111,9 +111,7 @@ internal ref struct MessagesEvent(ReadOnlySpan<byte> data)
             }
             else if (reader.ValueTextEquals("usage"u8))
             {
-                reader.Read();
-                HasUsage |= reader.TokenType == JsonTokenType.StartObject;
-                usage.Read(ref reader);
+                ReadUsage(ref reader, ref usage);
             }
             else if (reader.ValueTextEquals("message"u8))
             {
@@ -202,9 +200,7 @@ internal ref struct MessagesEvent(ReadOnlySpan<byte> data)
         {
             if (reader.ValueTextEquals("usage"u8))
             {
-                reader.Read();
-                HasUsage |= reader.TokenType == JsonTokenType.StartObject;
-                usage.Read(ref reader);
+                ReadUsage(ref reader, ref usage);
             }
             else
             {
@@ -213,6 +209,15 @@ internal ref struct MessagesEvent(ReadOnlySpan<byte> data)
                 Model = isModel ? member : Model;
             }
         }
+    }
+
+    private void ReadUsage(ref Utf8JsonReader reader, ref MessagesUsage usage)
+    {
+        var nameStart = (int)reader.TokenStartIndex;
+        reader.Read();
+        var (start, isObject) = ((int)reader.TokenStartIndex, reader.TokenType == JsonTokenType.StartObject);
+        usage.Read(ref reader);
+        Usage = isObject ? new(nameStart, start, (int)reader.BytesConsumed) : Usage;
     }
 
     private static JsonMember Skip(ref Utf8JsonReader reader)

@@ -2,7 +2,10 @@ using OrleansGateway.Protocols.Exchange;
 
 namespace OrleansGateway.Protocols.Anthropic;
 
-/// <summary>The fields of Anthropic's Messages. Of a client's headers <c>anthropic-version</c> and <c>anthropic-beta</c> go on.</summary>
+/// <summary>
+/// The fields of Anthropic's Messages. Of a client's headers <c>anthropic-version</c> and <c>anthropic-beta</c> go on; of the latter what asks for
+/// a larger window than the model is sold with goes by the channel's <c>unpriced</c>.
+/// </summary>
 public static class MessagesFields
 {
     /// <summary>All of them.</summary>
@@ -13,7 +16,7 @@ public static class MessagesFields
         new("system", FieldHandling.Bounds, "input"),
         new("max_tokens", FieldHandling.Bounds, "output; 0 only fills the cache"),
         new("stream", FieldHandling.Bounds, "a stream is held for a slice of its output at first, a whole answer for all of it"),
-        new("tools", FieldHandling.Priced, "tools that the client runs are input; `web_search_…` is priced by `per_search`; no other tool of the provider has a price"),
+        new("tools", FieldHandling.Priced, "tools that the client runs are input; `web_search_…` is priced by `per_search`, its `max_uses` at most the model's `searches`: lowered to that, or put in; no other tool of the provider has a price"),
         new("service_tier", FieldHandling.Priced, "`auto` and `standard_only` are the usual tier; others by the price's `service_tiers`"),
         new("speed", FieldHandling.Priced, "`fast` by the price's `service_tiers`; charged by the speed that the answer names"),
         new("inference_geo", FieldHandling.Priced, "where the model runs: only `global` is sold"),

@@ -111,26 +111,37 @@ public sealed class MessagesPassage(MessagesReader reader, string model, string 
     private void WriteStart(ReadOnlySpan<byte> data)
     {
         _start.Write("event: message_start\ndata: "u8);
-        var member = reader.Model;
-        if (member.IsPresent)
-        {
-            MessagesFrames.WriteLine(_start, data[..member.ValueStart]);
-            _start.Write(_modelJson);
-            MessagesFrames.WriteLine(_start, data[member.ValueEnd..]);
-        }
-        else
-        {
-            MessagesFrames.WriteLine(_start, data);
-        }
-
+        WriteEdited(_start, data);
         _start.Write("\n\n"u8);
     }
+
+    /// <summary>Writes an event's data in one line, under the model's name that was asked for and without what its provider says it costs.</summary>
+    private void WriteEdited(IBufferWriter<byte> to, ReadOnlySpan<byte> data)
+    {
+        var splices = default(JsonSplices);
+        if (reader.Model.IsPresent)
+        {
+            splices.ReplaceValue(reader.Model, _modelJson);
+        }
+
+        if (TellsCost(data))
+        {
+            splices.ReplaceValue(reader.Usage, UsageCost.Without(reader.Usage.Value(data)));
+        }
+
+        var edited = new ArrayBufferWriter<byte>(data.Length + 256);
+        splices.Write(data, edited);
+        MessagesFrames.WriteLine(to, edited.WrittenSpan);
+    }
+
+    private bool TellsCost(ReadOnlySpan<byte> data) => reader.Usage.IsPresent && UsageCost.IsTold(reader.Usage.Value(data));
 
     /// <summary>SDKs go by an event's name: one that lacks it, or has another than its data says, gets its own.</summary>
     private void Write(IBufferWriter<byte> to, in SseEvent sseEvent)
     {
         var name = NameOf(reader.Kind);
-        if (name.IsEmpty || name.SequenceEqual(sseEvent.Type.Span))
+        name = name.IsEmpty ? sseEvent.Type.Span : name;
+        if (name.SequenceEqual(sseEvent.Type.Span) && !TellsCost(sseEvent.Data.Span))
         {
             sseEvent.WriteTo(to);
             return;
@@ -139,7 +150,7 @@ public sealed class MessagesPassage(MessagesReader reader, string model, string 
         to.Write("event: "u8);
         to.Write(name);
         to.Write("\ndata: "u8);
-        MessagesFrames.WriteLine(to, sseEvent.Data.Span);
+        WriteEdited(to, sseEvent.Data.Span);
         to.Write("\n\n"u8);
     }
 
@@ -193,6 +204,10 @@ public static class MessagesWhole
             {
                 splices.Replace(start, start, (byte[])[.. "\"usage\":"u8, .. json.WrittenSpan, (byte)',']);
             }
+        }
+        else if (UsageCost.IsTold(reader.Usage.Value(answer)))
+        {
+            splices.ReplaceValue(reader.Usage, UsageCost.Without(reader.Usage.Value(answer)));
         }
 
         splices.Write(answer, writer);

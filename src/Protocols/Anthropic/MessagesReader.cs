@@ -35,7 +35,7 @@ public sealed class MessagesReader(bool asksSpeed = false) : IAnswerReader
     /// <summary>Where the model's name stands in the last event, or in the whole answer.</summary>
     internal JsonMember Model { get; private set; }
 
-    /// <summary>Where the usage stands in the whole answer.</summary>
+    /// <summary>Where the usage stands in the last event, or in the whole answer.</summary>
     internal JsonMember Usage { get; private set; }
 
     /// <summary>The number of the block that the last event is of.</summary>
@@ -58,7 +58,7 @@ public sealed class MessagesReader(bool asksSpeed = false) : IAnswerReader
     {
         ArgumentNullException.ThrowIfNull(events);
         var data = sseEvent.Data.Span;
-        (Kind, Model, HasJustReported) = (MessagesEventKind.Other, default, false);
+        (Kind, Model, Usage, HasJustReported) = (MessagesEventKind.Other, default, default, false);
         if (data.Trim(" \n"u8).IsEmpty)
         {
             return AnswerRead.Part;
@@ -72,7 +72,7 @@ public sealed class MessagesReader(bool asksSpeed = false) : IAnswerReader
                 return AnswerRead.Malformed;
             }
 
-            (Kind, Index, Model, HasJustReported) = (scan.Kind, scan.Index, scan.Model, scan.HasUsage && Reported is not null);
+            (Kind, Index, Model, Usage, HasJustReported) = (scan.Kind, scan.Index, scan.Model, scan.Usage, scan.Usage.IsPresent && Reported is not null);
             return Take(scan, data, events);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)

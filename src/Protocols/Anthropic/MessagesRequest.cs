@@ -30,6 +30,11 @@ public sealed partial class MessagesRequest : RequestFacts
     private JsonMember _thinkingMember;
     private long _thinkingBudget;
 
+    /// <summary>Where the first member of the tool that searches begins; 0 when there is none.</summary>
+    private int _searchStart;
+    private JsonMember _searchUsesMember;
+    private int? _searchUses;
+
     private MessagesRequest(ReadOnlyMemory<byte> body) => Body = body;
 
     /// <summary>The body as the client sent it.</summary>
@@ -52,9 +57,17 @@ public sealed partial class MessagesRequest : RequestFacts
     /// <param name="isCount">Whether its tokens are to be counted, and no more.</param>
     /// <param name="request">The request, when true is returned.</param>
     /// <param name="error">What is wrong with it otherwise.</param>
-    public static bool TryRead(ReadOnlyMemory<byte> body, bool isCount, [NotNullWhen(true)] out MessagesRequest? request, out MessagesError error)
+    /// <param name="betas">The request's header <see cref="MessagesBetas.Header"/>.</param>
+    public static bool TryRead(
+        ReadOnlyMemory<byte> body, bool isCount, [NotNullWhen(true)] out MessagesRequest? request, out MessagesError error, string betas = "")
     {
         var candidate = new MessagesRequest(body) { IsFree = isCount };
+        if (!isCount && MessagesBetas.LargestWindow(betas) is { Tokens: > 0 } window)
+        {
+            candidate.AskedWindow = window.Tokens;
+            candidate.AddPriced(new PricedField(FieldPrice.Window, MessagesBetas.Header, MessagesBetas.Header, window.Name));
+        }
+
         var failure = new Scanner(candidate).Run();
         request = failure is null ? candidate : null;
         error = failure.GetValueOrDefault();
@@ -64,7 +77,8 @@ public sealed partial class MessagesRequest : RequestFacts
     /// <summary>The body for a provider, byte for byte but for what is said.</summary>
     /// <param name="model">The provider's name for the model.</param>
     /// <param name="maxTokens">The output limit to forward in place of the client's; null leaves it.</param>
-    public UpstreamBody ForUpstream(string model, int? maxTokens)
+    /// <param name="maxSearches">The most searches that are paid for; 0 leaves the client's limit.</param>
+    public UpstreamBody ForUpstream(string model, int? maxTokens, int maxSearches = 0)
     {
         var splices = default(JsonSplices);
         if (model != Model)
@@ -82,24 +96,19 @@ public sealed partial class MessagesRequest : RequestFacts
             }
         }
 
-        var segments = new List<ReadOnlyMemory<byte>>((2 * splices.Count) + 1);
-        var position = 0;
-        for (var i = 0; i < splices.Count; i++)
+        if (maxSearches > 0 && _searchStart > 0 && !(_searchUses <= maxSearches))
         {
-            segments.Add(Body[position..splices[i].Start]);
-            segments.Add(splices[i].Replacement);
-            position = splices[i].End;
+            var uses = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"\"max_uses\":{maxSearches}"));
+            if (_searchUsesMember.IsPresent)
+            {
+                splices.Replace(_searchUsesMember.NameStart, _searchUsesMember.ValueEnd, uses);
+            }
+            else
+            {
+                splices.Replace(_searchStart, _searchStart, (byte[])[.. uses, (byte)',']);
+            }
         }
 
-        segments.Add(Body[position..]);
-        return new([.. segments]);
+        return splices.Apply(Body);
     }
-
-    /// <summary>The request without some of its first level's fields.</summary>
-    /// <param name="body">This request's body, perhaps without something already.</param>
-    /// <param name="names">None without which it is no request.</param>
-    public MessagesRequest Without(ReadOnlyMemory<byte> body, IReadOnlyList<string> names) =>
-        TryRead(names.Count == 0 ? body : JsonMembers.Without(body, names.Contains), IsFree, out var without, out var error)
-            ? without
-            : throw new InvalidOperationException($"The request cannot be read without fields that it can be sent without: {error.Message}");
 }

@@ -42,7 +42,7 @@ public sealed partial class MessagesRequest
             var (roles, contents) = (0, 0);
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
-                CountName(withStructure: false);
+                _count.Name(_reader, withStructure: false);
                 var (isRole, isContent) = (_reader.ValueTextEquals("role"u8), _reader.ValueTextEquals("content"u8));
                 if (!CheckName(path))
                 {
@@ -69,7 +69,7 @@ public sealed partial class MessagesRequest
                 }
                 else
                 {
-                    CountValue(withStructure: false);
+                    _count.Value(ref _reader, withStructure: false);
                 }
             }
 
@@ -81,7 +81,7 @@ public sealed partial class MessagesRequest
         {
             if (_reader.TokenType == JsonTokenType.String)
             {
-                CountText();
+                _count.Text(_reader.ValueSpan);
                 return true;
             }
 
@@ -111,7 +111,7 @@ public sealed partial class MessagesRequest
             var (kind, source, types, sources, isHeld) = (BlockKind.None, default(Source), 0, 0, false);
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
-                CountName(withStructure: false);
+                _count.Name(_reader, withStructure: false);
                 var (isType, isSource, isContent, isFile) = (
                     _reader.ValueTextEquals("type"u8), _reader.ValueTextEquals("source"u8), _reader.ValueTextEquals("content"u8), _reader.ValueTextEquals("file_id"u8));
                 if (!CheckName(list, number))
@@ -124,7 +124,7 @@ public sealed partial class MessagesRequest
                 {
                     types++;
                     kind = KindOf();
-                    CountValue(withStructure: false);
+                    _count.Value(ref _reader, withStructure: false);
                 }
                 else if (isSource && _reader.TokenType == JsonTokenType.StartObject)
                 {
@@ -144,7 +144,7 @@ public sealed partial class MessagesRequest
                 else
                 {
                     isHeld |= isFile && _reader.TokenType != JsonTokenType.Null;
-                    CountValue(withStructure: false);
+                    _count.Value(ref _reader, withStructure: false);
                 }
             }
 
@@ -161,7 +161,7 @@ public sealed partial class MessagesRequest
             var isPayload = source.IsBase64 && kind is BlockKind.Image or BlockKind.Document;
             if (!isPayload)
             {
-                _text.AddJson(payload);
+                _count.Text(payload);
             }
 
             switch (kind)
@@ -189,7 +189,7 @@ public sealed partial class MessagesRequest
             var (types, payloads) = (0, 0);
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
-                CountName(withStructure: false);
+                _count.Name(_reader, withStructure: false);
                 var (isType, isData, isUrl, isFile, isContent) = (
                     _reader.ValueTextEquals("type"u8), _reader.ValueTextEquals("data"u8), _reader.ValueTextEquals("url"u8),
                     _reader.ValueTextEquals("file_id"u8), _reader.ValueTextEquals("content"u8));
@@ -203,7 +203,7 @@ public sealed partial class MessagesRequest
                 {
                     types++;
                     source.IsBase64 = _reader.TokenType == JsonTokenType.String && _reader.ValueTextEquals("base64"u8);
-                    CountValue(withStructure: false);
+                    _count.Value(ref _reader, withStructure: false);
                 }
                 else if (isData && _reader.TokenType == JsonTokenType.String)
                 {
@@ -221,7 +221,7 @@ public sealed partial class MessagesRequest
                 {
                     source.IsUrl |= isUrl && _reader.TokenType != JsonTokenType.Null;
                     source.IsHeld |= isFile && _reader.TokenType != JsonTokenType.Null;
-                    CountValue(withStructure: false);
+                    _count.Value(ref _reader, withStructure: false);
                 }
             }
 
@@ -260,46 +260,6 @@ public sealed partial class MessagesRequest
             path = number < 0 ? path : $"{path}.{number}";
             return Fail($"{path}: unknown field. Did you mean '{folded}'?", path);
         }
-
-        /// <summary>
-        /// Counts a value as text. With structure its punctuation counts too: schemas are shown to the model as JSON,
-        /// messages are not.
-        /// </summary>
-        private void CountValue(bool withStructure)
-        {
-            var depth = _reader.CurrentDepth;
-            do
-            {
-                switch (_reader.TokenType)
-                {
-                    case JsonTokenType.PropertyName: CountName(withStructure); break;
-                    case JsonTokenType.String: CountText(); break;
-                    default: _structureBytes += _reader.ValueSpan.Length; break;
-                }
-
-                _structureBytes += withStructure ? 3 : 0;
-            }
-            while (!IsLast(depth) && _reader.Read());
-        }
-
-        private void CountName(bool withStructure)
-        {
-            if (withStructure)
-            {
-                CountText();
-            }
-            else
-            {
-                // Counted for the bound, not for the estimate: templates do not show a message's field names.
-                _structureBytes += _reader.ValueSpan.Length;
-            }
-        }
-
-        private void CountText() => _text.AddJson(_reader.ValueSpan);
-
-        private readonly bool IsLast(int depth) =>
-            _reader.CurrentDepth == depth
-            && _reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray or JsonTokenType.PropertyName);
 
         private enum BlockKind
         {

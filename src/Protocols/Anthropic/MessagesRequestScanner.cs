@@ -24,8 +24,7 @@ public sealed partial class MessagesRequest
         private Utf8JsonReader _reader;
         private MessagesError? _error;
         private int _nameStart;
-        private Metering.TokenEstimate _text;
-        private long _structureBytes;
+        private PromptCount _count;
 
         public Scanner(MessagesRequest request)
         {
@@ -126,7 +125,7 @@ public sealed partial class MessagesRequest
                 default: break;
             }
 
-            CountValue(withStructure: true);
+            _count.Value(ref _reader, withStructure: true);
             return true;
         }
 
@@ -145,8 +144,8 @@ public sealed partial class MessagesRequest
                 Fail("max_tokens: Field required", "max_tokens");
             }
 
-            _request.TextBytes = _text.Bytes + _structureBytes + (_request.ToolCount > 0 ? ToolPromptBytes : 0);
-            _request.EstimatedInputTokens = _text.Tokens + (4L * _request.MessageCount);
+            _count.Structure(_request.ToolCount > 0 ? ToolPromptBytes : 0);
+            _request.TakeCount(_count);
             return _error;
         }
 
@@ -277,16 +276,24 @@ public sealed partial class MessagesRequest
 
                 string? type = null;
                 var types = 0;
+                var (start, uses, limit) = ((int)_reader.BytesConsumed, default(JsonMember), (int?)null);
                 while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
                 {
-                    CountName(withStructure: true);
-                    var isType = _reader.ValueTextEquals("type"u8);
-                    if (!isType && Folded(_reader) == "type")
+                    _count.Name(_reader, withStructure: true);
+                    var (isType, isLimit) = (_reader.ValueTextEquals("type"u8), _reader.ValueTextEquals("max_uses"u8));
+                    if (!isType && !isLimit && Folded(_reader) is "type" or "max_uses")
                     {
-                        return Fail($"tools.{number}: unknown field. Did you mean 'type'?", $"tools.{number}");
+                        return Fail($"tools.{number}: unknown field. Did you mean '{Folded(_reader)}'?", $"tools.{number}");
                     }
 
+                    _nameStart = (int)_reader.TokenStartIndex;
                     _reader.Read();
+                    if (isLimit && (uses.IsPresent || !ReadUses(out limit)))
+                    {
+                        return Fail($"tools.{number}.max_uses: Input should be a valid integer, there once.", $"tools.{number}.max_uses");
+                    }
+
+                    uses = isLimit ? Member() : uses;
                     types += isType ? 1 : 0;
                     if (isType && _reader.TokenType is not (JsonTokenType.String or JsonTokenType.Null))
                     {
@@ -294,7 +301,7 @@ public sealed partial class MessagesRequest
                     }
 
                     type = isType ? _reader.GetString() : type;
-                    CountValue(withStructure: true);
+                    _count.Value(ref _reader, withStructure: true);
                 }
 
                 if (types > 1)
@@ -302,10 +309,26 @@ public sealed partial class MessagesRequest
                     return Fail($"tools.{number}.type: the field is there twice.", $"tools.{number}.type");
                 }
 
+                if (type?.StartsWith("web_search_", StringComparison.Ordinal) == true)
+                {
+                    if (_request._searchStart > 0)
+                    {
+                        return Fail($"tools.{number}: Tool names must be unique, and there is a web search already.", $"tools.{number}");
+                    }
+
+                    (_request._searchStart, _request._searchUsesMember, _request._searchUses) = (start, uses, limit);
+                }
+
                 NoteTool(number, type);
             }
 
             return true;
+        }
+
+        private readonly bool ReadUses(out int? limit)
+        {
+            limit = _reader.TokenType == JsonTokenType.Number && _reader.TryGetInt32(out var number) ? number : null;
+            return limit is not null || _reader.TokenType == JsonTokenType.Null;
         }
 
         private void NoteTool(int number, string? type)
@@ -317,7 +340,7 @@ public sealed partial class MessagesRequest
 
             if (MessagesTools.IsRunByClient(type))
             {
-                _structureBytes += DefinedToolBytes;
+                _count.Structure(DefinedToolBytes);
                 return;
             }
 

@@ -126,6 +126,10 @@ public sealed record Signature(string Format, string Value)
     /// <summary>As it is told to a client of another protocol, which brings it back.</summary>
     public string ForeignText => Mark + Format + "." + Value;
 
+    /// <summary>Whether a text, as it stands in JSON, bears another protocol's mark.</summary>
+    internal static bool IsForeign(ReadOnlySpan<byte> json, string own) =>
+        json.StartsWith("og1."u8) && json[4..] is var rest && rest.IndexOf((byte)'.') is >= 0 and var end && !System.Text.Ascii.Equals(rest[..end], own);
+
     /// <summary>Reads one that a client brings back.</summary>
     /// <param name="own">The client's protocol: whose signature it is that bears no mark.</param>
     public static Signature Read(string text, string own)

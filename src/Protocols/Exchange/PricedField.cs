@@ -9,6 +9,12 @@ public enum FieldPrice
     /// <summary>Searches that the provider makes.</summary>
     Searches,
 
+    /// <summary>Searches of which each answer asks for one at the most: what it finds is input of the next request.</summary>
+    SearchCalls,
+
+    /// <summary>A larger window than the model's usual one: <see cref="RequestFacts.AskedWindow"/>. Only one that the model is sold with has a price.</summary>
+    Window,
+
     /// <summary>Another tool that the provider runs. None has a price.</summary>
     HostedTool,
 }

@@ -71,6 +71,12 @@ public abstract class RequestFacts
     /// <summary>Whether some input is not in the body, or of a kind that cannot be sized: only the window bounds it.</summary>
     public bool HasUnsizedInput { get; protected set; }
 
+    /// <summary>Whether it asks for something to be cached for an hour, which is dearer than for minutes.</summary>
+    public bool CachesForAnHour { get; protected set; }
+
+    /// <summary>The window that it asks for in place of its model's usual one, tokens; 0 for none.</summary>
+    public long AskedWindow { get; protected set; }
+
     /// <summary>What it buys beside tokens, in its order.</summary>
     public IReadOnlyList<PricedField> PricedFields => _priced ?? (IReadOnlyList<PricedField>)[];
 
@@ -136,6 +142,14 @@ public abstract class RequestFacts
 
     /// <summary>Notes a field that changes the price.</summary>
     protected void AddPriced(in PricedField field) => (_priced ??= []).Add(field);
+
+    /// <summary>Takes what was counted of the prompt.</summary>
+    private protected void TakeCount(in PromptCount count)
+    {
+        TextBytes = count.Bytes;
+        EstimatedInputTokens = count.Tokens + (4L * MessageCount);
+        CachesForAnHour = count.CachesForAnHour;
+    }
 
     /// <summary>Notes a field that the relay does not know.</summary>
     protected void AddUnknown(string field) => (_unknown ??= []).Add(field);

@@ -19,6 +19,7 @@ public sealed class GeminiAnswerReader(bool failsWithoutOutput = false) : IAnswe
     private bool _hasOutput;
     private bool _hasCandidates;
     private JsonMember _modelVersion;
+    private JsonMember _usage;
     private bool _countsPrompts;
     private long _searches;
     private TokenUsage? _reported;
@@ -49,20 +50,27 @@ public sealed class GeminiAnswerReader(bool failsWithoutOutput = false) : IAnswe
             var other => other,
         };
 
-    /// <summary>Writes what was read last, with another model's name.</summary>
+    /// <summary>Writes what was read last, with another model's name and without what its provider says it costs.</summary>
     /// <param name="modelJson">A JSON string.</param>
     /// <param name="inOneLine">Whether line breaks between its members would be those of events.</param>
     public void WriteRead(IBufferWriter<byte> writer, ReadOnlySpan<byte> response, ReadOnlySpan<byte> modelJson, bool inOneLine)
     {
-        if (!_modelVersion.IsPresent)
+        var isTold = _usage.IsPresent && UsageCost.IsTold(_usage.Value(response));
+        var (first, last) = isTold && _usage.NameStart < _modelVersion.NameStart ? (_usage, _modelVersion) : (_modelVersion, isTold ? _usage : default);
+        var position = 0;
+        foreach (var member in (ReadOnlySpan<JsonMember>)[first, last])
         {
-            Write(writer, response, inOneLine);
-            return;
+            if (!member.IsPresent)
+            {
+                continue;
+            }
+
+            Write(writer, response[position..member.ValueStart], inOneLine);
+            Write(writer, member == _usage ? UsageCost.Without(member.Value(response)).Span : modelJson, inOneLine);
+            position = member.ValueEnd;
         }
 
-        Write(writer, response[.._modelVersion.ValueStart], inOneLine);
-        writer.Write(modelJson);
-        Write(writer, response[_modelVersion.ValueEnd..], inOneLine);
+        Write(writer, response[position..], inOneLine);
     }
 
     private static void Write(IBufferWriter<byte> writer, ReadOnlySpan<byte> json, bool inOneLine)
@@ -79,7 +87,7 @@ public sealed class GeminiAnswerReader(bool failsWithoutOutput = false) : IAnswe
     private AnswerRead ReadResponse(ReadOnlySpan<byte> json, IAnswerEvents events)
     {
         HasJustReported = false;
-        _modelVersion = default;
+        (_modelVersion, _usage) = (default, default);
         var reader = new Utf8JsonReader(json);
         try
         {
@@ -122,11 +130,13 @@ public sealed class GeminiAnswerReader(bool failsWithoutOutput = false) : IAnswe
             else if (reader.ValueTextEquals("usageMetadata"u8))
             {
                 reader.Read();
+                var valueStart = (int)reader.TokenStartIndex;
                 if (GeminiUsage.Read(ref reader, out tellsOutput, out var tier) is { } usage)
                 {
                     hasUsage = true;
                     _reported = usage;
                     ServiceTier = tier ?? ServiceTier;
+                    _usage = new(start, valueStart, (int)reader.BytesConsumed);
                 }
             }
             else if (reader.ValueTextEquals("error"u8))
@@ -147,9 +157,9 @@ public sealed class GeminiAnswerReader(bool failsWithoutOutput = false) : IAnswe
             {
                 reader.Read();
                 _countsPrompts = reader.TokenType == JsonTokenType.String && (reader.ValueSpan.StartsWith("gemini-2"u8) || reader.ValueSpan.StartsWith("gemini-1"u8));
-                var valueStart = (int)reader.TokenStartIndex;
+                var nameStart = (int)reader.TokenStartIndex;
                 reader.Skip();
-                _modelVersion = new(start, valueStart, (int)reader.BytesConsumed);
+                _modelVersion = new(start, nameStart, (int)reader.BytesConsumed);
             }
             else
             {

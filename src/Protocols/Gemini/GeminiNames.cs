@@ -72,7 +72,8 @@ internal sealed class GeminiNames
         return text.IsEmpty;
     }
 
-    private static string Fold(string name)
+    /// <summary>What a name and all that would be read as it have in common.</summary>
+    public static string Fold(string name)
     {
         Span<char> folded = stackalloc char[name.Length];
         return folded[..Fold(name, folded)].ToString();

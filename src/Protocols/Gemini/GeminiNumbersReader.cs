@@ -1,5 +1,7 @@
+using System.Buffers;
 using System.Text.Json;
 using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Json;
 using OrleansGateway.Protocols.Metering;
 using OrleansGateway.Protocols.Sse;
 
@@ -23,6 +25,29 @@ public sealed class GeminiNumbersReader : IAnswerReader
         var read = Read(answer, out var usage);
         Reported = usage;
         return read;
+    }
+
+    /// <summary>Writes an answer that was read, without what its provider says it costs.</summary>
+    public static void Write(IBufferWriter<byte> writer, ReadOnlySpan<byte> answer)
+    {
+        var reader = new Utf8JsonReader(answer);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isUsage = reader.IsText("usageMetadata");
+            reader.Read();
+            var start = (int)reader.TokenStartIndex;
+            reader.Skip();
+            if (isUsage && answer[start..(int)reader.BytesConsumed] is var usage && UsageCost.IsTold(usage))
+            {
+                writer.Write(answer[..start]);
+                UsageCost.Write(writer, usage, null);
+                writer.Write(answer[(int)reader.BytesConsumed..]);
+                return;
+            }
+        }
+
+        writer.Write(answer);
     }
 
     /// <summary>Reads an answer.</summary>

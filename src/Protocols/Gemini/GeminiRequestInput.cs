@@ -67,7 +67,7 @@ public sealed partial class GeminiRequest
                 else
                 {
                     _request.HasUnsizedInput |= name is null;
-                    CountValue(withStructure: false);
+                    _count.Value(ref _reader, withStructure: false);
                 }
             }
 
@@ -130,13 +130,13 @@ public sealed partial class GeminiRequest
                         break;
                     case "thoughtSignature":
                         // It stands for thoughts, which are no longer than it; nobody counts it as text.
-                        _structureBytes += _reader.ValueSpan.Length;
+                        _count.Structure(_reader.ValueSpan.Length);
                         _reader.Skip();
                         break;
                     default:
                         hasResolution |= name == "mediaResolution";
                         _request.HasUnsizedInput |= name is null;
-                        CountValue(withStructure: false);
+                        _count.Value(ref _reader, withStructure: false);
                         break;
                 }
 
@@ -179,7 +179,7 @@ public sealed partial class GeminiRequest
                 }
 
                 type = name == "mimeType" && _reader.ValueSpan.Length <= 256 ? _reader.GetString()! : type;
-                CountValue(withStructure: false);
+                _count.Value(ref _reader, withStructure: false);
             }
 
             if (type.StartsWith("image/", StringComparison.OrdinalIgnoreCase))
@@ -222,7 +222,7 @@ public sealed partial class GeminiRequest
                         "unsupported_value");
                 }
 
-                CountValue(withStructure: false);
+                _count.Value(ref _reader, withStructure: false);
             }
 
             return true;
@@ -257,7 +257,7 @@ public sealed partial class GeminiRequest
                 }
 
                 // The response is shown to the model as JSON.
-                CountValue(withStructure: name == "response");
+                _count.Value(ref _reader, withStructure: name == "response");
             }
 
             return true;
@@ -286,7 +286,7 @@ public sealed partial class GeminiRequest
                         return false;
                     }
 
-                    CountName(withStructure: true);
+                    _count.Name(_reader, withStructure: true);
                     _reader.Read();
                     if (name == "functionDeclarations")
                     {
@@ -305,7 +305,7 @@ public sealed partial class GeminiRequest
                             name is null ? FieldPrice.HostedTool : FieldPrice.Searches, "tools", $"{path}tools[{number}].{shown}", shown));
                     }
 
-                    CountValue(withStructure: true);
+                    _count.Value(ref _reader, withStructure: true);
                 }
             }
 
@@ -327,46 +327,10 @@ public sealed partial class GeminiRequest
                 }
 
                 _request.ToolCount++;
-                CountValue(withStructure: true);
+                _count.Value(ref _reader, withStructure: true);
             }
 
             return true;
         }
-
-        /// <summary>
-        /// Counts a value as text. With structure its punctuation counts too: schemas are shown to the model as JSON, contents are not.
-        /// </summary>
-        private void CountValue(bool withStructure)
-        {
-            var depth = _reader.CurrentDepth;
-            do
-            {
-                switch (_reader.TokenType)
-                {
-                    case JsonTokenType.PropertyName: CountName(withStructure); break;
-                    case JsonTokenType.String: _text.AddJson(_reader.ValueSpan); break;
-                    default: _structureBytes += _reader.ValueSpan.Length; break;
-                }
-
-                _structureBytes += withStructure ? 3 : 0;
-            }
-            while (!IsLast(depth) && _reader.Read());
-        }
-
-        private void CountName(bool withStructure)
-        {
-            if (withStructure)
-            {
-                _text.AddJson(_reader.ValueSpan);
-            }
-            else
-            {
-                _structureBytes += _reader.ValueSpan.Length;
-            }
-        }
-
-        private readonly bool IsLast(int depth) =>
-            _reader.CurrentDepth == depth
-            && _reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray or JsonTokenType.PropertyName);
     }
 }

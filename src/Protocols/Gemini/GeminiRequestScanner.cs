@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 using OrleansGateway.Protocols.Exchange;
-using OrleansGateway.Protocols.Metering;
 
 namespace OrleansGateway.Protocols.Gemini;
 
@@ -27,8 +26,7 @@ public sealed partial class GeminiRequest
         private readonly List<ImageSize> _pictures = [];
         private Utf8JsonReader _reader;
         private GeminiRefusal? _error;
-        private TokenEstimate _text;
-        private long _structureBytes;
+        private PromptCount _count;
         private bool _hasResolution;
 
         public Scanner(GeminiRequest request)
@@ -145,7 +143,7 @@ public sealed partial class GeminiRequest
                         ? ReadMembers("generateContentRequest.", InRoot, "contents", 1)
                         : Expected("an object", "generateContentRequest");
                 default:
-                    CountValue(withStructure: true);
+                    _count.Value(ref _reader, withStructure: true);
                     return true;
             }
         }
@@ -297,7 +295,7 @@ public sealed partial class GeminiRequest
                 }
 
                 // A schema is shown to the model.
-                CountValue(withStructure: true);
+                _count.Value(ref _reader, withStructure: true);
             }
 
             _request._config = new(start, valueStart, (int)_reader.BytesConsumed);
@@ -385,8 +383,7 @@ public sealed partial class GeminiRequest
                 _request.AddImageSize(_hasResolution ? default : size);
             }
 
-            _request.TextBytes = _text.Bytes + _structureBytes;
-            _request.EstimatedInputTokens = _text.Tokens + (4L * _request.MessageCount);
+            _request.TakeCount(_count);
             return _error;
         }
 

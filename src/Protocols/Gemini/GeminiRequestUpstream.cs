@@ -102,7 +102,7 @@ public sealed partial class GeminiRequest
         var dropped = new GeminiNames((changes.Without ?? [])
             .Concat((changes.Unpriced ?? []).Where(static field => field.Field != "tools").Select(static field => field.Field))
             .Concat(tools.Count > 0 && !hasTools ? ["tools", "toolConfig"] : [])
-            .DistinctBy(static name => name.Replace("_", "", StringComparison.Ordinal).ToUpperInvariant()));
+            .DistinctBy(GeminiNames.Fold, StringComparer.Ordinal));
         return new UpstreamBody(JsonMembers.Without(json, name => dropped.Find(Encoding.UTF8.GetBytes(name)) is not null));
     }
 
@@ -117,7 +117,7 @@ public sealed partial class GeminiRequest
             reader.Skip();
         }
 
-        var names = new GeminiNames(dropped);
+        var names = new GeminiNames(dropped.DistinctBy(GeminiNames.Fold, StringComparer.Ordinal));
         var separator = "["u8;
         reader.Read();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.CompilerServices;
+using OrleansGateway.Protocols.Exchange;
 
 namespace OrleansGateway.Protocols.Json;
 
@@ -72,6 +73,22 @@ internal struct JsonSplices
         }
 
         writer.Write(json[position..]);
+    }
+
+    /// <summary>The text's pieces and the replacements between them.</summary>
+    public readonly UpstreamBody Apply(ReadOnlyMemory<byte> json)
+    {
+        var segments = new List<ReadOnlyMemory<byte>>((2 * Count) + 1);
+        var position = 0;
+        for (var i = 0; i < Count; i++)
+        {
+            segments.Add(json[position.._items[i].Start]);
+            segments.Add(_items[i].Replacement);
+            position = _items[i].End;
+        }
+
+        segments.Add(json[position..]);
+        return new([.. segments.Where(static segment => !segment.IsEmpty)]);
     }
 
     [InlineArray(Capacity)]

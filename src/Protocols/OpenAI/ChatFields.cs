@@ -12,7 +12,7 @@ public static class ChatFields
     [
         new("model", FieldHandling.Bounds, "chooses the price; the channel's own name for it goes on"),
         new("messages", FieldHandling.Bounds, "input: a token for each byte of text at most; pictures, sound and files by the model's `bounds`"),
-        new("tools", FieldHandling.Priced, "functions are input; `web_search…` is priced by `per_search`; no other tool of a provider has a price"),
+        new("tools", FieldHandling.Priced, "functions are input; `web_search…` is priced by `per_search`, and so is each answer that calls `$web_search` (Moonshot); no other tool of a provider has a price"),
         new("functions", FieldHandling.Bounds, "input"),
         new("stream", FieldHandling.Bounds, "a stream is held for a slice of its output at first, a whole answer for all of it"),
         new("stream_options", FieldHandling.Bounds, "usage is asked for, whatever the client asked"),

@@ -30,10 +30,13 @@ public sealed partial class ChatRequest : RequestFacts
     private ChatRequest(ReadOnlyMemory<byte> body) => Body = body;
 
     /// <summary>The body as the client sent it.</summary>
-    public ReadOnlyMemory<byte> Body { get; private set; }
+    public ReadOnlyMemory<byte> Body { get; }
 
     /// <summary>Whether the client asked for the usage chunk of a stream.</summary>
     public bool IncludeUsage { get; private set; }
+
+    /// <summary>Whether a tool of the provider's searches by calls that the client answers without doing anything: each answer that calls it is a search.</summary>
+    public bool SearchesByCall { get; private set; }
 
     /// <summary>Which field gave <see cref="RequestFacts.MaxOutputTokens"/>.</summary>
     public OutputLimitField OutputLimitField { get; private set; }

@@ -43,7 +43,7 @@ public sealed partial class ChatRequest
             var hasRole = false;
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
-                CountName(withStructure: false);
+                _count.Name(_reader, withStructure: false);
                 CheckName(InMessage);
                 var isRole = _reader.ValueTextEquals("role"u8);
                 var isContent = _reader.ValueTextEquals("content"u8);
@@ -68,7 +68,7 @@ public sealed partial class ChatRequest
                 }
                 else
                 {
-                    CountValue(withStructure: false);
+                    _count.Value(ref _reader, withStructure: false);
                 }
             }
 
@@ -85,7 +85,7 @@ public sealed partial class ChatRequest
                 }
                 else
                 {
-                    CountValue(withStructure: false);
+                    _count.Value(ref _reader, withStructure: false);
                 }
             }
         }
@@ -95,7 +95,7 @@ public sealed partial class ChatRequest
             var hasType = false;
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
-                CountName(withStructure: false);
+                _count.Name(_reader, withStructure: false);
                 CheckName(InPart);
                 var isType = _reader.ValueTextEquals("type"u8);
                 var isImage = _reader.ValueTextEquals("image_url"u8);
@@ -110,7 +110,7 @@ public sealed partial class ChatRequest
                 }
                 else
                 {
-                    CountValue(withStructure: false);
+                    _count.Value(ref _reader, withStructure: false);
                 }
             }
 
@@ -136,7 +136,7 @@ public sealed partial class ChatRequest
             }
             else
             {
-                CountValue(withStructure: false);
+                _count.Value(ref _reader, withStructure: false);
             }
 
             if (isImage)
@@ -159,7 +159,7 @@ public sealed partial class ChatRequest
             var (size, payloads) = (default(ImageSize), 0);
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
-                CountName(withStructure: false);
+                _count.Name(_reader, withStructure: false);
                 CheckName(isImage ? InImage : isAudio ? InAudio : InFile);
                 var isPayload = _reader.ValueTextEquals(isImage ? "url"u8 : isAudio ? "data"u8 : "file_data"u8);
                 var isStored = _reader.ValueTextEquals("file_id"u8);
@@ -172,7 +172,7 @@ public sealed partial class ChatRequest
                 }
                 else
                 {
-                    CountValue(withStructure: false);
+                    _count.Value(ref _reader, withStructure: false);
                 }
             }
 
@@ -195,7 +195,7 @@ public sealed partial class ChatRequest
             if (isImage || isAddress)
             {
                 _request.HasUnsizedInput |= !isImage;
-                CountText();
+                _count.Text(_reader.ValueSpan);
             }
 
             return default;
@@ -218,13 +218,14 @@ public sealed partial class ChatRequest
                     return Fail($"Invalid type for '{name}[{number}]': expected an object, but got {Found()} instead.", $"{name}[{number}]", "invalid_type");
                 }
 
-                var (hasType, hosted, isOff) = (areFunctions, (string?)null, false);
+                var (hasType, hosted, isOff, isSearchCall) = (areFunctions, (string?)null, false, false);
                 while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
                 {
-                    CountName(withStructure: true);
+                    _count.Name(_reader, withStructure: true);
                     CheckName(InTool);
                     var isType = _reader.ValueTextEquals("type"u8);
                     var isSearch = _reader.ValueTextEquals("web_search"u8);
+                    var isFunction = _reader.ValueTextEquals("function"u8);
                     _reader.Read();
                     if (isType && _reader.TokenType == JsonTokenType.String && !areFunctions)
                     {
@@ -234,7 +235,10 @@ public sealed partial class ChatRequest
 
                     // Zhipu's search has a switch.
                     isOff |= isSearch && Has("enable"u8, "false"u8);
-                    CountValue(withStructure: true);
+
+                    // Moonshot's is called like a function.
+                    isSearchCall = isFunction ? HasOnly("name"u8, ChatScanner.SearchCall) : isSearchCall;
+                    _count.Value(ref _reader, withStructure: true);
                 }
 
                 if (!hasType)
@@ -244,7 +248,11 @@ public sealed partial class ChatRequest
 
                 if (hosted is not null && !(isOff && hosted == "web_search"))
                 {
-                    var price = hosted.StartsWith("web_search", StringComparison.Ordinal) ? FieldPrice.Searches : FieldPrice.HostedTool;
+                    var isCalled = isSearchCall && hosted == "builtin_function";
+                    _request.SearchesByCall |= isCalled;
+                    var price = isCalled ? FieldPrice.SearchCalls
+                        : hosted.StartsWith("web_search", StringComparison.Ordinal) ? FieldPrice.Searches
+                        : FieldPrice.HostedTool;
                     _request.AddPriced(new PricedField(price, "tools", $"tools[{number}].type", hosted));
                 }
             }
@@ -276,6 +284,23 @@ public sealed partial class ChatRequest
             return false;
         }
 
+        /// <summary>Whether the object that the reader stands on has one member of this name, and it this text, neither of them escaped.</summary>
+        private readonly bool HasOnly(ReadOnlySpan<byte> name, ReadOnlySpan<byte> text)
+        {
+            var look = _reader;
+            var (count, isIt) = (0, false);
+            while (look.TokenType != JsonTokenType.EndObject && look.Read() && look.TokenType == JsonTokenType.PropertyName)
+            {
+                var isNamed = look.ValueTextEquals(name);
+                look.Read();
+                count += isNamed ? 1 : 0;
+                isIt |= isNamed && look.TokenType == JsonTokenType.String && look.ValueSpan.SequenceEqual(text);
+                look.Skip();
+            }
+
+            return isIt && count == 1;
+        }
+
         private void ReadModalities()
         {
             var depth = _reader.CurrentDepth;
@@ -287,57 +312,17 @@ public sealed partial class ChatRequest
                     _request.HasImageOutput |= _reader.ValueTextEquals("image"u8);
                 }
             }
-            while (!IsLast(depth) && _reader.Read());
+            while (!PromptCount.IsLast(_reader, depth) && _reader.Read());
         }
 
         private void ReadPrediction()
         {
-            var before = _text.Bytes;
-            CountValue(withStructure: true);
-            _request.PredictionBytes = _text.Bytes - before;
+            var before = _count.TextBytes;
+            _count.Value(ref _reader, withStructure: true);
+            _request.PredictionBytes = _count.TextBytes - before;
         }
 
         private readonly string? ShortString() =>
             _reader.TokenType == JsonTokenType.String && _reader.ValueSpan.Length <= 64 ? _reader.GetString() : null;
-
-        /// <summary>
-        /// Counts a value as text. With structure its punctuation counts too: schemas are shown to the model as JSON,
-        /// messages are not.
-        /// </summary>
-        private void CountValue(bool withStructure)
-        {
-            var depth = _reader.CurrentDepth;
-            do
-            {
-                switch (_reader.TokenType)
-                {
-                    case JsonTokenType.PropertyName: CountName(withStructure); break;
-                    case JsonTokenType.String: CountText(); break;
-                    default: _structureBytes += _reader.ValueSpan.Length; break;
-                }
-
-                _structureBytes += withStructure ? 3 : 0;
-            }
-            while (!IsLast(depth) && _reader.Read());
-        }
-
-        private void CountName(bool withStructure)
-        {
-            if (withStructure)
-            {
-                CountText();
-            }
-            else
-            {
-                // Counted for the bound, not for the estimate: templates do not show a message's field names.
-                _structureBytes += _reader.ValueSpan.Length;
-            }
-        }
-
-        private void CountText() => _text.AddJson(_reader.ValueSpan);
-
-        private readonly bool IsLast(int depth) =>
-            _reader.CurrentDepth == depth
-            && _reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray or JsonTokenType.PropertyName);
     }
 }

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
+using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.Json;
 
 namespace OrleansGateway.Protocols.OpenAI;
@@ -40,8 +41,7 @@ public sealed partial class ChatRequest
         private HashSet<string>? _others;
         private int _nameStart;
         private int _part;
-        private Metering.TokenEstimate _text;
-        private long _structureBytes;
+        private PromptCount _count;
 
         public Scanner(ChatRequest request, int maxChoices)
         {
@@ -174,7 +174,7 @@ public sealed partial class ChatRequest
                 default: break;
             }
 
-            CountValue(withStructure: true);
+            _count.Value(ref _reader, withStructure: true);
             return true;
         }
 
@@ -193,8 +193,7 @@ public sealed partial class ChatRequest
                 Fail("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options", null);
             }
 
-            _request.TextBytes = _text.Bytes + _structureBytes;
-            _request.EstimatedInputTokens = _text.Tokens + (4L * _request.MessageCount);
+            _request.TakeCount(_count);
             return _error;
         }
 

@@ -45,17 +45,7 @@ public sealed partial class ChatRequest
         SpliceStreamOptions(ref splices, changes.WithoutStreamOptions);
         SpliceOutputLimit(ref splices, changes);
 
-        var segments = new List<ReadOnlyMemory<byte>>((2 * splices.Count) + 1);
-        var position = 0;
-        for (var i = 0; i < splices.Count; i++)
-        {
-            segments.Add(Body[position..splices[i].Start]);
-            segments.Add(splices[i].Replacement);
-            position = splices[i].End;
-        }
-
-        segments.Add(Body[position..]);
-        return new([.. segments.Where(segment => !segment.IsEmpty)]);
+        return splices.Apply(Body);
     }
 
     private void SpliceStreamOptions(ref JsonSplices splices, bool without)

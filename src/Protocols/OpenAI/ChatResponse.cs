@@ -19,6 +19,7 @@ public readonly struct ChatResponse
         Kind = scan.Kind;
         Reported = scan.HasUsage ? scan.Tokens : null;
         HasOutput = scan.HasOutput;
+        SearchCalls = (int)UInt128.PopCount(scan.Searching);
         FinishReason = scan.FinishReason;
         _tier = scan.ServiceTier;
         _members = new(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish);
@@ -40,6 +41,9 @@ public readonly struct ChatResponse
 
     /// <summary>Whether there is any output.</summary>
     public bool HasOutput { get; }
+
+    /// <summary>How many choices call the provider's search.</summary>
+    public int SearchCalls { get; }
 
     /// <summary>The reason with which its last choice ended.</summary>
     public FinishReason FinishReason { get; }

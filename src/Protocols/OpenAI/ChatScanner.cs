@@ -9,6 +9,9 @@ namespace OrleansGateway.Protocols.OpenAI;
 /// </summary>
 internal ref struct ChatScanner
 {
+    /// <summary>What a search by Moonshot is called as.</summary>
+    public static ReadOnlySpan<byte> SearchCall => "$web_search"u8;
+
     public JsonMember Id;
     public JsonMember Created;
     public JsonMember Model;
@@ -23,6 +26,9 @@ internal ref struct ChatScanner
     public int ChoiceCount;
     public UInt128 Seen;
     public UInt128 Ended;
+
+    /// <summary>A bit for each choice that calls <see cref="SearchCall"/>.</summary>
+    public UInt128 Searching;
     public FinishReason FinishReason;
     public bool HasFailed;
     public bool HasError;
@@ -44,7 +50,7 @@ internal ref struct ChatScanner
 
     /// <summary>One running choice whose one string of output is all that it adds.</summary>
     public readonly bool IsPlainText =>
-        Kind == ChatPayloadKind.Choices && ChoiceCount == 1 && OutputStrings == 1 && Ended == 0 && !HasUsage && AudioBytes == 0;
+        Kind == ChatPayloadKind.Choices && ChoiceCount == 1 && OutputStrings == 1 && Ended == 0 && !HasUsage && AudioBytes == 0 && !_hasName;
 
     public readonly ChatPayloadKind Kind =>
         HasError || HasFailed ? ChatPayloadKind.Error
@@ -57,6 +63,8 @@ internal ref struct ChatScanner
     private bool _hasReasoning;
     private bool _hasCode;
     private bool _hasMessage;
+    private bool _hasName;
+    private bool _isSearch;
 
     public ChatScanner(ReadOnlySpan<byte> json) => _reader = new(json);
 
@@ -153,6 +161,7 @@ internal ref struct ChatScanner
     {
         var index = 0;
         var ends = false;
+        _isSearch = false;
         while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
         {
             var name = _reader.ValueSpan;
@@ -181,6 +190,7 @@ internal ref struct ChatScanner
         {
             Seen |= UInt128.One << index;
             Ended |= ends ? UInt128.One << index : 0;
+            Searching |= _isSearch ? UInt128.One << index : 0;
         }
     }
 
@@ -278,16 +288,19 @@ internal ref struct ChatScanner
     private void CountText(bool isReasoning)
     {
         var depth = _reader.CurrentDepth;
-        var counts = true;
+        var (counts, isName) = (true, false);
         do
         {
             if (_reader.TokenType == JsonTokenType.PropertyName)
             {
+                isName = _reader.ValueTextEquals("name"u8);
                 counts = !(_reader.ValueTextEquals("id"u8) || _reader.ValueTextEquals("type"u8) || _reader.ValueTextEquals("role"u8));
             }
             else if (_reader.TokenType == JsonTokenType.String && counts && !_reader.ValueSpan.IsEmpty)
             {
                 CountString(isReasoning);
+                _hasName |= isName;
+                _isSearch |= isName && _reader.ValueSpan.SequenceEqual(SearchCall);
             }
         }
         while ((_reader.CurrentDepth != depth || _reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray) && _reader.Read());

@@ -13,6 +13,7 @@ public sealed class ChatStreamMeter(int choices)
     private UInt128 _seen;
     private UInt128 _ended;
     private UInt128 _endsSent;
+    private UInt128 _searching;
     private bool _outputSinceUsage;
     private byte[] _usageJson = [];
     private int _usageJsonLength;
@@ -27,6 +28,9 @@ public sealed class ChatStreamMeter(int choices)
 
     /// <summary>Whether any output has come.</summary>
     public bool HasOutput { get; private set; }
+
+    /// <summary>How many choices call the provider's search.</summary>
+    public int SearchCalls => (int)UInt128.PopCount(_searching);
 
     /// <summary>Bytes of text (UTF-8) that came as output, reasoning included.</summary>
     public long OutputBytes => _output.Text.Bytes + _output.Reasoning.Bytes;
@@ -176,7 +180,7 @@ public sealed class ChatStreamMeter(int choices)
             // A line break between the provider's members would end the event's data line.
             var json = _usageJson.AsSpan(0, _usageJsonLength);
             json.Replace((byte)'\n', (byte)' ');
-            ChatUsageJson.Write(writer, json, costNanos);
+            UsageCost.Write(writer, json, costNanos);
         }
     }
 
@@ -231,6 +235,7 @@ public sealed class ChatStreamMeter(int choices)
             // An error may come as the end of a choice.
             _seen |= scan.Seen;
             _ended |= scan.Ended;
+            _searching |= scan.Searching;
         }
 
         var members = new ChatMembers(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish);

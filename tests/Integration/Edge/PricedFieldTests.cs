@@ -136,6 +136,98 @@ public sealed class PricedFieldTests
         Assert.InRange(Assert.Single(edge.Account.Admitted).MostNanos, (3 * SearchNanos) + (3 * 128_000_000L), (3 * SearchNanos) + (4 * 128_000_000L));
     }
 
+    /// <summary>Moonshot's search: what the answer calls, and how many searches are charged.</summary>
+    [Theory]
+    [InlineData("""{"role":"assistant","content":"hi"}""", 0)]
+    [InlineData("""{"role":"assistant","content":"$web_search"}""", 0)]
+    [InlineData("""{"role":"assistant","tool_calls":[{"index":0,"id":"t","type":"function","function":{"name":"f","arguments":"{\"name\":\"$web_search\"}"}}]}""", 0)]
+    [InlineData("""{"role":"assistant","tool_calls":[{"index":0,"id":"t","type":"builtin_function","function":{"name":"$web_search","arguments":"{}"}}]}""", 1)]
+    [InlineData("""{"role":"assistant","tool_calls":[{"index":0,"id":"t","type":"builtin_function","function":{"name":"$web_search","arguments":""}},{"index":1,"id":"u","function":{"name":"$web_search","arguments":"{}"}}]}""", 1)]
+    public async Task Search_ThatIsCalled_IsChargedOnceForEachAnswerThatCallsIt(string message, int searches)
+    {
+        var stream = Stream(Wire.Delta(message), Fin(reason: "tool_calls"), Use(10, 1), Done);
+        await using var backend = new Backend(request => [Step.Send(IsStream(request) ? stream : Http(Whole(Usage(10, 1), message)))]);
+        await using var edge = await StartAsync(backend);
+
+        foreach (var isStream in new[] { false, true })
+        {
+            using var response = await edge.PostAsync(Body(
+                isStream, body => Merge(body, """{"tools":[{"type":"builtin_function","function":{"name":"$web_search"}},{"type":"function","function":{"name":"f"}}]}""")));
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+            await response.TextAsync();
+            edge.Account.Settled.TryDequeue(out var settled);
+            Assert.Equal((14_000 + (searches * SearchNanos), searches), (settled!.CostNanos, settled.Usage[Unit.Searches]));
+            edge.Account.Admitted.TryDequeue(out var admitted);
+
+            // One search; what it finds is input of the next request.
+            Assert.InRange(admitted!.MostNanos, SearchNanos + (4096 * 4000), SearchNanos + (4096 * 4000) + 1_000_000);
+        }
+    }
+
+    [Theory]
+    [InlineData("""{"type":"builtin_function","function":{"name":"$code_runner"}}""")]
+    [InlineData("""{"type":"builtin_function","function":{"name":"$web_search","name":"$code_runner"}}""")]
+    [InlineData("""{"type":"builtin_function"}""")]
+    public async Task ToolThatIsCalled_OtherThanTheSearch_IsRefused(string tool)
+    {
+        await using var backend = new Backend(_ => [Step.Send(Http(Whole(Usage(1, 1))))]);
+        await using var edge = await StartAsync(backend);
+        using var response = await edge.PostAsync($$"""{"model":"test-model","messages":[{"role":"user","content":"hi"}],"tools":[{{tool}}]}""");
+        Assert.Equal((HttpStatusCode.BadRequest, "tools[0].type"), (response.StatusCode, (string?)(await response.ErrorAsync())["param"]));
+        Assert.Empty(edge.Account.Admitted);
+    }
+
+    /// <summary>A window beyond the one that the model is sold with: refused, left out, or, where the model has it, held for.</summary>
+    [Theory]
+    [InlineData(200_000, false, "refused")]
+    [InlineData(200_000, true, "a-1,b-2")]
+    [InlineData(1_000_000, false, "a-1, context-1m-2025-08-07,b-2")]
+    public async Task Beta_OfALargerWindow_GoesOnOnlyWhereTheModelIsSoldWithIt(int window, bool drops, string sent)
+    {
+        await using var backend = new Backend(_ => [Step.Send(Http("""{"id":"m","type":"message","role":"assistant","model":"m","content":[],"stop_reason":"end_turn","usage":{"input_tokens":10,"output_tokens":1}}"""))]);
+        await using var edge = await EdgeFixture.StartAsync(
+            provider: (_, provider) => (provider["kind"], provider["base_url"]) = ("anthropic", backend.Url),
+            channel: (_, channel) => channel["unpriced"] = drops ? "drop" : "refuse",
+            model: model => model["context_window"] = window);
+        using var response = await edge.PostAsync(
+            """{"model":"test-model","max_tokens":10,"messages":[{"role":"user","content":[{"type":"document","source":{"type":"url","url":"https://example.com/long.pdf"}}]}]}""",
+            request =>
+            {
+                request.RequestUri = new Uri("/v1/messages", UriKind.Relative);
+                request.Headers.Add("anthropic-beta", "a-1, context-1m-2025-08-07,b-2");
+            });
+        if (sent == "refused")
+        {
+            Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+            Assert.Contains("'anthropic-beta': 'context-1m-2025-08-07' is not sold here", await response.TextAsync(), StringComparison.Ordinal);
+            Assert.Empty(edge.Account.Admitted);
+            return;
+        }
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Contains($"anthropic-beta: {sent}\r\n", Assert.Single(backend.Requests), StringComparison.Ordinal);
+        Assert.InRange(Assert.Single(edge.Account.Admitted).MostNanos, window * 1000L, (window * 1000L) + 1_000_000);
+    }
+
+    /// <summary>An hour's cache is held for where it is asked for, and only there.</summary>
+    [Theory]
+    [InlineData("5m", 125)]
+    [InlineData("1h", 200)]
+    public async Task CacheMark_OfAnHour_IsHeldForItsPrice(string lifetime, long percent)
+    {
+        await using var backend = new Backend(_ => [Step.Send(Http("""{"id":"m","type":"message","role":"assistant","model":"m","content":[],"stop_reason":"end_turn","usage":{"input_tokens":0,"cache_creation_input_tokens":1000,"cache_creation":{"ephemeral_1h_input_tokens":1000},"output_tokens":0}}"""))]);
+        await using var edge = await EdgeFixture.StartAsync(
+            provider: (_, provider) => (provider["kind"], provider["base_url"]) = ("anthropic", backend.Url),
+            model: model => model["prices"]![0]!["per_million"]!["cache_write_5m"] = "1.25");
+        var text = new string('x', 100_000);
+        using var response = await edge.PostAsync(
+            $$$"""{"model":"test-model","max_tokens":10,"messages":[{"role":"user","content":[{"type":"text","text":"{{{text}}}","cache_control":{"type":"ephemeral","ttl":"{{{lifetime}}}"}}]}]}""",
+            request => request.RequestUri = new Uri("/v1/messages", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.InRange(Assert.Single(edge.Account.Admitted).MostNanos, 1_000_000 * percent, 1_010_000 * percent);
+        Assert.Equal(2_000_000, Assert.Single(edge.Account.Settled).CostNanos);
+    }
+
     [Theory]
     [InlineData("models")]
     [InlineData("plugins")]

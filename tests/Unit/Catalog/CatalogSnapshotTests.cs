@@ -42,7 +42,7 @@ public sealed class CatalogSnapshotTests
                 [Input] = 1_500_000_000,
                 [CachedInput] = 150_000_000,
                 [CacheWrite5m] = 1_500_000_000,
-                [CacheWrite1h] = 1_500_000_000,
+                [CacheWrite1h] = 3_000_000_000,
                 [AudioInput] = 1_500_000_000,
                 [ImageInput] = 1_500_000_000,
                 [Output] = 6_000_000_000,
@@ -55,12 +55,16 @@ public sealed class CatalogSnapshotTests
         Assert.Equal((50_000, 9_000_000_000), (price.Tiers[0].AboveInputTokens, price.Tiers[0].Rates[Reasoning]));
     }
 
-    [Fact]
-    public void Parse_OneHourWrite_FollowsTheFiveMinutes()
+    /// <summary>An hour is twice the input where nothing is said of it, and never cheaper than five minutes.</summary>
+    [Theory]
+    [InlineData("\"cache_write_5m\": 2", 3_000_000_000)]
+    [InlineData("\"cache_write_5m\": 4", 4_000_000_000)]
+    [InlineData("\"cache_write_1h\": 1", 1_000_000_000)]
+    public void Parse_OneHourWrite_IsTwiceTheInput(string rate, long nanos)
     {
-        var text = CatalogText.With("\"output\": 6 }", "\"cache_write_5m\": 2, \"output\": 6 }");
+        var text = CatalogText.With("\"output\": 6 }", rate + ", \"output\": 6 }");
 
-        Assert.Equal(2_000_000_000, PriceOf(text, "small@1").Base[CacheWrite1h]);
+        Assert.Equal(nanos, PriceOf(text, "small@1").Base[CacheWrite1h]);
     }
 
     [Fact]

@@ -7,6 +7,7 @@ using OrleansGateway.Protocols.OpenAI;
 using OrleansGateway.Protocols.OpenAI.Endpoints;
 using OrleansGateway.Protocols.OpenAI.Responses;
 using OrleansGateway.Tests.Unit.Architecture;
+using OrleansGateway.Tests.Unit.Catalog;
 using Xunit;
 
 namespace OrleansGateway.Tests.Unit.Protocols;
@@ -57,6 +58,29 @@ public sealed class RequestFieldsTests
         Assert.True(GeminiRequest.TryRead(Encoding.UTF8.GetBytes(body), "m", GeminiMethod.Generate, false, out var request, out var error), error.Message);
         Assert.Empty(request.UnknownFields);
         Assert.Empty(request.PricedFields);
+    }
+
+    /// <summary>Fields that bound or buy, and that a channel may leave out all the same: the request costs less then, is refused, or never had a price.</summary>
+    private static readonly string[] MayBeLeftOut =
+    [
+        "n", "best_of", "functions", "audio", "prediction", "text", "instructions", "instruction", "system", "systemInstruction", "previous_response_id", "suffix", "prompt", "query",
+        "documents", "file", "known_speaker_references", "voice", "stream_format", "response_format", "output_format", "partial_images", "images", "image", "mask", "markup",
+        "negative_prompt", "inference_geo", "container", "mcp_servers", "fallbacks", "context_management",
+    ];
+
+    /// <summary>Names of Gemini's that its table spells otherwise, and those of its other methods.</summary>
+    private static readonly string[] OtherNames = ["generation_config", "content", "requests", "generateContentRequest"];
+
+    [Fact]
+    public void DropParams_WhatTheCostRelies_OnCannotBeLeftOut()
+    {
+        var relied = Tables.SelectMany(row => row.Data.Item3.All).Where(field => field.Handling is FieldHandling.Bounds or FieldHandling.Priced)
+            .Select(field => field.Name).Except(MayBeLeftOut).Concat(OtherNames).Distinct().Order(StringComparer.Ordinal);
+        var known = Tables.SelectMany(row => row.Data.Item3.All).Select(field => field.Name).Concat(OtherNames).Distinct().Order(StringComparer.Ordinal);
+        Assert.Equal(relied, known.Where(IsRefused));
+
+        static bool IsRefused(string name) =>
+            CatalogText.Parse(CatalogText.With("\"weight\": 2", $"\"drop_params\": [\"{name}\"]")).Errors.Length > 0;
     }
 
     /// <summary><c>FIELDS_DOC=write</c> writes it anew.</summary>

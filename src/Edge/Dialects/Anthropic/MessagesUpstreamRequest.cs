@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Protocols.Anthropic;
@@ -11,37 +9,26 @@ namespace OrleansGateway.Edge.Dialects.Anthropic;
 /// <param name="headers">The client's that belong to it.</param>
 internal sealed class MessagesUpstreamRequest(MessagesRequest request, bool isCount, IReadOnlyList<KeyValuePair<string, string>> headers) : IUpstreamRequest
 {
-    /// <summary>The request as channels get it that leave out some of its fields.</summary>
-    private readonly List<(ImmutableArray<string> Names, MessagesRequest Request)> _without = [];
+    private readonly DroppedFields<MessagesRequest> _dropped = new(request, request.Body, body => Read(body, isCount));
 
     public string Format => isCount ? AnthropicDialect.CountFormat : WireFormats.Messages;
 
     public bool Stream => request.Stream;
 
-    public IReadOnlyList<KeyValuePair<string, string>> Headers => headers;
+    public IReadOnlyList<KeyValuePair<string, string>> HeadersFor(CostBound bound) => bound.Unpriced.Any(static field => field.Field == MessagesBetas.Header)
+        ? [.. headers.Select(static header => header.Key == MessagesBetas.Header ? new(header.Key, MessagesBetas.WithoutWindows(header.Value)) : header)
+            .Where(static header => header.Value.Length > 0)]
+        : headers;
 
-    public UpstreamBody BodyFor(Route route, CostBound bound) =>
-        RequestFor(route.Channel, bound).ForUpstream(route.UpstreamModel, isCount ? null : bound.LoweredCap);
+    public UpstreamBody BodyFor(Route route, CostBound bound)
+    {
+        var sent = _dropped.For(route.Channel, bound);
+        return isCount ? sent.ForUpstream(route.UpstreamModel, null) : sent.ForUpstream(route.UpstreamModel, bound.LoweredCap, bound.Searches);
+    }
 
     public string? AddedField(Channel channel) => null;
 
-    private MessagesRequest RequestFor(Channel channel, CostBound bound)
-    {
-        if (channel.DropParams.IsEmpty && bound.Unpriced.Count == 0)
-        {
-            return request;
-        }
-
-        foreach (var (names, made) in _without)
-        {
-            if (names.SequenceEqual(channel.DropParams))
-            {
-                return made;
-            }
-        }
-
-        var without = request.Without(bound.Unpriced.Count == 0 ? request.Body : UnpricedFields.Remove(request.Body, bound.Unpriced), channel.DropParams);
-        _without.Add((channel.DropParams, without));
-        return without;
-    }
+    private static MessagesRequest Read(ReadOnlyMemory<byte> body, bool isCount) => MessagesRequest.TryRead(body, isCount, out var read, out var error)
+        ? read
+        : throw new InvalidOperationException($"The request cannot be read without fields that it can be sent without: {error.Message}");
 }

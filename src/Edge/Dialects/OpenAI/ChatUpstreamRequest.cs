@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Protocols.Exchange;
@@ -9,14 +8,13 @@ namespace OrleansGateway.Edge.Dialects.OpenAI;
 /// <summary>A Chat Completions request on its way to providers.</summary>
 internal sealed class ChatUpstreamRequest(ChatRequest request) : IUpstreamRequest
 {
-    /// <summary>The request as channels get it that leave out some of its fields.</summary>
-    private readonly List<(ImmutableArray<string> Names, ChatRequest Request)> _without = [];
+    private readonly DroppedFields<ChatRequest> _dropped = new(request, request.Body, Read);
 
     public string Format => WireFormats.Chat;
 
     public bool Stream => request.Stream;
 
-    public UpstreamBody BodyFor(Route route, CostBound bound) => RequestFor(route.Channel, bound).ForUpstream(new UpstreamChanges
+    public UpstreamBody BodyFor(Route route, CostBound bound) => _dropped.For(route.Channel, bound).ForUpstream(new UpstreamChanges
     {
         Model = route.UpstreamModel,
         MaxOutputTokens = bound.LoweredCap,
@@ -31,28 +29,7 @@ internal sealed class ChatUpstreamRequest(ChatRequest request) : IUpstreamReques
 
     public string? AddedField(Channel channel) => request.LacksStreamOptions && channel.SupportsStreamUsage ? "stream_options" : null;
 
-    private ChatRequest RequestFor(Channel channel, CostBound bound)
-    {
-        if (channel.DropParams.IsEmpty && bound.Unpriced.Count == 0)
-        {
-            return request;
-        }
-
-        foreach (var (names, made) in _without)
-        {
-            if (names.SequenceEqual(channel.DropParams))
-            {
-                return made;
-            }
-        }
-
-        var without = (bound.Unpriced.Count == 0 ? request : WithoutUnpriced(bound)).Without(channel.DropParams);
-        _without.Add((channel.DropParams, without));
-        return without;
-    }
-
-    private ChatRequest WithoutUnpriced(CostBound bound) =>
-        ChatRequest.TryRead(UnpricedFields.Remove(request.Body, bound.Unpriced), ChatRequest.MaxChoicesLimit, out var without, out var error)
-            ? without
-            : throw new InvalidOperationException($"The request cannot be read without fields that it can be sent without: {error.Code}.");
+    private static ChatRequest Read(ReadOnlyMemory<byte> body) => ChatRequest.TryRead(body, ChatRequest.MaxChoicesLimit, out var read, out var error)
+        ? read
+        : throw new InvalidOperationException($"The request cannot be read without fields that it can be sent without: {error.Code}.");
 }

@@ -6,25 +6,31 @@ using OrleansGateway.Protocols.OpenAI.Responses;
 namespace OrleansGateway.Edge.Dialects.OpenAI;
 
 /// <summary>A Responses request on its way to providers that take them.</summary>
-internal sealed class ResponsesUpstreamRequest(ResponsesRequest request) : IUpstreamRequest
+internal sealed class ResponsesUpstreamRequest : IUpstreamRequest
 {
+    private readonly DroppedFields<ResponsesRequest> _dropped;
+
+    public ResponsesUpstreamRequest(ResponsesRequest request)
+    {
+        // Nobody else can read what another provider has signed.
+        var sent = request.HasForeignReasoning ? Read(request.WithoutForeignReasoning(), request.IsFree) : request;
+        (Format, Stream) = (request.IsFree ? CountFormat : WireFormats.Responses, request.Stream);
+        _dropped = new(sent, sent.Body, body => Read(body, request.IsFree));
+    }
+
     /// <summary>The format of a request whose input is only to be counted.</summary>
     public const string CountFormat = WireFormats.Responses + "/input_tokens";
 
-    public string Format => request.IsFree ? CountFormat : WireFormats.Responses;
+    public string Format { get; }
 
-    public bool Stream => request.Stream;
+    public bool Stream { get; }
 
-    public UpstreamBody BodyFor(Route route, CostBound bound)
-    {
-        var sent = request.HasForeignReasoning ? request.WithoutForeignReasoning() : request;
-        var tools = bound.Unpriced.Where(static field => field.Field == "tools").Select(static field => field.Value).ToHashSet(StringComparer.Ordinal);
-        var fields = bound.Unpriced.Where(static field => field.Field != "tools").Select(static field => field.Field).Concat(route.Channel.DropParams)
-            .ToHashSet(StringComparer.Ordinal);
-        sent = tools.Count > 0 ? sent.WithoutTools(tools) : sent;
-        sent = fields.Count > 0 ? sent.Without(fields) : sent;
-        return sent.ForUpstream(route.UpstreamModel, bound.LoweredCap);
-    }
+    public UpstreamBody BodyFor(Route route, CostBound bound) =>
+        _dropped.For(route.Channel, bound).ForUpstream(route.UpstreamModel, bound.LoweredCap, bound.Searches);
 
     public string? AddedField(Channel channel) => null;
+
+    private static ResponsesRequest Read(ReadOnlyMemory<byte> body, bool isCount) => ResponsesRequest.TryRead(body, isCount, out var read, out var error)
+        ? read
+        : throw new InvalidOperationException($"The request cannot be read without what it can be sent without: {error.Code}.");
 }

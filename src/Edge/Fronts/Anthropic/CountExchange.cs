@@ -53,8 +53,9 @@ internal sealed class CountExchange(MessagesRequest request, IUpstreamRequest up
                     : root.TryGetProperty("error", out _) ? AttemptEnd.Failed(call.Dialect.ReadError(200, answer.Span, call.Route!.Channel))
                     : AttemptEnd.Unreadable;
             }
-            catch (JsonException)
+            catch (Exception exception) when (exception is JsonException or InvalidOperationException)
             {
+                // The latter is the answer to a name that escapes one half of a surrogate pair.
                 return AttemptEnd.Unreadable;
             }
         }

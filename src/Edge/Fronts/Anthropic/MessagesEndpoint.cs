@@ -8,7 +8,7 @@ namespace OrleansGateway.Edge.Fronts.Anthropic;
 /// <summary>Messages, and counts of their tokens.</summary>
 internal sealed class MessagesEndpoint(IFront front, string path, bool isCount) : IRelayedEndpoint
 {
-    private static readonly string[] PassedHeaders = [AnthropicDialect.VersionHeader, "anthropic-beta"];
+    private static readonly string[] PassedHeaders = [AnthropicDialect.VersionHeader, MessagesBetas.Header];
 
     public IFront Front => front;
 
@@ -25,7 +25,7 @@ internal sealed class MessagesEndpoint(IFront front, string path, bool isCount) 
             }
         }
 
-        if (MessagesRequest.TryRead(body, isCount, out var request, out var wrong))
+        if (MessagesRequest.TryRead(body, isCount, out var request, out var wrong, httpRequest.Headers[MessagesBetas.Header].ToString()))
         {
             error = default;
             var upstream = new MessagesUpstreamRequest(request, isCount, HeadersOf(httpRequest));

@@ -1,4 +1,3 @@
-using System.Buffers;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Protocols.Exchange;
@@ -30,7 +29,7 @@ internal sealed class GeminiNumbersCodec(Call call, bool isFree) : IWholeCodec
         }
     }
 
-    public void Write(PooledBytes written, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos) => written.Write(_answer.Span);
+    public void Write(PooledBytes written, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos) => GeminiNumbersReader.Write(written, _answer.Span);
 
     public void Dispose()
     {

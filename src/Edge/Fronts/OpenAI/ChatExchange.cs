@@ -29,7 +29,7 @@ internal sealed class ChatExchange(ChatRequest request, IFront front) : IExchang
     public IStreamCodec OpenStream(Call call) =>
         request.Stream ? new ChatStreamCodec(call, request, call.Route!.Channel.Mend) : new ChatAssemblyCodec(call, request);
 
-    public IWholeCodec OpenWhole(Call call) => request.Stream ? new ChatSplitCodec(call, request) : new ChatWholeCodec(call);
+    public IWholeCodec OpenWhole(Call call) => request.Stream ? new ChatSplitCodec(call, request) : new ChatWholeCodec(call, request);
 
     public IAnswerWriter OpenWriter(Call call) => new ChatAnswerWriter(new ChatAnswerForm
     {

@@ -26,7 +26,8 @@ internal abstract class ChatStreamReader : IStreamCodec
         };
     }
 
-    public Metered Metered => new(Meter.Usage(_call.Bound.EstimatedInputTokens), Meter.HasOutput, Meter.ServiceTier);
+    public Metered Metered => new(
+        ChatWholeCodec.WithSearches(Request, Meter.Usage(_call.Bound.EstimatedInputTokens), Meter.SearchCalls), Meter.HasOutput, Meter.ServiceTier);
 
     public bool HasOutput => Meter.HasOutput;
 

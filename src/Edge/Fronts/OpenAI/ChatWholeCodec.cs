@@ -7,14 +7,19 @@ using OrleansGateway.Protocols.OpenAI;
 namespace OrleansGateway.Edge.Fronts.OpenAI;
 
 /// <summary>A whole answer for a client that asked for one: it passes through, changed only where it must be.</summary>
-internal sealed class ChatWholeCodec(Call call) : IWholeCodec
+internal sealed class ChatWholeCodec(Call call, ChatRequest request) : IWholeCodec
 {
     private readonly PooledBytes _mended = new(0);
     private ReadOnlyMemory<byte> _answer;
     private ChatResponse _response;
     private string? _tier;
 
-    public Metered Metered => new(_response.Usage(call.Bound.EstimatedInputTokens), _response.HasOutput, _tier);
+    public Metered Metered => new(
+        WithSearches(request, _response.Usage(call.Bound.EstimatedInputTokens), _response.SearchCalls), _response.HasOutput, _tier);
+
+    /// <summary>The usage with the searches that were called for, which no usage object tells of.</summary>
+    public static TokenUsage WithSearches(ChatRequest request, in TokenUsage usage, int calls) =>
+        request.SearchesByCall ? usage with { Searches = (usage.Searches ?? 0) + calls } : usage;
 
     public AttemptEnd Read(ReadOnlyMemory<byte> answer)
     {
@@ -36,7 +41,7 @@ internal sealed class ChatWholeCodec(Call call) : IWholeCodec
         using var usageJson = new PooledBytes(256);
         long? cost = call.Admitted.ShowCost ? chargedNanos : null;
         var isOurs = _response.Reported is null || usage.IsEstimated;
-        if (isOurs || cost is not null || ChatUsageJson.TellsCost(_response.UsageJson(_answer.Span)))
+        if (isOurs || cost is not null || UsageCost.IsTold(_response.UsageJson(_answer.Span)))
         {
             if (isOurs)
             {
@@ -44,7 +49,7 @@ internal sealed class ChatWholeCodec(Call call) : IWholeCodec
             }
             else
             {
-                ChatUsageJson.Write(usageJson, _response.UsageJson(_answer.Span), cost);
+                UsageCost.Write(usageJson, _response.UsageJson(_answer.Span), cost);
             }
 
             edits = edits with { Usage = UsageEdit.Replace, UsageJson = usageJson.Memory };

@@ -1,6 +1,5 @@
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Protocols.Metering;
-using OrleansGateway.Protocols.OpenAI;
 using OrleansGateway.Protocols.OpenAI.Responses;
 
 namespace OrleansGateway.Edge.Fronts.OpenAI;
@@ -18,9 +17,9 @@ internal static class ResponsesUsage
         {
             ResponsesUsageJson.Write(written, usage, costNanos);
         }
-        else if (costNanos is not null || ChatUsageJson.TellsCost(reported))
+        else if (costNanos is not null)
         {
-            ChatUsageJson.Write(written, reported, costNanos);
+            UsageCost.Write(written, reported, costNanos);
         }
     }
 }

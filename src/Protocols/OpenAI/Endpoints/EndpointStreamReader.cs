@@ -119,7 +119,7 @@ public sealed class EndpointStreamReader(EndpointRequest request, OutputKind kin
         else
         {
             _usageJson.AsSpan().Replace((byte)'\n', (byte)' ');
-            ChatUsageJson.Write(writer, _usageJson, costNanos);
+            UsageCost.Write(writer, _usageJson, costNanos);
         }
 
         writer.Write("}\n\n"u8);
@@ -220,7 +220,7 @@ public sealed class EndpointStreamReader(EndpointRequest request, OutputKind kin
                 reader.Skip();
             }
         }
-        catch (JsonException)
+        catch (Exception broken) when (broken is JsonException or InvalidOperationException)
         {
             // Whoever reads all of it says so.
         }

@@ -45,17 +45,7 @@ public abstract class JsonRequest(ReadOnlyMemory<byte> body, RequestFields field
         }
 
         Splice(ref splices, changes);
-        var segments = new List<ReadOnlyMemory<byte>>((2 * splices.Count) + 1);
-        var position = 0;
-        for (var i = 0; i < splices.Count; i++)
-        {
-            segments.Add(body[position..splices[i].Start]);
-            segments.Add(splices[i].Replacement);
-            position = splices[i].End;
-        }
-
-        segments.Add(body[position..]);
-        var whole = new UpstreamBody([.. segments.Where(segment => !segment.IsEmpty)]);
+        var whole = splices.Apply(body);
         var without = changes.Without;
         return without.Count == 0 || _seen is null || !without.Any(_seen.Contains)
             ? whole

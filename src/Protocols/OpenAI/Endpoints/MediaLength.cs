@@ -83,7 +83,15 @@ public static class MediaLength
     /// <summary>Seconds of so many bytes at the least bit rate.</summary>
     public static long SecondsOf(long bytes) => (long)Math.Ceiling(bytes / LeastBytesPerSecond);
 
-    /// <summary>How long a file lasts at the most, s.</summary>
+    /// <summary>
+    /// How long a file can last at the most, s: of containers whose packing cannot be seen as long as their bytes can be at the least bit rate,
+    /// since what their headers say is not what is decoded.
+    /// </summary>
+    public static double MostOf(ReadOnlySpan<byte> file) => KindOf(file) is MediaKind.Ogg or MediaKind.Mp4 or MediaKind.WebM
+        ? Math.Max(Of(file), file.Length / LeastBytesPerSecond)
+        : Of(file);
+
+    /// <summary>How long a file lasts, s, as far as its own header can be believed.</summary>
     public static double Of(ReadOnlySpan<byte> file)
     {
         // A header may say less than there is: where it could hide much, the bytes at a low bit rate count at the least.

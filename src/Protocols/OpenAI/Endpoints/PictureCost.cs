@@ -22,6 +22,7 @@ internal sealed class PictureCost
     [
         new("model", FieldHandling.Bounds, "chooses the price; the channel's own name for it goes on"),
         new("prompt", FieldHandling.Bounds, "input"),
+        new("negative_prompt", FieldHandling.Bounds, "input"),
         new("n", FieldHandling.Bounds, "multiplies the pictures; at most the model's `max_n`"),
         new("size", FieldHandling.Bounds, "tokens of a picture, by OpenAI's formula; without one, or `auto`, the largest"),
         new("quality", FieldHandling.Bounds, "likewise; without one, or `auto`, the highest"),
@@ -31,7 +32,7 @@ internal sealed class PictureCost
         new("frame_count", FieldHandling.Bounds, "a picture each"),
         JsonRequest.TierRefused,
         .. RequestFields.Passed(
-            "nothing", "background", "moderation", "output_compression", "response_format", "style", "user", "seed", "negative_prompt", "watermark",
+            "nothing", "background", "moderation", "output_compression", "response_format", "style", "user", "seed", "watermark",
             "guidance_scale", "complexity", "aspect_ratio"),
     ];
 

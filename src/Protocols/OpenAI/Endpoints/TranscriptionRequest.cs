@@ -12,14 +12,14 @@ public sealed class TranscriptionRequest : FormRequest
     /// <summary>What OpenAI's models hear a second as.</summary>
     private const int TokensPerSecond = 10;
 
+    /// <summary>Nobody speaks faster: what a file's own header says cannot be less.</summary>
+    private const int SpokenTokensPerSecondMax = 6;
+
     /// <summary>The endings that files of sound may have, as OpenAI names them in its errors.</summary>
     private static readonly string[] Endings = ["flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "opus", "wav", "webm", "aac"];
 
     private readonly bool _isTranslation;
     private bool _hasFile;
-    /// <summary>Nobody speaks faster: what a file's own header says cannot be less.</summary>
-    private const int SpokenTokensPerSecondMax = 6;
-
     private long _fileSeconds;
     private string _format = "json";
 
@@ -27,7 +27,7 @@ public sealed class TranscriptionRequest : FormRequest
     public static RequestFields Table { get; } = new(
     [
         new("model", FieldHandling.Bounds, "chooses the price; the channel's own name for it goes on"),
-        new("file", FieldHandling.Bounds, "seconds, or tokens of sound: by its own header, else by its bytes"),
+        new("file", FieldHandling.Bounds, "seconds, or tokens of sound: held by the longer of its own header and, of Ogg, MP4 and WebM, its bytes at 6 kb/s; charged as the provider reports, else by its header, else by its bytes"),
         new("prompt", FieldHandling.Bounds, "input"),
         new("known_speaker_references", FieldHandling.Bounds, "seconds as well"),
         new("stream", FieldHandling.Bounds, "a stream is held for the sound and a slice of its text at first"),
@@ -104,7 +104,7 @@ public sealed class TranscriptionRequest : FormRequest
             Missing("file");
         }
 
-        Seconds = Math.Max(1, Seconds + _fileSeconds);
+        Seconds = Math.Max(1, Seconds);
         TextBytes += Seconds * TokensPerSecondMax;
     }
 
@@ -135,6 +135,7 @@ public sealed class TranscriptionRequest : FormRequest
 
             _hasFile = true;
             _fileSeconds = (long)Math.Ceiling(MediaLength.Of(content));
+            Seconds += (long)Math.Ceiling(MediaLength.MostOf(content));
         }
     }
 }

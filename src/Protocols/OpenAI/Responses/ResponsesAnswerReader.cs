@@ -142,6 +142,11 @@ public sealed class ResponsesAnswerReader : IAnswerReader
             splices.ReplaceValue(_model.Shift(0, -from), modelJson);
         }
 
+        if (usageJson.IsEmpty && _usage.IsPresent && UsageCost.IsTold(_usage.Value(data)))
+        {
+            usageJson = UsageCost.Without(_usage.Value(data));
+        }
+
         if (!usageJson.IsEmpty && _usage.IsPresent)
         {
             splices.ReplaceValue(_usage.Shift(0, -from), usageJson);

@@ -12,6 +12,7 @@ public static class ResponsesFields
         new("input", FieldHandling.Bounds, "input: a token for each byte of text at most; pictures, sound and files by the model's `bounds`; items of a kind that is not known by its window"),
         new("instructions", FieldHandling.Bounds, "input"),
         new("tools", FieldHandling.Priced, "functions, custom tools and namespaces of them are input; `web_search…` is priced by `per_search`; no other tool of a provider has a price"),
+        new("max_tool_calls", FieldHandling.Bounds, "where the provider searches, at most the model's `searches`: lowered to that, or put in"),
         new("text", FieldHandling.Bounds, "a schema is input"),
         new("stream", FieldHandling.Bounds, "a stream is held for a slice of its output at first, a whole answer for all of it"),
         new("max_output_tokens", FieldHandling.Bounds, "output; the model's `max_output_tokens` without it"),
@@ -24,7 +25,7 @@ public static class ResponsesFields
         .. RequestFields.Passed("tokens that are reported", "reasoning", "context_management", "truncation"),
         .. RequestFields.Passed("cache writes that are reported", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
         .. RequestFields.Passed(
-            "nothing", "temperature", "top_p", "top_logprobs", "stream_options", "tool_choice", "parallel_tool_calls", "max_tool_calls", "include", "user",
+            "nothing", "temperature", "top_p", "top_logprobs", "stream_options", "tool_choice", "parallel_tool_calls", "include", "user",
             "safety_identifier", "moderation", "metadata", "client_metadata"),
     ]);
 }

@@ -1,7 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
-using System.Text.Json.Nodes;
+using System.Text.Json;
 using OrleansGateway.Protocols.Conversations;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.Json;
@@ -20,6 +20,8 @@ public sealed partial class ResponsesRequest : RequestFacts
     private JsonMember _modelMember;
     private JsonMember _storeMember;
     private JsonMember _maxOutputMember;
+    private JsonMember _maxToolCallsMember;
+    private int? _maxToolCalls;
     private int _rootStart;
 
     private ResponsesRequest(ReadOnlyMemory<byte> body) => Body = body;
@@ -53,7 +55,8 @@ public sealed partial class ResponsesRequest : RequestFacts
     /// <summary>The body for a provider, which keeps nothing of it. Everything else stays byte for byte.</summary>
     /// <param name="model">The provider's name for the model.</param>
     /// <param name="maxOutputTokens">The output limit in place of the client's, or where it gave none; null leaves it.</param>
-    public UpstreamBody ForUpstream(string model, int? maxOutputTokens)
+    /// <param name="maxSearches">The most searches that are paid for; 0 leaves the client's limit.</param>
+    public UpstreamBody ForUpstream(string model, int? maxOutputTokens, int maxSearches = 0)
     {
         ArgumentNullException.ThrowIfNull(model);
         var splices = default(JsonSplices);
@@ -64,15 +67,12 @@ public sealed partial class ResponsesRequest : RequestFacts
 
         if (maxOutputTokens is { } limit && limit != MaxOutputTokens && !IsFree)
         {
-            var number = limit.ToString(CultureInfo.InvariantCulture);
-            if (_maxOutputMember.IsPresent)
-            {
-                splices.ReplaceValue(_maxOutputMember, Encoding.ASCII.GetBytes(number));
-            }
-            else
-            {
-                splices.Replace(_rootStart, _rootStart, Encoding.ASCII.GetBytes($"\"max_output_tokens\":{number},"));
-            }
+            Limit(ref splices, "max_output_tokens", _maxOutputMember, limit);
+        }
+
+        if (maxSearches > 0 && !(_maxToolCalls <= maxSearches) && !IsFree)
+        {
+            Limit(ref splices, "max_tool_calls", _maxToolCallsMember, maxSearches);
         }
 
         if (_storeMember.IsPresent)
@@ -87,71 +87,39 @@ public sealed partial class ResponsesRequest : RequestFacts
             splices.Replace(_rootStart, _rootStart, StoreFirst);
         }
 
-        var segments = new List<ReadOnlyMemory<byte>>();
-        var position = 0;
-        for (var i = 0; i < splices.Count; i++)
-        {
-            segments.Add(Body[position..splices[i].Start]);
-            segments.Add(splices[i].Replacement);
-            position = splices[i].End;
-        }
-
-        segments.Add(Body[position..]);
-        return new([.. segments.Where(static segment => !segment.IsEmpty)]);
+        return splices.Apply(Body);
     }
 
-    /// <summary>The request without some of its first level's fields.</summary>
-    /// <param name="names">None that bounds the cost.</param>
-    public ResponsesRequest Without(IReadOnlyCollection<string> names) => Again(JsonMembers.Without(Body, names.Contains));
-
-    /// <summary>The request without tools of the provider, wherever they stand.</summary>
-    /// <param name="kinds">Their types.</param>
-    public ResponsesRequest WithoutTools(IReadOnlyCollection<string> kinds)
+    /// <summary>Puts a limit in the place of the client's, or in where it gave none.</summary>
+    private void Limit(ref JsonSplices splices, string name, JsonMember member, int limit)
     {
-        ArgumentNullException.ThrowIfNull(kinds);
-        var root = JsonNode.Parse(Body.Span)!.AsObject();
-        RemoveTools(root);
-        foreach (var item in root["input"] as JsonArray ?? [])
+        var number = limit.ToString(CultureInfo.InvariantCulture);
+        if (member.IsPresent)
         {
-            RemoveTools(item as JsonObject);
+            splices.ReplaceValue(member, Encoding.ASCII.GetBytes(number));
         }
-
-        if (root["tools"] is not JsonArray { Count: > 0 } || (root["tool_choice"] is JsonObject choice && kinds.Contains(TypeOf(choice))))
+        else
         {
-            root.Remove("tool_choice");
+            splices.Replace(_rootStart, _rootStart, Encoding.ASCII.GetBytes($"\"{name}\":{number},"));
         }
-
-        return Again(Encoding.UTF8.GetBytes(root.ToJsonString()));
-
-        void RemoveTools(JsonObject? owner)
-        {
-            if (owner?["tools"] is JsonArray tools)
-            {
-                tools.RemoveAll(tool => kinds.Contains(TypeOf(tool as JsonObject)));
-                foreach (var tool in tools)
-                {
-                    RemoveTools(tool as JsonObject);
-                }
-            }
-        }
-
-        static string TypeOf(JsonObject? tool) => tool?["type"] is JsonValue type && type.TryGetValue<string>(out var name) ? name : "";
     }
 
     /// <summary>Whether it brings back reasoning that another provider has signed.</summary>
     public bool HasForeignReasoning { get; private set; }
 
-    /// <summary>The request without reasoning that another provider has signed: nobody else can read it.</summary>
-    public ResponsesRequest WithoutForeignReasoning()
+    /// <summary>The body without reasoning that another provider has signed: nobody else can read it.</summary>
+    public ReadOnlyMemory<byte> WithoutForeignReasoning() => JsonMembers.WithoutItems(Body, "input", static item =>
     {
-        var root = JsonNode.Parse(Body.Span)!.AsObject();
-        (root["input"] as JsonArray)?.RemoveAll(static item =>
-            item is JsonObject reasoning && reasoning["encrypted_content"] is JsonValue value && value.TryGetValue<string>(out var text)
-            && Signature.Read(text, WireFormats.Responses).Format != WireFormats.Responses);
-        return Again(Encoding.UTF8.GetBytes(root.ToJsonString()));
-    }
+        var isForeign = false;
+        var isObject = item.TokenType == JsonTokenType.StartObject;
+        while (isObject && item.Read() && item.TokenType == JsonTokenType.PropertyName)
+        {
+            var isSignature = item.IsText("encrypted_content");
+            item.Read();
+            isForeign |= isSignature && item.TokenType == JsonTokenType.String && Signature.IsForeign(item.ValueSpan, WireFormats.Responses);
+            item.Skip();
+        }
 
-    private ResponsesRequest Again(ReadOnlyMemory<byte> body) => TryRead(body, IsFree, out var request, out var error)
-        ? request
-        : throw new InvalidOperationException($"The request cannot be read without what it can be sent without: {error.Code}.");
+        return isForeign;
+    });
 }

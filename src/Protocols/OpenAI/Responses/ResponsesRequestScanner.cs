@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Unicode;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.Json;
-using OrleansGateway.Protocols.Metering;
 
 namespace OrleansGateway.Protocols.OpenAI.Responses;
 
@@ -20,6 +19,10 @@ public sealed partial class ResponsesRequest
             "configuration_update", "compaction", "local_shell_call", "local_shell_call_output", "apply_patch_call", "apply_patch_call_output",
         ]);
 
+    /// <summary>Parts whose input stands in them likewise.</summary>
+    private static readonly FrozenSet<string> SizedParts = FrozenSet.ToFrozenSet(
+        ["input_text", "output_text", "text", "refusal", "summary_text", "reasoning_text", "input_image", "input_file", "input_audio"]);
+
     /// <summary>One pass over the body. Methods that read a value start on its first token and end on its last.</summary>
     private ref struct Scanner
     {
@@ -28,8 +31,7 @@ public sealed partial class ResponsesRequest
         private Utf8JsonReader _reader;
         private OpenAIError? _error;
         private int _nameStart;
-        private TokenEstimate _text;
-        private long _structureBytes;
+        private PromptCount _count;
 
         public Scanner(ResponsesRequest request)
         {
@@ -141,6 +143,9 @@ public sealed partial class ResponsesRequest
                 case "max_output_tokens":
                     _request._maxOutputMember = Member();
                     return isNull || ReadLimit();
+                case "max_tool_calls":
+                    _request._maxToolCallsMember = Member();
+                    return isNull || ReadMaxToolCalls();
                 case "service_tier" when !isNull:
                     return ReadServiceTier();
                 case "background" when _reader.TokenType == JsonTokenType.True:
@@ -153,7 +158,7 @@ public sealed partial class ResponsesRequest
                 case "conversation" or "prompt" when !isNull:
                     return Fail($"The '{name}' was not found: this gateway keeps none. Send everything in 'input' and 'instructions'.", name, "not_found");
                 default:
-                    CountValue(withStructure: true);
+                    _count.Value(ref _reader, withStructure: true);
                     return true;
             }
         }
@@ -187,6 +192,17 @@ public sealed partial class ResponsesRequest
                 || Fail("Invalid 'max_output_tokens': integer below minimum value. Expected a value >= 1.", "max_output_tokens", "integer_below_min_value");
         }
 
+        private bool ReadMaxToolCalls()
+        {
+            if (_reader.TokenType != JsonTokenType.Number || !_reader.TryGetInt32(out var limit))
+            {
+                return WrongType("max_tool_calls", "an integer");
+            }
+
+            _request._maxToolCalls = limit;
+            return true;
+        }
+
         private bool ReadServiceTier()
         {
             if (_reader.TokenType != JsonTokenType.String || _reader.ValueSpan.Length is 0 or > 64)
@@ -203,7 +219,7 @@ public sealed partial class ResponsesRequest
             if (_reader.TokenType == JsonTokenType.String)
             {
                 _request.MessageCount = 1;
-                CountText();
+                _count.Text(_reader.ValueSpan);
                 return true;
             }
 
@@ -220,7 +236,12 @@ public sealed partial class ResponsesRequest
                     return WrongType(path, "an object");
                 }
 
-                var type = TypeOf(_reader) ?? "message";
+                if (!TryTypeOf(_reader, out var given))
+                {
+                    return Fail($"Duplicate parameter: '{path}.type'.", path + ".type", "duplicate_parameter");
+                }
+
+                var type = given ?? "message";
                 if (type == "item_reference")
                 {
                     return Fail(
@@ -243,7 +264,7 @@ public sealed partial class ResponsesRequest
         {
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
-                _structureBytes += _reader.ValueSpan.Length;
+                _count.Structure(_reader.ValueSpan.Length);
                 var isTools = hasTools && _reader.ValueTextEquals("tools"u8);
                 if (isTools)
                 {
@@ -271,11 +292,13 @@ public sealed partial class ResponsesRequest
             var isId = _reader.ValueTextEquals("file_id"u8);
             var isAudio = _reader.ValueTextEquals("input_audio"u8);
             var isSignature = _reader.ValueTextEquals("encrypted_content"u8);
+            var isParts = _reader.ValueTextEquals("content"u8) || _reader.ValueTextEquals("output"u8) || _reader.ValueTextEquals("summary"u8);
             _reader.Read();
             if (_reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
             {
                 _request.AudioCount += isAudio ? 1 : 0;
-                return ReadInside(path, isAudio);
+                _request.HasUnsizedInput |= isParts && _reader.TokenType == JsonTokenType.StartObject;
+                return ReadInside(path, isAudio, isParts);
             }
 
             if (isId && _reader.TokenType != JsonTokenType.Null)
@@ -286,7 +309,7 @@ public sealed partial class ResponsesRequest
             _request.HasUnsizedInput |= isAddress && _reader.TokenType != JsonTokenType.Null;
             if (_reader.TokenType != JsonTokenType.String)
             {
-                _structureBytes += _reader.ValueSpan.Length;
+                _count.Structure(_reader.ValueSpan.Length);
             }
             else if (isImage)
             {
@@ -300,27 +323,30 @@ public sealed partial class ResponsesRequest
             else
             {
                 _request.HasForeignReasoning |= isSignature && _reader.ValueSpan.StartsWith("og1."u8);
-                CountText();
+                _count.Text(_reader.ValueSpan);
             }
 
             return true;
         }
 
-        private bool ReadInside(string path, bool isAudio)
+        /// <param name="areParts">Whether it is a list of parts, whose kinds have to be known for their size to be.</param>
+        private bool ReadInside(string path, bool isAudio, bool areParts)
         {
             var isList = _reader.TokenType == JsonTokenType.StartArray;
             while (_reader.Read() && _reader.TokenType is not (JsonTokenType.EndObject or JsonTokenType.EndArray))
             {
                 if (isList && _reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray)
                 {
-                    if (!ReadInside(path, isAudio: false))
+                    _request.HasUnsizedInput |= areParts
+                        && !(_reader.TokenType == JsonTokenType.StartObject && TryTypeOf(_reader, out var part) && part is not null && SizedParts.Contains(part));
+                    if (!ReadInside(path, isAudio: false, areParts: false))
                     {
                         return false;
                     }
                 }
                 else if (isList)
                 {
-                    CountValue(withStructure: false);
+                    _count.Value(ref _reader, withStructure: false);
                 }
                 else if (isAudio && _reader.ValueTextEquals("data"u8))
                 {
@@ -331,12 +357,12 @@ public sealed partial class ResponsesRequest
                     }
                     else
                     {
-                        CountValue(withStructure: false);
+                        _count.Value(ref _reader, withStructure: false);
                     }
                 }
                 else
                 {
-                    _structureBytes += _reader.ValueSpan.Length;
+                    _count.Structure(_reader.ValueSpan.Length);
                     if (!ReadItemMember(path))
                     {
                         return false;
@@ -357,7 +383,7 @@ public sealed partial class ResponsesRequest
             }
 
             _request.AddImageSize(default);
-            CountText();
+            _count.Text(_reader.ValueSpan);
         }
 
         /// <summary>Base64 is no text of the prompt; an address is, and nobody knows how long what it leads to is.</summary>
@@ -367,7 +393,7 @@ public sealed partial class ResponsesRequest
             if (!head.StartsWith("data:"u8) && (head.Contains((byte)':') || head.IndexOf("\\u"u8) >= 0))
             {
                 _request.HasUnsizedInput = true;
-                CountText();
+                _count.Text(_reader.ValueSpan);
             }
         }
 
@@ -387,7 +413,12 @@ public sealed partial class ResponsesRequest
                     return WrongType(tool, "an object");
                 }
 
-                switch (TypeOf(_reader))
+                if (!TryTypeOf(_reader, out var type))
+                {
+                    return Fail($"Duplicate parameter: '{tool}.type'.", tool + ".type", "duplicate_parameter");
+                }
+
+                switch (type)
                 {
                     case null:
                         return Missing(tool + ".type");
@@ -406,7 +437,7 @@ public sealed partial class ResponsesRequest
                         break;
                 }
 
-                CountValue(withStructure: true);
+                _count.Value(ref _reader, withStructure: true);
             }
 
             return true;
@@ -417,7 +448,7 @@ public sealed partial class ResponsesRequest
             while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
             {
                 var isTools = _reader.ValueTextEquals("tools"u8);
-                CountText();
+                _count.Text(_reader.ValueSpan);
                 _reader.Read();
                 if (isTools && !ReadTools(path + ".tools"))
                 {
@@ -426,29 +457,29 @@ public sealed partial class ResponsesRequest
 
                 if (!isTools)
                 {
-                    CountValue(withStructure: true);
+                    _count.Value(ref _reader, withStructure: true);
                 }
             }
 
             return true;
         }
 
-        /// <summary>The type of the object that the reader, a copy, stands before; null when it has none that is a text.</summary>
-        private static string? TypeOf(Utf8JsonReader reader)
+        /// <summary>Tells the type of the object that the reader, a copy, stands before; null when it has none that is a text.</summary>
+        /// <returns>False when it has two: a provider may take the other.</returns>
+        private static bool TryTypeOf(Utf8JsonReader reader, out string? type)
         {
+            type = null;
+            var count = 0;
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 var isType = reader.ValueTextEquals("type"u8);
                 reader.Read();
-                if (isType)
-                {
-                    return reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
-                }
-
+                count += isType ? 1 : 0;
+                type = isType && reader.TokenType == JsonTokenType.String ? reader.GetString() : type;
                 reader.Skip();
             }
 
-            return null;
+            return count <= 1;
         }
 
         private OpenAIError? CheckWhole()
@@ -462,33 +493,9 @@ public sealed partial class ResponsesRequest
                 Missing("input");
             }
 
-            _request.TextBytes = _text.Bytes + _structureBytes;
-            _request.EstimatedInputTokens = _text.Tokens + (4L * _request.MessageCount);
+            _request.TakeCount(_count);
             return _error;
         }
-
-        /// <summary>Counts a value as text. With structure its punctuation counts too: schemas are shown to the model as JSON.</summary>
-        private void CountValue(bool withStructure)
-        {
-            var depth = _reader.CurrentDepth;
-            do
-            {
-                switch (_reader.TokenType)
-                {
-                    case JsonTokenType.PropertyName or JsonTokenType.String: CountText(); break;
-                    default: _structureBytes += _reader.ValueSpan.Length; break;
-                }
-
-                _structureBytes += withStructure ? 3 : 0;
-            }
-            while (!IsLast(depth) && _reader.Read());
-        }
-
-        private void CountText() => _text.AddJson(_reader.ValueSpan);
-
-        private readonly bool IsLast(int depth) =>
-            _reader.CurrentDepth == depth
-            && _reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray or JsonTokenType.PropertyName);
 
         private readonly bool IsBoolean() => _reader.TokenType is JsonTokenType.True or JsonTokenType.False;
 

@@ -22,6 +22,6 @@ public static class ResponsesUsageJson
         ChatStreamHead.WriteNumber(writer, usage.Reasoning);
         writer.Write("},\"total_tokens\":"u8);
         ChatStreamHead.WriteNumber(writer, usage.TotalInput + usage.TotalOutput);
-        ChatUsageJson.WriteEnd(writer, ","u8, costNanos);
+        UsageCost.WriteEnd(writer, ","u8, costNanos);
     }
 }

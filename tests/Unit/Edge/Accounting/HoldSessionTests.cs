@@ -86,6 +86,24 @@ public sealed class HoldSessionTests
         Assert.Equal(HoldState.Lost, world.Report(hold, 1));
     }
 
+    /// <summary>A renewal that was taken when the tier of the answer was known, and comes before or after the settlement.</summary>
+    [Fact]
+    public void Renew_OvertakenByTheSettlement_NamesThePriceOfItsProgressAndCutsNothing()
+    {
+        var world = new EdgeWorld();
+        var hold = world.Admit("a").Hold!;
+        world.Report(hold, 5);
+        hold.ChargedBy("price#flex");
+
+        Assert.Equal(("price", 5), (hold.RenewItem().Ticket.PriceId, hold.RenewItem().ProgressNanos));
+        var settled = world.Settle(hold, 3);
+        hold.Renewed(new RenewedHold(hold.HoldId, RenewOutcome.Closed, 0), hold.TotalNanos);
+
+        Assert.Equal((true, 3L), (EdgeWorld.Done(settled).IsCommitted, EdgeWorld.Done(settled).ChargedNanos));
+        Assert.Equal("price#flex", world.Account.All<SettleRequest>().Single().Ticket.PriceId);
+        Assert.Equal(0, world.Lost);
+    }
+
     [Fact]
     public void Renew_LessIsHeldThanThought_EndsTheStreamWhereThatIsUsedUp()
     {

@@ -78,6 +78,31 @@ public sealed class SettlementTests
         Assert.Equal(700, world.Row.Balance);
     }
 
+    /// <summary>A renewal that was on its way when the answer's tier became known comes after the settlement: the row keeps the price that it was charged by.</summary>
+    [Fact]
+    public void Settle_OvertakenByARenewal_KeepsItsPriceChannelAndCost()
+    {
+        using var world = AccountWorld.With(1000);
+        world.Admit("h", 1000);
+        world.Ledger.IsAway = true;
+        var settlement = AccountWorld.Settlement("h", 1000, 300, tokens: 5);
+        var settling = world.Start(() => world.Grain.SettleAsync(settlement with
+        {
+            Ticket = settlement.Ticket with { PriceId = "price#flex", Channel = "second", ExtraAttempts = 3 },
+        }));
+        world.Pass(1.9);
+        Assert.Equal(SettleOutcome.Retry, settling.Answer.Outcome);
+
+        var renewal = world.StartRenew("h", 1000, progress: 700);
+        world.Ledger.IsAway = false;
+        world.Pass(1);
+
+        Assert.Equal(RenewOutcome.Closed, renewal.Answer.Holds.Single().Outcome);
+        var row = Assert.Single(world.Rows.Usage);
+        Assert.Equal(("price#flex", "second", 3, 300L), (row.PriceId, row.Channel, row.ExtraAttempts, row.Charge));
+        Assert.Equal(5, row.Usage[Input]);
+    }
+
     [Fact]
     public void SettleMany_AreAnsweredInTheirOrderAfterOneCommit()
     {

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
-using System.Text.Json.Nodes;
 using OrleansGateway.Protocols.Anthropic;
 using OrleansGateway.Protocols.Exchange;
 using Xunit;
@@ -101,6 +100,46 @@ public sealed class MessagesRequestTests
     public void TryRead_WhatChangesThePrice_IsNoted(string members, string expected) => Assert.Equal(
         expected, string.Join(',', Read(members).PricedFields.Select(field => $"{field.Price} {field.Field} {field.Path} {field.Value}")));
 
+    [Theory]
+    [InlineData("context-1m-2025-08-07", 1_000_000, "context-1m-2025-08-07")]
+    [InlineData("a, Context-500K , context-2m-2027-01-01,b", 2_000_000, "context-2m-2027-01-01")]
+    [InlineData("context-99999999999m", long.MaxValue, "context-99999999999m")]
+    [InlineData("context-management-2025-06-27,context-,context-1,context-1x", 0, "")]
+    [InlineData("", 0, "")]
+    public void TryRead_BetaOfALargerWindow_IsPriced(string betas, long window, string name)
+    {
+        var body = """{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}]}"""u8.ToArray();
+        Assert.True(MessagesRequest.TryRead(body, isCount: false, out var request, out _, betas));
+        Assert.Equal((window, name), (request.AskedWindow, request.PricedFields.Select(field => field.Value).SingleOrDefault("")));
+        Assert.True(MessagesRequest.TryRead(body, isCount: true, out var count, out _, betas));
+        Assert.Empty(count.PricedFields);
+    }
+
+    [Fact]
+    public void WithoutWindows_LeavesTheOtherBetas() =>
+        Assert.Equal("a,context-management-2025-06-27,b", MessagesBetas.WithoutWindows("a, context-1m-2025-08-07 ,context-management-2025-06-27,b"));
+
+    [Theory]
+    [InlineData("\"system\":[{\"type\":\"text\",\"text\":\"x\",\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"}}]", true)]
+    [InlineData("\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"\\u0031h\"}", true)]
+    [InlineData("\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1\\u0068\"}", true)]
+    [InlineData("\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"\\u0031\\u0068\"}", true)]
+    [InlineData("\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"5m\"}", false)]
+    public void TryRead_WhatIsCachedForAnHour_IsNoted(string members, bool isHour) => Assert.Equal(isHour, Read(members).CachesForAnHour);
+
+    [Theory]
+    [InlineData("{\"type\":\"web_search_1\",\"name\":\"web_search\"}", "{\"max_uses\":2,\"type\":\"web_search_1\",\"name\":\"web_search\"}")]
+    [InlineData("{\"max_uses\":5,\"type\":\"web_search_1\"}", "{\"max_uses\":2,\"type\":\"web_search_1\"}")]
+    [InlineData("{\"type\":\"web_search_1\", \"max_uses\" : null }", "{\"type\":\"web_search_1\", \"max_uses\":2 }")]
+    [InlineData("{\"max_uses\":1,\"type\":\"web_search_1\"}", "{\"max_uses\":1,\"type\":\"web_search_1\"}")]
+    [InlineData("{\"max_uses\":9,\"name\":\"f\"}", "{\"max_uses\":9,\"name\":\"f\"}")]
+    public void ForUpstream_MoreSearchesThanArePaidFor_AreLowered(string tool, string sent)
+    {
+        var writer = new ArrayBufferWriter<byte>();
+        Read($"\"tools\":[{tool}]").ForUpstream("m", null, maxSearches: 2).WriteTo(writer);
+        Assert.EndsWith($"\"tools\":[{sent}]}}", Recorder.Text(writer), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void TryRead_EveryFieldOfTheTable_IsKnown()
     {
@@ -129,6 +168,10 @@ public sealed class MessagesRequestTests
     [InlineData("""{"model":"m","max_tokens":1,"max_tokens":9,"messages":[{"role":"user","content":"x"}]}""", "max_tokens")]
     [InlineData("""{"model":"m","max_tokens":1,"tools":{},"messages":[{"role":"user","content":"x"}]}""", "tools")]
     [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":7}],"messages":[{"role":"user","content":"x"}]}""", "tools.0.type")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"web_search_1"},{"type":"web_search_2"}],"messages":[{"role":"user","content":"x"}]}""", "tools.1")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"web_search_1","max_uses":1,"max_uses":9}],"messages":[{"role":"user","content":"x"}]}""", "tools.0.max_uses")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"web_search_1","max_uses":"9"}],"messages":[{"role":"user","content":"x"}]}""", "tools.0.max_uses")]
+    [InlineData("""{"model":"m","max_tokens":1,"tools":[{"type":"web_search_1","max_uses":1,"Max_Uses":9}],"messages":[{"role":"user","content":"x"}]}""", "tools.0")]
     [InlineData("""{"model":"m","max_tokens":1,"speed":7,"messages":[{"role":"user","content":"x"}]}""", "speed")]
     public void TryRead_WhatIsWrong_IsNamed(string body, string? param)
     {
@@ -180,8 +223,6 @@ public sealed class MessagesRequestTests
         Assert.Equal(
             body.Replace("4000", "2048", StringComparison.Ordinal).Replace("""{"type":"enabled","budget_tokens":2048}""", """{"type":"disabled"}""", StringComparison.Ordinal),
             Text(request, "m", 2048));
-        var without = request.Without(request.Body, ["n"]);
-        Assert.Null(JsonNode.Parse(Text(without, "m", null))!["n"]);
 
         static string Text(MessagesRequest request, string model, int? limit)
         {

@@ -82,6 +82,15 @@ public sealed class GeminiRequestTests
     }
 
     [Fact]
+    public void ForUpstream_ToolsWhoseNamesAreRead_AsOne_AreLeftOutTogether()
+    {
+        var request = Read("""{"contents":[{}],"tools":[{"codeExecution":{}},{"code_execution":{}},{"functionDeclarations":[{"name":"f"}]}]}""");
+        var writer = new ArrayBufferWriter<byte>();
+        request.ForUpstream(new GeminiChanges { Model = "up", Unpriced = request.PricedFields }).WriteTo(writer);
+        Assert.Equal("""{"contents":[{}],"tools":[{"functionDeclarations":[{"name":"f"}]}]}""", Encoding.UTF8.GetString(writer.WrittenSpan));
+    }
+
+    [Fact]
     public void TryRead_OfAnyBytes_TakesThemOrSaysWhy()
     {
         const string Body = """{"contents":[{"role":"user","parts":[{"text":"a\u00e9"},{"inlineData":{"mimeType":"image/png","data":"AAAA"}}]}],"tools":[{"functionDeclarations":[{"name":"f"}]}],"generationConfig":{"maxOutputTokens":5}}""";

@@ -62,7 +62,7 @@ public sealed class ChatResponseTests
         var body = Encoding.UTF8.GetBytes(Body);
         var response = ChatResponse.Read(body);
         var usage = new ArrayBufferWriter<byte>();
-        ChatUsageJson.Write(usage, response.UsageJson(body), 42);
+        UsageCost.Write(usage, response.UsageJson(body), 42);
         var writer = new ArrayBufferWriter<byte>();
 
         response.WriteTo(

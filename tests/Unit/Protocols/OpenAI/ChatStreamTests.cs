@@ -505,9 +505,9 @@ public sealed class ChatStreamTests
     {
         Assert.Equal(
             $$"""{"a":1,"cost":{{expected}}}""",
-            Written(writer => ChatUsageJson.Write(writer, """{"cost":0.1,"a":1,"cost_details":{"x":[1]}}"""u8, nanos)));
-        Assert.Equal($$"""{"cost":{{expected}}}""", Written(writer => ChatUsageJson.Write(writer, "{}"u8, nanos)));
-        Assert.Equal("{}", Written(writer => ChatUsageJson.Write(writer, """{"cost":1}"""u8, null)));
+            Written(writer => UsageCost.Write(writer, """{"cost":0.1,"a":1,"cost_details":{"x":[1]}}"""u8, nanos)));
+        Assert.Equal($$"""{"cost":{{expected}}}""", Written(writer => UsageCost.Write(writer, "{}"u8, nanos)));
+        Assert.Equal("{}", Written(writer => UsageCost.Write(writer, """{"cost":1}"""u8, null)));
     }
 
     private static string Written(Action<IBufferWriter<byte>> write)

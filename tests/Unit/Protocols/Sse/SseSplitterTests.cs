@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Net.ServerSentEvents;
 using System.Text;
 using OrleansGateway.Protocols.Sse;
 using Xunit;
@@ -77,6 +78,29 @@ public sealed class SseSplitterTests
         var bytes = Encoding.UTF8.GetBytes(Odd);
 
         Assert.Equal(Split([bytes]), Split(bytes.Select(value => new[] { value })));
+    }
+
+    /// <summary>The runtime's own reader of the same format says the same of random streams, however they are cut.</summary>
+    [Fact]
+    public async Task TryRead_RandomStreams_GivesWhatTheRuntimesReaderGives()
+    {
+        string[] pieces = ["data", "data:", "data: ", "event: e", "event:", "id: 7", "retry: 5", ": c", ":", "x", " ", "é你😀", "\n", "\n", "\n\n", "\r\n", "\r", "\r\n\r\n", "\uFEFF"];
+        var random = new Random(20261130);
+        for (var run = 0; run < 3000; run++)
+        {
+            var text = string.Concat(Enumerable.Range(0, random.Next(1, 40)).Select(_ => pieces[random.Next(pieces.Length)])) + "\n\n";
+            var bytes = Encoding.UTF8.GetBytes(text);
+            var cuts = Enumerable.Range(0, random.Next(6)).Select(_ => random.Next(bytes.Length)).Append(0).Append(bytes.Length).Order().ToList();
+            var ours = Split(cuts.Zip(cuts.Skip(1), (from, to) => bytes[from..to])).Select(line => line.Split('|')).Where(parts => parts[1] != "-")
+                .Select(parts => $"{(parts[0].Length > 0 ? parts[0] : "message")}|{parts[1]}");
+            var theirs = new List<string>();
+            await foreach (var item in SseParser.Create(new MemoryStream(bytes)).EnumerateAsync(TestContext.Current.CancellationToken))
+            {
+                theirs.Add($"{(item.EventType.Length > 0 ? item.EventType : "message")}|{item.Data}");
+            }
+
+            Assert.Equal(theirs, ours);
+        }
     }
 
     [Theory]

@@ -17,6 +17,7 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
     private readonly EndpointStreamReader _reader;
     private readonly PooledBytes _heldBack = new(1024);
     private readonly PooledBytes _data = new(1024);
+    private readonly PooledBytes _usage = new(0);
     private bool _hasMarker;
 
     public EndpointStreamCodec(Call call, EndpointRequest request)
@@ -64,6 +65,7 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
     {
         _heldBack.Dispose();
         _data.Dispose();
+        _usage.Dispose();
     }
 
     protected override AnswerRead Read(in SseEvent sseEvent, PooledBytes? events)
@@ -81,7 +83,13 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
     private void Write(PooledBytes events, in SseEvent sseEvent)
     {
         _data.Clear();
-        _reader.Last.WriteTo(_data, sseEvent.Data.Span, _request.Model, default);
+        _usage.Clear();
+        if (_reader.Last.UsageJson(sseEvent.Data.Span) is var told && UsageCost.IsTold(told))
+        {
+            UsageCost.Write(_usage, told, null);
+        }
+
+        _reader.Last.WriteTo(_data, sseEvent.Data.Span, _request.Model, _usage.Memory);
         if (!sseEvent.Type.IsEmpty)
         {
             events.Write("event: "u8);

@@ -131,17 +131,15 @@ internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : I
     {
         long? cost = call.Admitted.ShowCost ? chargedNanos : null;
         var told = _answer.UsageJson(_bytes.Span);
-        if (_answer.Counts.Reported is not null && !usage.IsEstimated && told is [(byte)'{', ..])
-        {
-            if (cost is not null || ChatUsageJson.TellsCost(told))
-            {
-                ChatUsageJson.Write(written, told, cost);
-            }
-        }
-        else if (request is EmbeddingsRequest or CompletionRequest)
+        var isTheirs = _answer.Counts.Reported is not null && !usage.IsEstimated && told is [(byte)'{', ..];
+        if (!isTheirs && request is EmbeddingsRequest or CompletionRequest)
         {
             // Clients of these count on it.
             ChatUsageJson.Write(written, usage, cost);
+        }
+        else if ((isTheirs && cost is not null) || UsageCost.IsTold(told))
+        {
+            UsageCost.Write(written, told, cost);
         }
     }
 

@@ -99,6 +99,17 @@ public sealed class MediaLengthTests
         AssertLasts(2.5, MediaKind.Ogg, [.. opus, .. vorbis]);
     }
 
+    /// <summary>What a header says is not what is decoded: held is what so many bytes can be.</summary>
+    [Fact]
+    public void MostOf_AHeaderThatSaysLittle_IsItsBytesAtALowRate()
+    {
+        byte[] ogg = [.. Page(2, 0, [.. "OpusHead"u8, 1, 1, 0, 0, .. new byte[7]]), .. Page(4, 48_000, new byte[200]), .. new byte[75_000]];
+        Assert.Equal(1, MediaLength.Of(ogg), 6);
+        Assert.InRange(MediaLength.MostOf(ogg), 100, 101);
+        byte[] wave = [.. "RIFF\0\0\0\0WAVEfmt "u8, 16, 0, 0, 0, 1, 0, 1, 0, 0x40, 0x1F, 0, 0, 0x40, 0x1F, 0, 0, 1, 0, 8, 0, .. "data"u8, 0, 0, 0, 0, .. new byte[8000]];
+        Assert.Equal(1, MediaLength.MostOf(wave), 6);
+    }
+
     [Fact]
     public void Of_WebM_IsItsDurationOrItsLastCluster()
     {

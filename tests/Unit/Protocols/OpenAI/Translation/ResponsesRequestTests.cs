@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using System.Text.Json.Nodes;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.OpenAI.Responses;
 using Xunit;
@@ -36,6 +35,11 @@ public sealed class ResponsesRequestTests
     [Theory]
     [InlineData("""[{"type":"hologram_call"}]""")]
     [InlineData("""[{"role":"user","content":[{"type":"input_file","file_url":"https://x/y.pdf"}]}]""")]
+    [InlineData("""[{"role":"user","content":[{"type":"hologram","data":"x"}]}]""")]
+    [InlineData("""[{"role":"user","content":[{"text":"x"}]}]""")]
+    [InlineData("""[{"role":"user","content":[{"type":"hologram","type":"input_text","text":"x"}]}]""")]
+    [InlineData("""[{"role":"user","content":{"type":"input_text","text":"x"}}]""")]
+    [InlineData("""[{"type":"function_call_output","call_id":"c","output":[{"type":"input_video","video_url":"https://x/y"}]}]""")]
     public void TryRead_InputThatHasNoSize_SaysSo(string input) => Assert.True(Read($$"""{"model":"m","input":{{input}}}""").HasUnsizedInput);
 
     [Theory]
@@ -54,6 +58,9 @@ public sealed class ResponsesRequestTests
     [InlineData("""{"model":"m","input":"x","stream":true,"stream":false}""", "stream")]
     [InlineData("""{"model":"m","input":"x","stream":"yes"}""", "stream")]
     [InlineData("""{"model":"m","input":"x","max_output_tokens":0}""", "max_output_tokens")]
+    [InlineData("""{"model":"m","input":"x","max_tool_calls":"9"}""", "max_tool_calls")]
+    [InlineData("""{"model":"m","input":[{"type":"message","type":"item_reference","id":"x"}]}""", "input[0].type")]
+    [InlineData("""{"model":"m","input":"x","tools":[{"type":"function","type":"computer"}]}""", "tools[0].type")]
     [InlineData("""{"model":"m","input":"x","tools":[{}]}""", "tools[0].type")]
     [InlineData("""{"model":"m","input":"x","tools":[{"type":"namespace","tools":[{}]}]}""", "tools[0].tools[0].type")]
     public void TryRead_WhatIsWrong_IsRefusedByItsName(string body, string path)
@@ -94,22 +101,23 @@ public sealed class ResponsesRequestTests
             Written(Read("""{"model":"m","store":false,"max_output_tokens":50,"input":"x"}""").ForUpstream("m", 5)));
     }
 
-    [Fact]
-    public void WithoutTools_OfTheProvider_LeavesTheClients()
-    {
-        var request = Read(
-            """{"model":"m","input":[{"type":"additional_tools","tools":[{"type":"web_search"},{"type":"custom","name":"c"}]}],"tools":[{"type":"web_search"}],"tool_choice":{"type":"web_search"},"temperature":1.0}""");
-        Assert.Equal(
-            """{"model":"m","input":[{"type":"additional_tools","tools":[{"type":"custom","name":"c"}]}],"tools":[],"temperature":1.0}""",
-            Encoding.UTF8.GetString(request.WithoutTools(["web_search"]).Body.Span));
-    }
+    [Theory]
+    [InlineData("", "\"max_tool_calls\":2,\"store\":false,")]
+    [InlineData("\"max_tool_calls\":9,", "\"store\":false,\"max_tool_calls\":2,")]
+    [InlineData("\"max_tool_calls\":null,", "\"store\":false,\"max_tool_calls\":2,")]
+    [InlineData("\"max_tool_calls\":1,", "\"store\":false,\"max_tool_calls\":1,")]
+    public void ForUpstream_MoreSearchesThanArePaidFor_AreLowered(string given, string sent) => Assert.Equal(
+        "{" + sent + "\"model\":\"m\",\"input\":\"x\"}", Written(Read("{" + given + "\"model\":\"m\",\"input\":\"x\"}").ForUpstream("m", null, maxSearches: 2)));
 
     [Fact]
     public void WithoutForeignReasoning_OfAnotherProvider_LeavesItsOwn()
     {
-        var request = Read("""{"model":"m","input":[{"type":"reasoning","summary":[],"encrypted_content":"og1.messages.S"},{"type":"reasoning","summary":[],"encrypted_content":"own"}]}""");
+        var request = Read(
+            """{"model":"m","input":[{"type":"reasoning","summary":[],"encrypted_content":"og1.messages.S"}, {"a":1,"a":"\ud800","tool\ud800":0,"encrypted_content":"own"},{"encrypted_content":"og1.responses.S"}],"user":"u"}""");
         Assert.True(request.HasForeignReasoning);
-        Assert.Equal("own", (string)Assert.Single(JsonNode.Parse(request.WithoutForeignReasoning().Body.Span)!["input"]!.AsArray())!["encrypted_content"]!);
+        Assert.Equal(
+            """{"model":"m","input":[{"a":1,"a":"\ud800","tool\ud800":0,"encrypted_content":"own"},{"encrypted_content":"og1.responses.S"}],"user":"u"}""",
+            Encoding.UTF8.GetString(request.WithoutForeignReasoning().Span));
     }
 
     private static string Written(UpstreamBody body)
