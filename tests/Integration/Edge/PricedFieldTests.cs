@@ -209,6 +209,26 @@ public sealed class PricedFieldTests
         Assert.InRange(Assert.Single(edge.Account.Admitted).MostNanos, window * 1000L, (window * 1000L) + 1_000_000);
     }
 
+    /// <summary>The provider is told how many searches are paid for, where its protocol has a word for it.</summary>
+    [Theory]
+    [InlineData("anthropic", "/v1/messages", """{"model":"test-model","max_tokens":10,"tools":[{"type":"web_search_20260209","name":"web_search","max_uses":9}],"messages":[{"role":"user","content":"hi"}]}""", "\"max_uses\":3}")]
+    [InlineData("openai", "/v1/responses", """{"model":"test-model","max_output_tokens":10,"tools":[{"type":"web_search"}],"input":"hi"}""", "\"max_tool_calls\":3,")]
+    public async Task Searches_BeyondTheModels_AreLoweredToThem(string kind, string path, string body, string sent)
+    {
+        await using var backend = new Backend(_ => [Step.Send(Http("{}", 400))]);
+        await using var edge = await EdgeFixture.StartAsync(
+            provider: (_, provider) => (provider["kind"], provider["base_url"]) = (kind, backend.Url),
+            channel: (_, channel) => channel["responses"] = true,
+            model: model =>
+            {
+                model["bounds"] = new JsonObject { ["searches"] = 3 };
+                model["prices"]![0]!["per_search"] = "0.01";
+            });
+        using var response = await edge.PostAsync(body, request => request.RequestUri = new Uri(path, UriKind.Relative));
+        Assert.Contains(sent, Assert.Single(backend.Requests), StringComparison.Ordinal);
+        Assert.InRange(Assert.Single(edge.Account.Admitted).MostNanos, 3 * SearchNanos, long.MaxValue);
+    }
+
     /// <summary>An hour's cache is held for where it is asked for, and only there.</summary>
     [Theory]
     [InlineData("5m", 125)]

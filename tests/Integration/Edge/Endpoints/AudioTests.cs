@@ -124,6 +124,18 @@ public sealed class AudioTests
         Assert.Equal(1_100_000, Assert.Single(edge.Edge.Account.Admitted).MostNanos);
     }
 
+    /// <summary>What a container's header says is not what the provider hears.</summary>
+    [Fact]
+    public async Task Transcribe_OfAHeaderThatSaysLittle_IsHeldByItsBytesAndChargedAsReported()
+    {
+        byte[] head = [.. "OggS"u8, 0, 2, .. new byte[20], 1, 19, .. "OpusHead"u8, 1, 1, 0, 0, .. new byte[7]];
+        byte[] last = [.. "OggS"u8, 0, 4, 0x80, 0xBB, .. new byte[18], 0];
+        await using var edge = await EndpointEdge.StartAsync("""{"text":"Hello.","usage":{"type":"duration","seconds":40}}""", price: BySeconds);
+        await edge.PostFormAsync(Transcriptions, ("file=speech.ogg", [.. head, .. last, .. new byte[75_000]]), ("model", "test-model"u8.ToArray()));
+        Assert.Equal(4_000_000, edge.Settled.CostNanos);
+        Assert.InRange(Assert.Single(edge.Edge.Account.Admitted).MostNanos, 10_000_000, 10_200_000);
+    }
+
     [Fact]
     public async Task Transcribe_PassesTheFormOnButForTheModel()
     {
