@@ -1,4 +1,7 @@
+using System.Text;
 using System.Text.Json;
+using System.Text.Json.Nodes;
+using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.Json;
 
 namespace OrleansGateway.Protocols.OpenAI;
@@ -27,6 +30,25 @@ public sealed partial class ChatRequest
         }
 
         return isDropped ? Of(kept, keptBytes) : this;
+    }
+
+    /// <summary>The request with other ids of what its provider keeps.</summary>
+    /// <param name="idOf">The provider's, for one of <see cref="RequestFacts.Held"/>.</param>
+    public ChatRequest WithHeldIds(Func<string, string> idOf)
+    {
+        ArgumentNullException.ThrowIfNull(idOf);
+        var root = JsonNode.Parse(Body.Span)!.AsObject();
+        foreach (var message in root["messages"]!.AsArray())
+        {
+            if (message!["audio"] is JsonObject audio && audio["id"] is JsonValue id)
+            {
+                audio["id"] = idOf((string)id!);
+            }
+        }
+
+        return TryRead(Encoding.UTF8.GetBytes(root.ToJsonString()), MaxChoicesLimit, out var with, out var error)
+            ? with
+            : throw new InvalidOperationException($"The request cannot be read with its provider's ids: {error.Code}.");
     }
 
     private static bool IsNamed(in Utf8JsonReader reader, IReadOnlyList<string> names)

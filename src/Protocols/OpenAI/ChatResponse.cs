@@ -21,7 +21,7 @@ public readonly struct ChatResponse
         HasOutput = scan.HasOutput;
         FinishReason = scan.FinishReason;
         _tier = scan.ServiceTier;
-        _members = new(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish);
+        _members = new(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish, scan.AudioId);
         _output = new() { Text = scan.Text, Reasoning = scan.Reasoning, AudioBytes = scan.AudioBytes };
         (_usageStart, _usageEnd) = (scan.UsageJson.ValueStart, scan.UsageJson.ValueEnd);
     }

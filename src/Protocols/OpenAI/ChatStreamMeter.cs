@@ -233,7 +233,7 @@ public sealed class ChatStreamMeter(int choices)
             _ended |= scan.Ended;
         }
 
-        var members = new ChatMembers(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish);
+        var members = new ChatMembers(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish, scan.AudioId);
         if (scan.IsPlainText)
         {
             _template.Keep(payload, scan, members);

@@ -11,6 +11,8 @@ namespace OrleansGateway.Edge.Dialects.Anthropic;
 /// <param name="headers">The client's that belong to it.</param>
 internal sealed class MessagesUpstreamRequest(MessagesRequest request, bool isCount, IReadOnlyList<KeyValuePair<string, string>> headers) : IUpstreamRequest
 {
+    private readonly Lazy<MessagesRequest> _own = new(() => request.HasForeignThinking ? request.WithoutForeignThinking() : request);
+
     /// <summary>The request as channels get it that leave out some of its fields.</summary>
     private readonly List<(ImmutableArray<string> Names, MessagesRequest Request)> _without = [];
 
@@ -29,7 +31,7 @@ internal sealed class MessagesUpstreamRequest(MessagesRequest request, bool isCo
     {
         if (channel.DropParams.IsEmpty && bound.Unpriced.Count == 0)
         {
-            return request;
+            return _own.Value;
         }
 
         foreach (var (names, made) in _without)
@@ -40,7 +42,8 @@ internal sealed class MessagesUpstreamRequest(MessagesRequest request, bool isCo
             }
         }
 
-        var without = request.Without(bound.Unpriced.Count == 0 ? request.Body : UnpricedFields.Remove(request.Body, bound.Unpriced), channel.DropParams);
+        var own = _own.Value;
+        var without = own.Without(bound.Unpriced.Count == 0 ? own.Body : UnpricedFields.Remove(own.Body, bound.Unpriced), channel.DropParams);
         _without.Add((channel.DropParams, without));
         return without;
     }

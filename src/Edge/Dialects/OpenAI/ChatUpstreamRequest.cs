@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.OpenAI;
 
@@ -16,7 +17,7 @@ internal sealed class ChatUpstreamRequest(ChatRequest request) : IUpstreamReques
 
     public bool Stream => request.Stream;
 
-    public UpstreamBody BodyFor(Route route, CostBound bound) => RequestFor(route.Channel, bound).ForUpstream(new UpstreamChanges
+    public UpstreamBody BodyFor(Route route, CostBound bound) => Opened(RequestFor(route.Channel, bound)).ForUpstream(new UpstreamChanges
     {
         Model = route.UpstreamModel,
         MaxOutputTokens = bound.LoweredCap,
@@ -30,6 +31,9 @@ internal sealed class ChatUpstreamRequest(ChatRequest request) : IUpstreamReques
     });
 
     public string? AddedField(Channel channel) => request.LacksStreamOptions && channel.SupportsStreamUsage ? "stream_options" : null;
+
+    /// <summary>The request with the provider's own ids: whoever chose the route has looked at the customer's.</summary>
+    private static ChatRequest Opened(ChatRequest request) => request.Held.Count == 0 ? request : request.WithHeldIds(HeldId.Open);
 
     private ChatRequest RequestFor(Channel channel, CostBound bound)
     {

@@ -17,7 +17,7 @@ internal sealed class ResponsesUpstreamRequest(ResponsesRequest request) : IUpst
 
     public UpstreamBody BodyFor(Route route, CostBound bound)
     {
-        var sent = request.HasForeignReasoning ? request.WithoutForeignReasoning() : request;
+        var sent = request.HasForeignReasoning ? request.WithoutReasoning(isSealed: false) : request;
         var tools = bound.Unpriced.Where(static field => field.Field == "tools").Select(static field => field.Value).ToHashSet(StringComparer.Ordinal);
         var fields = bound.Unpriced.Where(static field => field.Field != "tools").Select(static field => field.Field).Concat(route.Channel.DropParams)
             .ToHashSet(StringComparer.Ordinal);
@@ -27,4 +27,9 @@ internal sealed class ResponsesUpstreamRequest(ResponsesRequest request) : IUpst
     }
 
     public string? AddedField(Channel channel) => null;
+
+    public IUpstreamRequest? WithoutWhatIsSealed(in UpstreamError refusal) =>
+        refusal.Code == "invalid_encrypted_content" && request.HasSealedReasoning
+            ? new ResponsesUpstreamRequest(request.WithoutReasoning(isSealed: true))
+            : null;
 }

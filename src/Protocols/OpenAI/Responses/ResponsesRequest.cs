@@ -21,11 +21,16 @@ public sealed partial class ResponsesRequest : RequestFacts
     private JsonMember _storeMember;
     private JsonMember _maxOutputMember;
     private int _rootStart;
+    private int _inputStart;
+    private int _inputEnd;
 
     private ResponsesRequest(ReadOnlyMemory<byte> body) => Body = body;
 
     /// <summary>The body as the client sent it.</summary>
     public ReadOnlyMemory<byte> Body { get; }
+
+    /// <summary>What it asks, as it stands in the body: text, or items.</summary>
+    public ReadOnlyMemory<byte> Input => Body[_inputStart.._inputEnd];
 
     /// <summary>Whether the client wants the response kept, as it is unless it says otherwise.</summary>
     public bool KeepsAnswer { get; private set; } = true;
@@ -135,21 +140,37 @@ public sealed partial class ResponsesRequest : RequestFacts
             }
         }
 
-        static string TypeOf(JsonObject? tool) => tool?["type"] is JsonValue type && type.TryGetValue<string>(out var name) ? name : "";
+        static string TypeOf(JsonObject? tool) => TextOf(tool, "type") ?? "";
     }
 
-    /// <summary>Whether it brings back reasoning that another provider has signed.</summary>
+    /// <summary>Whether it brings back reasoning that no provider of this protocol can read: signed by another, or by nobody.</summary>
     public bool HasForeignReasoning { get; private set; }
 
-    /// <summary>The request without reasoning that another provider has signed: nobody else can read it.</summary>
-    public ResponsesRequest WithoutForeignReasoning()
+    /// <summary>Whether it brings back reasoning that only the account of a provider that made it can read.</summary>
+    public bool HasSealedReasoning { get; private set; }
+
+    /// <summary>The request without reasoning that its provider would refuse.</summary>
+    /// <param name="isSealed">Whether that is all which only the account can read that made it, and not what is foreign alone.</param>
+    public ResponsesRequest WithoutReasoning(bool isSealed)
     {
         var root = JsonNode.Parse(Body.Span)!.AsObject();
-        (root["input"] as JsonArray)?.RemoveAll(static item =>
-            item is JsonObject reasoning && reasoning["encrypted_content"] is JsonValue value && value.TryGetValue<string>(out var text)
-            && Signature.Read(text, WireFormats.Responses).Format != WireFormats.Responses);
+        var input = root["input"] as JsonArray;
+        input?.RemoveAll(item => item is JsonObject own && IsRefused(own, isSealed));
+        foreach (var item in isSealed ? input?.OfType<JsonObject>() ?? [] : [])
+        {
+            // By its id a provider knows that the reasoning before it is missing.
+            item.Remove("id");
+        }
+
         return Again(Encoding.UTF8.GetBytes(root.ToJsonString()));
     }
+
+    private static bool IsRefused(JsonObject item, bool isSealed) =>
+        TextOf(item, "type") == "reasoning" && (TextOf(item, "encrypted_content") is { } seal
+            ? isSealed || Signature.Read(seal, WireFormats.Responses).Format != WireFormats.Responses
+            : item["content"] is not JsonArray { Count: > 0 });
+
+    private static string? TextOf(JsonObject? owner, string name) => owner?[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
 
     private ResponsesRequest Again(ReadOnlyMemory<byte> body) => TryRead(body, IsFree, out var request, out var error)
         ? request

@@ -105,11 +105,30 @@ public sealed class ResponsesRequestTests
     }
 
     [Fact]
-    public void WithoutForeignReasoning_OfAnotherProvider_LeavesItsOwn()
+    public void WithoutReasoning_OfAnotherProviderOrNobody_LeavesItsOwn()
     {
-        var request = Read("""{"model":"m","input":[{"type":"reasoning","summary":[],"encrypted_content":"og1.messages.S"},{"type":"reasoning","summary":[],"encrypted_content":"own"}]}""");
+        const string Own = """{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"own"},{"type":"reasoning","content":[{"type":"reasoning_text","text":"hm"}]},{"type":"compaction","encrypted_content":"c"}""";
+        var request = Read(
+            $$"""{"model":"m","input":[{"type":"reasoning","summary":[],"encrypted_content":"og1.messages.S"},{"type":"reasoning","id":"rs_2","summary":[]},{{Own}}]}""");
         Assert.True(request.HasForeignReasoning);
-        Assert.Equal("own", (string)Assert.Single(JsonNode.Parse(request.WithoutForeignReasoning().Body.Span)!["input"]!.AsArray())!["encrypted_content"]!);
+        Assert.True(request.HasSealedReasoning);
+        Assert.Equal($"[{Own}]", JsonNode.Parse(request.WithoutReasoning(isSealed: false).Body.Span)!["input"]!.ToJsonString());
+
+        var open = request.WithoutReasoning(isSealed: true);
+        Assert.Equal(
+            """[{"type":"reasoning","content":[{"type":"reasoning_text","text":"hm"}]},{"type":"compaction","encrypted_content":"c"}]""",
+            JsonNode.Parse(open.Body.Span)!["input"]!.ToJsonString());
+        Assert.False(open.HasSealedReasoning);
+    }
+
+    [Theory]
+    [InlineData("\"x\"", "\"x\"")]
+    [InlineData(""" [ {"role":"user","content":"x"} ] """, """[ {"role":"user","content":"x"} ]""")]
+    public void Input_Read_IsWhatStandsInTheBody(string input, string expected)
+    {
+        var request = Read($$"""{"input":{{input}},"model":"m"}""");
+        Assert.Equal(expected, Encoding.UTF8.GetString(request.Input.Span));
+        Assert.False(request.HasForeignReasoning || request.HasSealedReasoning);
     }
 
     private static string Written(UpstreamBody body)
