@@ -98,6 +98,14 @@ public sealed class BalanceTests
     }
 
     [Fact]
+    public async Task Get_FromASiloThatTellsNoStanding_IsToldToComeBack()
+    {
+        await using var edge = await EdgeFixture.StartAsync();
+        using var answer = await edge.Client.GetAsync(new Uri("/v1/key", UriKind.Relative), TestContext.Current.CancellationToken);
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "service_unavailable"), (answer.StatusCode, (string?)(await answer.ErrorAsync())["code"]));
+    }
+
+    [Fact]
     public async Task Get_OverItsLimit_IsToldWhenToComeBack()
     {
         await using var edge = await EdgeFixture.StartAsync();

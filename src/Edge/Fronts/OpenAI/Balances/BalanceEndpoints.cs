@@ -36,7 +36,12 @@ internal static class BalanceEndpoints
         void Map(string path, Action<Utf8JsonWriter, KeyMoney> write) => routes.Get(path, async context =>
         {
             var callers = context.RequestServices.GetRequiredService<Callers>();
-            if (await callers.AuthenticateAsync(context, front, isRequest: true) is (_, { Standing: { } standing }))
+            if (await callers.AuthenticateAsync(context, front, isRequest: true) is not (_, var key))
+            {
+                return;
+            }
+
+            if (key.Standing is { } standing)
             {
                 context.Response.Headers.CacheControl = "no-store";
                 await JsonReply.WriteAsync(context, json =>
@@ -45,6 +50,11 @@ internal static class BalanceEndpoints
                     write(json, new KeyMoney(standing));
                     json.WriteEndObject();
                 });
+            }
+            else
+            {
+                // A silo of an earlier release.
+                await ErrorReply.WriteAsync(context, front, Refusals.Of(key with { Outcome = AdmitOutcome.Unavailable }));
             }
         });
     }
