@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.Extensions.Options;
+using OrleansGateway.Edge.Http;
 using OrleansGateway.Hosting;
 
 namespace OrleansGateway.Edge;
@@ -93,6 +94,12 @@ public sealed class EdgeOptions
     public IList<string> TrustedProxies { get; } = [];
 
     /// <summary>
+    /// Origins, such as <c>https://app.example</c>, whose pages may call the relay from a browser; <c>*</c> allows every page. None by default. A
+    /// page that calls with a key shows that key to whoever looks at the page.
+    /// </summary>
+    public IList<string> CorsOrigins { get; } = [];
+
+    /// <summary>
     /// Memory for what clients of Responses ask to have kept (<c>store</c>), for a day at most; 0 keeps nothing. In this process only: where there
     /// are several, a client has to come back to the one that answered it, or set <c>store</c> to false.
     /// </summary>
@@ -135,6 +142,15 @@ internal sealed class EdgeOptionsValidator : IValidateOptions<EdgeOptions>
             if (!IPNetwork.TryParse(proxy, out _) && !IPAddress.TryParse(proxy, out _))
             {
                 problems.Add(nameof(options.TrustedProxies), $"has '{proxy}', which is neither an address nor a network such as 10.0.0.0/8.");
+            }
+        }
+
+        foreach (var origin in options.CorsOrigins)
+        {
+            if (!CorsPolicies.IsOrigin(origin))
+            {
+                problems.Add(
+                    nameof(options.CorsOrigins), $"has '{origin}', which is no origin: a scheme, a host and perhaps a port, as in https://app.example, or * for all.");
             }
         }
 

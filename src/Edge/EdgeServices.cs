@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -58,6 +59,8 @@ public static class EdgeServices
         services.AddSingleton(provider => new ClientAddress(Options(provider).TrustedProxies));
         services.AddSingleton<IStartupFilter>(static provider => provider.GetRequiredService<ClientAddress>());
         services.AddSingleton<ConnectionLimit>();
+        services.AddCors();
+        services.AddOptions<CorsOptions>().Configure<IOptions<EdgeOptions>>(static (cors, edge) => CorsPolicies.Add(cors, edge.Value.CorsOrigins));
         services.AddSingleton(provider => new AnswerCache(Options(provider).IdempotencyCacheBytes, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new ResponseMemory(Options(provider).ResponseMemoryBytes, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ChannelClients>();
@@ -69,6 +72,7 @@ public static class EdgeServices
         services.AddSingleton<RequestBodies>();
         services.AddSingleton<AnswerBodies>();
         services.AddSingleton<Relay>();
+        services.AddSingleton<Callers>();
         services.AddSingleton<ModelsEndpoint>();
         services.AddSingleton<DialectSet>();
         services.AddFront<OpenAIFront>();

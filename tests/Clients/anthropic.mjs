@@ -81,6 +81,18 @@ export const cases = {
     const error = await errorOf(() => other.messages.create(ask('hello')));
     assert.deepEqual([error.constructor.name, error.error.error.type], ['AuthenticationError', 'authentication_error']);
   },
+  async aborted() {
+    const stream = client.messages.stream(ask('fall silent'));
+    let text = '';
+    stream.on('text', piece => {
+      text += piece;
+      if (text === 'Once upon a time') {
+        stream.abort();
+      }
+    });
+    assert.equal((await errorOf(() => stream.finalMessage())).constructor.name, 'APIUserAbortError');
+    assert.equal(text, 'Once upon a time');
+  },
   async broken_off() {
     await errorOf(() => client.messages.stream(ask('break off')).finalMessage());
   },

@@ -62,6 +62,19 @@ export const cases = {
     const error = await errorOf(() => client.models.generateContent({ model, contents: 'fail with 400' }));
     assert.deepEqual([error.constructor.name, error.status], ['ApiError', 400]);
   },
+  async aborted() {
+    const controller = new AbortController();
+    let text = '';
+    await errorOf(async () => {
+      for await (const chunk of await client.models.generateContentStream({ model, contents: 'fall silent', config: { abortSignal: controller.signal } })) {
+        text += chunk.text ?? '';
+        if (text === 'Once upon a time') {
+          controller.abort();
+        }
+      }
+    });
+    assert.equal(text, 'Once upon a time');
+  },
   async broken_off() {
     const error = await errorOf(async () => {
       for await (const chunk of await client.models.generateContentStream({ model, contents: 'break off' })) {

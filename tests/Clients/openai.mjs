@@ -110,11 +110,15 @@ export const cases = {
     assert.match(error.message, /broke off/);
   },
   async aborted() {
-    const stream = await client.chat.completions.create({ ...ask('hello'), stream: true });
-    for await (const _ of stream) {
-      stream.controller.abort();
-      break;
+    const stream = await client.chat.completions.create({ ...ask('fall silent'), stream: true });
+    let text = '';
+    for await (const chunk of stream) {
+      text += chunk.choices[0]?.delta?.content ?? '';
+      if (text === 'Once upon a time') {
+        stream.controller.abort();
+      }
     }
+    assert.equal(text, 'Once upon a time');
   },
   async models() {
     const names = [];

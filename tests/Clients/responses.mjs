@@ -65,6 +65,36 @@ export const cases = {
     const error = await errorOf(() => client.responses.create({ ...ask('hello'), model: 'none' }));
     assert.equal(error.constructor.name, 'NotFoundError');
   },
+  async kept() {
+    const { store, ...rest } = ask('hello');
+    const first = await client.responses.create(rest);
+    assert.equal((await client.responses.retrieve(first.id)).output_text, hello);
+    const items = [];
+    for await (const item of client.responses.inputItems.list(first.id, { limit: 1 })) {
+      items.push(item);
+    }
+    assert.deepEqual(items.map(item => [item.type, item.role, item.content[0].text]), [['message', 'user', 'hello']]);
+    const second = await client.responses.create({ ...rest, input: 'hello', previous_response_id: first.id });
+    assert.equal(second.output_text, hello);
+    assert.equal((await errorOf(() => client.responses.cancel(first.id))).constructor.name, 'BadRequestError');
+    await client.responses.delete(first.id);
+    assert.equal((await errorOf(() => client.responses.retrieve(first.id))).constructor.name, 'NotFoundError');
+    assert.equal((await errorOf(() => client.responses.create({ ...rest, previous_response_id: first.id }))).code, 'previous_response_not_found');
+  },
+  async count_tokens() {
+    assert.ok((await client.responses.inputTokens.count({ model, input: 'hello' })).input_tokens > 0);
+  },
+  async aborted() {
+    const stream = await client.responses.create({ ...ask('fall silent'), stream: true });
+    let text = '';
+    for await (const event of stream) {
+      text += event.type === 'response.output_text.delta' ? event.delta : '';
+      if (text === 'Once upon a time') {
+        stream.controller.abort();
+      }
+    }
+    assert.equal(text, 'Once upon a time');
+  },
   async broken_off() {
     await errorOf(async () => {
       for await (const event of await client.responses.create({ ...ask('break off'), stream: true })) {

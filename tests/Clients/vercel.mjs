@@ -1,11 +1,13 @@
-// Vercel's AI SDK with each of its providers.
-import { createAnthropic } from '@ai-sdk/anthropic';
-import { createGoogleGenerativeAI } from '@ai-sdk/google';
-import { createOpenAI } from '@ai-sdk/openai';
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { generateText, stepCountIs, streamText, tool } from 'ai';
+// Vercel's AI SDK with each of its providers; OG_PACKAGE=previous takes the major version before of all of them.
 import { z } from 'zod';
 import { assert, errorOf, hello, key, model, url, usage, weather } from './common.mjs';
+
+const take = (name, previous) => import(process.env.OG_PACKAGE === 'previous' ? previous : name);
+const { createAnthropic } = await take('@ai-sdk/anthropic', 'ai-anthropic-previous');
+const { createGoogleGenerativeAI } = await take('@ai-sdk/google', 'ai-google-previous');
+const { createOpenAI } = await take('@ai-sdk/openai', 'ai-openai-previous');
+const { createOpenAICompatible } = await take('@ai-sdk/openai-compatible', 'ai-openai-compatible-previous');
+const { generateText, stepCountIs, streamText, tool } = await take('ai', 'ai-previous');
 
 const openai = createOpenAI({ baseURL: `${url}/v1`, apiKey: key });
 const models = {
@@ -38,6 +40,17 @@ for (const [name, provider] of Object.entries(models)) {
     const answer = streamText({ ...of('weather twice?'), tools, stopWhen: stepCountIs(3) });
     assert.equal(await answer.text, weather);
     assert.equal((await answer.steps)[0].toolCalls.length, 2);
+  };
+  cases[`${name} aborted`] = async () => {
+    const controller = new AbortController();
+    let text = '';
+    for await (const part of streamText({ ...of('fall silent'), abortSignal: controller.signal }).fullStream) {
+      text += part.type === 'text-delta' ? part.text : '';
+      if (text === 'Once upon a time') {
+        controller.abort();
+      }
+    }
+    assert.equal(text, 'Once upon a time');
   };
   cases[`${name} bad request`] = async () => {
     const error = await errorOf(() => generateText(of('fail with 400')));

@@ -65,7 +65,8 @@ internal sealed partial class AccountClient
     }
 
     /// <summary>Asks whether a key is in force. Repeated as an admission is; then <see cref="AdmitOutcome.Unavailable"/>.</summary>
-    public async ValueTask<KeyAnswer> FindKeyAsync(ApiKey key, string clientAddress)
+    /// <param name="isRequest">Whether that counts as a request by the key's limits, and its standing is told.</param>
+    public async ValueTask<KeyAnswer> FindKeyAsync(ApiKey key, string clientAddress, bool isRequest = false)
     {
         if (!IsReachable)
         {
@@ -75,7 +76,7 @@ internal sealed partial class AccountClient
         var account = Find(key.AccountId);
         var startedAt = _calls.Time.GetTimestamp();
         var answer = await _calls.RepeatAsync(
-            _ => FindKeyOnceAsync(account, key, clientAddress),
+            _ => FindKeyOnceAsync(account, key, clientAddress, isRequest),
             static answer => answer.Outcome != AdmitOutcome.Retry,
             () => MayAskAgain(startedAt));
         return answer ?? new KeyAnswer { Outcome = AdmitOutcome.Unavailable, Epoch = account.Epoch };
@@ -111,7 +112,7 @@ internal sealed partial class AccountClient
         }
     }
 
-    private async Task<KeyAnswer?> FindKeyOnceAsync(Account account, ApiKey key, string clientAddress)
+    private async Task<KeyAnswer?> FindKeyOnceAsync(Account account, ApiKey key, string clientAddress, bool isRequest)
     {
         var request = new FindKeyRequest
         {
@@ -119,6 +120,7 @@ internal sealed partial class AccountClient
             KeyId = key.KeyId,
             KeyHash = key.SecretHash,
             ClientAddress = clientAddress,
+            IsRequest = isRequest,
         };
         var answer = await _calls.AskAsync(account, request, static (grain, request) => grain.FindKeyAsync(request), "Look", key.KeyId);
         account.Saw(answer?.Epoch ?? 0);

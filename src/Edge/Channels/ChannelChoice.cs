@@ -5,7 +5,7 @@ using OrleansGateway.Grains.Contracts.Keys;
 
 namespace OrleansGateway.Edge.Channels;
 
-/// <summary>Chooses the channel for a request's next attempt: by priority, then by weight among equals.</summary>
+/// <summary>Chooses the channel for a request's next attempt: by priority, then among equals by what it has in common with others, or by weight.</summary>
 internal sealed class ChannelChoice(ChannelHealth health, RandomSource random)
 {
     /// <summary>The most routes of a model that are looked at.</summary>
@@ -15,11 +15,12 @@ internal sealed class ChannelChoice(ChannelHealth health, RandomSource random)
     /// <param name="routes">By priority, as the catalog lists them.</param>
     /// <param name="tried">A bit for each route that was tried already; the chosen one's is set.</param>
     /// <param name="retryAfterMs">With null: until the first resting channel can be tried again, ms; 0 when there is none.</param>
-    public Route? Next(ImmutableArray<Route> routes, ref ulong tried, out long retryAfterMs)
+    /// <param name="affinity">As of <see cref="Affinity.Of"/>.</param>
+    public Route? Next(ImmutableArray<Route> routes, ref ulong tried, out long retryAfterMs, ulong affinity = 0)
     {
         var skipped = tried;
         retryAfterMs = 0;
-        while (Choose(routes, skipped) is var chosen and >= 0)
+        while (Choose(routes, skipped, affinity) is var chosen and >= 0)
         {
             if (health.TryBegin(routes[chosen]))
             {
@@ -41,9 +42,9 @@ internal sealed class ChannelChoice(ChannelHealth health, RandomSource random)
         return null;
     }
 
-    private int Choose(ImmutableArray<Route> routes, ulong skipped)
+    private int Choose(ImmutableArray<Route> routes, ulong skipped, ulong affinity)
     {
-        var (chosen, chosenPriority, weights) = (-1, 0, 0L);
+        var (chosen, chosenPriority, weights, best) = (-1, 0, 0L, 0.0);
         for (var i = 0; i < Math.Min(routes.Length, RoutesMax); i++)
         {
             var channel = routes[i].Channel;
@@ -55,6 +56,13 @@ internal sealed class ChannelChoice(ChannelHealth health, RandomSource random)
             if (chosen >= 0 && channel.Priority != chosenPriority)
             {
                 break;
+            }
+
+            if (affinity != 0)
+            {
+                var score = Affinity.ScoreOf(affinity, channel.Name, channel.Weight);
+                (chosen, chosenPriority, best) = chosen < 0 || score > best ? (i, channel.Priority, score) : (chosen, chosenPriority, best);
+                continue;
             }
 
             // Each further candidate takes the place with the share of its weight: fair to all of them in one pass.

@@ -58,4 +58,10 @@ internal interface IUpstreamRequest
 
     /// <summary>The field that <see cref="BodyFor"/> puts in though the client has not, and that a provider may refuse; null when there is none.</summary>
     string? AddedField(Channel channel);
+
+    /// <summary>
+    /// The request without what another account of the provider has encrypted, which the client brings back; null where the provider's refusal is
+    /// not about that.
+    /// </summary>
+    IUpstreamRequest? WithoutWhatIsSealed(in UpstreamError refusal) => null;
 }

@@ -30,18 +30,22 @@ internal sealed partial class FrontRoutes(
     {
         foreach (var path in (ReadOnlySpan<string>)[endpoint.Path, .. otherPaths])
         {
-            Add(path, HttpMethods.Post, (context, requestId) => relay.RunAsync(context, requestId, endpoint));
+            Add(path, (HttpMethods.Post, (context, requestId) => relay.RunAsync(context, requestId, endpoint)));
         }
     }
 
     /// <summary>Answers a request that is not relayed.</summary>
-    public void Get(string path, Func<HttpContext, Task> handle) => Add(path, HttpMethods.Get, Counted((context, _) => handle(context)));
+    public void Get(string path, Func<HttpContext, Task> handle) => Own(path, (HttpMethods.Get, handle));
+
+    /// <summary>Answers requests that are not relayed, by their method.</summary>
+    public void Own(string path, params (string Method, Func<HttpContext, Task> Handle)[] methods) =>
+        Add(path, [.. methods.Select(own => (own.Method, Counted((context, _) => own.Handle(context))))]);
 
     /// <summary>Refuses whatever is asked of what is never there.</summary>
     public void Missing(string path, Func<HttpContext, ApiError> error) => routes.Map(path, Framed(Counted((context, _) => RefuseAsync(context, error(context)))));
 
     /// <summary>Answers a client that only looks whether anybody is there.</summary>
-    public void Head(string path) => Add(path, HttpMethods.Head, Counted(static (_, _) => Task.CompletedTask));
+    public void Head(string path) => Own(path, (HttpMethods.Head, static _ => Task.CompletedTask));
 
     /// <summary>Refuses in the front's form whatever nobody has a route for under a path.</summary>
     public void Rest(string path) => routes.Map(path + "/{**path}", Framed(Counted(NoSuchUrlAsync)));
@@ -72,21 +76,26 @@ internal sealed partial class FrontRoutes(
     /// <summary>The front whose protocol a request to a path of nobody's own shows to speak; null for none.</summary>
     private IFront? Asked(HttpRequest request) => fronts.FirstOrDefault(other => other is IModelsForm form && form.IsAskedBy(request));
 
-    private void Add(string path, string method, Func<HttpContext, string, Task> handle)
+    private void Add(string path, params (string Method, Func<HttpContext, string, Task> Handle)[] methods)
     {
-        routes.MapMethods(path, [method], Framed(handle));
-        routes.MapMethods(path, AnyMethod.Except([method]), Framed(Counted((context, _) =>
+        foreach (var (method, handle) in methods)
         {
-            context.Response.Headers.Allow = method;
+            routes.MapMethods(path, [method], Framed(handle));
+        }
+
+        var allowed = string.Join(", ", methods.Select(static own => own.Method));
+        routes.MapMethods(path, AnyMethod.Except(methods.Select(static own => own.Method)), Framed(Counted((context, _) =>
+        {
+            context.Response.Headers.Allow = allowed;
             if (context.Request.Headers.Upgrade.Count > 0)
             {
                 return RefuseAsync(
-                    context, new ApiError(ErrorKind.UpgradeNotSupported, $"{context.Request.Path} takes no WebSockets; use {method}."));
+                    context, new ApiError(ErrorKind.UpgradeNotSupported, $"{context.Request.Path} takes no WebSockets; use {allowed}."));
             }
 
             return RefuseAsync(
                 context,
-                new ApiError(ErrorKind.MethodNotSupported, $"Not allowed to {context.Request.Method} on {context.Request.Path}; use {method}."));
+                new ApiError(ErrorKind.MethodNotSupported, $"Not allowed to {context.Request.Method} on {context.Request.Path}; use {allowed}."));
         })));
     }
 

@@ -1,12 +1,10 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
-using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Edge.Catalog;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Catalog;
-using OrleansGateway.Grains.Contracts.Keys;
 
 namespace OrleansGateway.Edge.Fronts;
 
@@ -25,12 +23,11 @@ internal interface IModelsForm
 }
 
 /// <summary>Tells of the models that a channel serves at the moment and the key may use.</summary>
-internal sealed class ModelsEndpoint(
-    ICatalogSource catalog, SigningSecrets secrets, AccountClient accounts, TimeProvider time)
+internal sealed class ModelsEndpoint(ICatalogSource catalog, Callers callers, TimeProvider time)
 {
     public async Task ListAsync(HttpContext context, IFront front, IModelsForm form)
     {
-        if (await AuthenticateAsync(context, front) is not { } key || await FindCatalogAsync(context, front) is not { } snapshot)
+        if (await callers.AuthenticateAsync(context, front, isRequest: false) is not (_, var key) || await FindCatalogAsync(context, front) is not { } snapshot)
         {
             return;
         }
@@ -42,12 +39,12 @@ internal sealed class ModelsEndpoint(
             models.AddRange(model.Aliases.Select(alias => (alias, model)));
         }
 
-        await SendAsync(context, json => form.WriteModels(json, models, context.Request));
+        await JsonReply.WriteAsync(context, json => form.WriteModels(json, models, context.Request));
     }
 
     public async Task GetAsync(HttpContext context, IFront front, IModelsForm form)
     {
-        if (await AuthenticateAsync(context, front) is not { } key || await FindCatalogAsync(context, front) is not { } snapshot)
+        if (await callers.AuthenticateAsync(context, front, isRequest: false) is not (_, var key) || await FindCatalogAsync(context, front) is not { } snapshot)
         {
             return;
         }
@@ -67,26 +64,7 @@ internal sealed class ModelsEndpoint(
             return;
         }
 
-        await SendAsync(context, json => form.WriteModel(json, name, model));
-    }
-
-    /// <summary>The key in force; null when the request was refused for its key.</summary>
-    private async ValueTask<KeyAnswer?> AuthenticateAsync(HttpContext context, IFront front)
-    {
-        if (!KeyReader.TryRead(context.Request, secrets, out var key))
-        {
-            await ErrorReply.WriteAsync(context, front, Refusals.InvalidKey);
-            return null;
-        }
-
-        var answer = await accounts.FindKeyAsync(key, ClientAddress.Of(context));
-        if (answer.Outcome == AdmitOutcome.Admitted)
-        {
-            return answer;
-        }
-
-        await ErrorReply.WriteAsync(context, front, Refusals.Of(answer));
-        return null;
+        await JsonReply.WriteAsync(context, json => form.WriteModel(json, name, model));
     }
 
     /// <summary>The catalog in force; null when the request was refused for there is none yet.</summary>
@@ -105,17 +83,4 @@ internal sealed class ModelsEndpoint(
 
     private bool IsServed(CatalogSnapshot snapshot, Model model) =>
         !snapshot.RoutesTo(model).IsEmpty && snapshot.PriceFor(model, time.GetUtcNow()) is not null;
-
-    private static async Task SendAsync(HttpContext context, Action<Utf8JsonWriter> write)
-    {
-        using var body = new PooledBytes();
-        await using (var json = new Utf8JsonWriter(body))
-        {
-            write(json);
-        }
-
-        context.Response.ContentType = "application/json";
-        context.Response.ContentLength = body.Length;
-        await context.Response.BodyWriter.WriteAsync(body.Memory);
-    }
 }

@@ -19,6 +19,7 @@ internal readonly record struct Caller(ApiKey Key, string Address);
 /// <param name="Catalog">The one that it was read by.</param>
 /// <param name="Translations">It in the protocols of those ways.</param>
 /// <param name="Routes">The ways to the model that may take it.</param>
+/// <param name="Secrets">What ids are signed with that go out.</param>
 internal sealed record Order(
     Caller Caller,
     string? IdempotencyKey,
@@ -27,7 +28,8 @@ internal sealed record Order(
     Translations Translations,
     CatalogSnapshot Catalog,
     ImmutableArray<Route> Routes,
-    CostBound Bound)
+    CostBound Bound,
+    SigningSecrets Secrets)
 {
     public RequestFacts Facts => Exchange.Facts;
 }
@@ -39,6 +41,7 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
     private int _extraAttempts;
     private IDialect? _dialect;
     private IUpstreamRequest? _request;
+    private bool _isOwnProtocol;
 
     public RunningRequest Running => running;
 
@@ -51,7 +54,7 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
     public RequestFacts Facts => order.Facts;
 
     /// <summary>Whether the last attempt's provider gets the request in its client's protocol.</summary>
-    public bool IsOwnProtocol => ReferenceEquals(Request, Exchange.Request);
+    public bool IsOwnProtocol => _isOwnProtocol;
 
     public CostBound Bound => order.Bound;
 
@@ -81,6 +84,9 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
     public long FirstByteLeftMs =>
         Math.Max(0, Route!.Channel.Times.FirstByteMs - (long)running.Time.GetElapsedTime(_attemptStartedAt).TotalMilliseconds);
 
+    /// <summary>What the client gets for the id of something that the last attempt's provider keeps.</summary>
+    public string SealId(string id) => HeldId.Seal(id, order.Caller.Key.AccountId, Route!.Channel.Name, order.Secrets);
+
     /// <summary>Begins an attempt.</summary>
     /// <param name="isExtra">Whether the one before it may have generated something, so that the operator pays for one more than the client.</param>
     /// <returns>What ends it from outside.</returns>
@@ -89,11 +95,15 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
         Route = route;
         _dialect = dialect;
         _request = order.Translations.For(dialect, route.Channel);
+        _isOwnProtocol = ReferenceEquals(_request, Exchange.Request);
         _attemptStartedAt = running.Time.GetTimestamp();
         _extraAttempts += isExtra ? 1 : 0;
         hold.ServedBy(route.Channel.Name, _extraAttempts);
         return running.BeginAttempt(route.Channel);
     }
+
+    /// <summary>Gives the attempt's provider another request, which asks the same in the same protocol.</summary>
+    public void SendInstead(IUpstreamRequest request) => _request = request;
 
     /// <summary>Begins to read the provider's stream.</summary>
     public IStreamCodec OpenStream() => IsOwnProtocol

@@ -20,13 +20,20 @@ internal sealed class Forwarder(ChannelClients clients, AddedFields addedFields,
         StringComparison.OrdinalIgnoreCase);
 
     /// <summary>
-    /// The provider's answer with a status of success, or how the attempt failed. A provider that refuses the field that only we put in is
-    /// asked again without it.
+    /// The provider's answer with a status of success, or how the attempt failed. A provider that refuses the field that only we put in, or what
+    /// it cannot decrypt, is asked again without it.
     /// </summary>
     public async ValueTask<(AnswerBody? Answer, AttemptEnd Failure)> SendAsync(Call call, Route route, CancellationToken cancellationToken)
     {
         call.Running.WaitFor(Waiting.Provider, route.Channel.Times.FirstByteMs);
         var sent = await TryAsync(call, addedFields.RouteFor(route), cancellationToken);
+        if (sent.Answer is null && call.Request.WithoutWhatIsSealed(sent.Failure.Cause) is { } open)
+        {
+            // The conversation began on another channel, or elsewhere: it goes on without its reasoning so far.
+            call.SendInstead(open);
+            sent = await TryAsync(call, addedFields.RouteFor(route), cancellationToken);
+        }
+
         if (sent.RefusedField is { } field)
         {
             // Only a provider that says what it finds wrong is remembered: without the field, what a stream uses is not reported.

@@ -60,10 +60,16 @@ internal static class Refusals
     public static ApiError NoCatalog { get; } = Unavailable(RetrySoonMs, "The gateway is starting; it has no models yet.");
 
     public static ApiError Of(KeyAnswer answer) =>
-        OfKey(answer.Outcome) ?? Unavailable(0, "The account cannot be looked up at the moment.");
+        OfKey(answer.Outcome) ?? (answer.Outcome == AdmitOutcome.RequestRateLimited
+            ? Limited(answer.Outcome, answer.Scope, answer.RetryAfterMs, "requests a minute")
+            : Unavailable(0, "The account cannot be looked up at the moment."));
 
     public static ApiError ModelNotAllowed(string model) =>
         new(ErrorKind.ModelNotAllowed, $"This API key may not use the model '{model}'.");
+
+    /// <summary>What the request names is kept by no channel for this account.</summary>
+    public static ApiError NotHeld(string path) => new(
+        ErrorKind.InvalidRequest, $"'{path}' was not found: it is too old, of another account, or of a channel that is gone. Send the content itself.", path, "not_found");
 
     public static ApiError ModelNotFound(string name) => new(
         ErrorKind.ModelNotFound,
@@ -167,16 +173,18 @@ internal static class Refusals
     /// <summary>Not 429: SDKs knock again and again at that.</summary>
     private static ApiError NoMoney(ErrorKind kind, string message) => new(kind, message) { ShouldRetry = false };
 
-    private static ApiError Limited(AdmitAnswer answer, string what)
+    private static ApiError Limited(AdmitAnswer answer, string what) => Limited(answer.Outcome, answer.Scope, answer.RetryAfterMs, what);
+
+    private static ApiError Limited(AdmitOutcome outcome, LimitScope scope, long retryAfterMs, string what)
     {
-        var whose = answer.Scope == LimitScope.Account ? "account" : "API key";
-        var when = answer.RetryAfterMs > 0
-            ? $"Try again in {RateHeaders.Duration(answer.RetryAfterMs)}."
-            : answer.Outcome == AdmitOutcome.ConcurrencyLimited ? "Wait for a running request to end." : "The request is larger than the limit allows at all.";
+        var whose = scope == LimitScope.Account ? "account" : "API key";
+        var when = retryAfterMs > 0
+            ? $"Try again in {RateHeaders.Duration(retryAfterMs)}."
+            : outcome == AdmitOutcome.ConcurrencyLimited ? "Wait for a running request to end." : "The request is larger than the limit allows at all.";
         return new ApiError(ErrorKind.RateLimited, $"The {whose}'s limit of {what} is reached. {when}")
         {
-            RetryAfterMs = answer.RetryAfterMs > 0 ? answer.RetryAfterMs : RetrySoonMs,
-            ShouldRetry = answer.RetryAfterMs > 0 || answer.Outcome == AdmitOutcome.ConcurrencyLimited ? null : false,
+            RetryAfterMs = retryAfterMs > 0 ? retryAfterMs : RetrySoonMs,
+            ShouldRetry = retryAfterMs > 0 || outcome == AdmitOutcome.ConcurrencyLimited ? null : false,
         };
     }
 

@@ -147,11 +147,21 @@ internal sealed partial class Relay(
             return (null, unsold);
         }
 
+        if (facts.Held.Count > 0)
+        {
+            // Only the channel that keeps it, for the account that got it.
+            routes = [.. routes.Where(route => facts.Held.All(held => HeldId.IsSealed(held.Id, caller.Key.AccountId, route.Channel.Name, secrets)))];
+            if (routes.IsEmpty)
+            {
+                return (null, Refusals.NotHeld(facts.Held[0].Path));
+            }
+        }
+
         var translations = new Translations(exchange, dialects);
         routes = translations.Reachable(routes, out var untold);
         return untold is { } refused
             ? (null, refused)
-            : (new Order(caller, idempotencyKey, endpoint.Path, exchange, translations, current, routes, bound), default);
+            : (new Order(caller, idempotencyKey, endpoint.Path, exchange, translations, current, routes, bound, secrets), default);
     }
 
     /// <summary>Step 3: takes a hold.</summary>
@@ -217,12 +227,15 @@ internal sealed partial class Relay(
         }
 
         var routes = call.Order.Routes;
+        var affinity = routes.Length > 1
+            ? Affinity.Of(call.Order.Caller.Key.AccountId, call.Client.Request.Headers, call.Client.Body.Memory.Span)
+            : 0;
         var (tried, last) = (0UL, default(AttemptEnd));
         for (var number = 0; number < _options.MaxAttempts; number++)
         {
             // 4 Choose a channel.
             tried |= Gone(call.Order, routes);
-            if (choice.Next(routes, ref tried, out var retryAfterMs) is not { } route)
+            if (choice.Next(routes, ref tried, out var retryAfterMs, affinity) is not { } route)
             {
                 last = number == 0 ? AttemptEnd.NoChannel(retryAfterMs) : last;
                 break;

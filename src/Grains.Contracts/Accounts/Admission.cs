@@ -152,6 +152,9 @@ public sealed record FindKeyRequest
 
     /// <summary>The client's address, as text.</summary>
     [Id(3)] public required string ClientAddress { get; init; }
+
+    /// <summary>Whether it counts as a request by the limits of requests a minute, and is told the key's standing.</summary>
+    [Id(4)] public bool IsRequest { get; init; }
 }
 
 /// <summary>Whether a key is in force.</summary>
@@ -168,4 +171,44 @@ public sealed record KeyAnswer
 
     /// <summary>The public names of the models that the key may use; empty for all.</summary>
     [Id(2)] public ImmutableArray<string> Models { get; init; } = [];
+
+    /// <summary>Set where it was asked for and the key is in force.</summary>
+    [Id(3)] public KeyStanding? Standing { get; init; }
+
+    /// <summary>What is left of the limits, where it counts as a request.</summary>
+    [Id(4)] public RateStanding Rates { get; init; }
+
+    /// <summary>Until a request that was refused for a limit can succeed, ms.</summary>
+    [Id(5)] public long RetryAfterMs { get; init; }
+
+    /// <summary>Whose limit refused.</summary>
+    [Id(6)] public LimitScope Scope { get; init; }
 }
+
+/// <summary>What a key may know of money, nanos: its own caps, or, where it has none, its account's balance.</summary>
+[GenerateSerializer, Immutable, Alias("og.KeyStanding")]
+public sealed record KeyStanding
+{
+    [Id(0)] public required string Name { get; init; }
+    [Id(1)] public required DateTimeOffset? ExpiresAt { get; init; }
+    [Id(2)] public required SpendCaps Caps { get; init; }
+
+    /// <summary>What the key has spent, in windows that are not over.</summary>
+    [Id(3)] public required KeySpend Spend { get; init; }
+
+    /// <summary>The most that the key's running requests may cost.</summary>
+    [Id(4)] public required long HeldNanos { get; init; }
+
+    /// <summary>The account's; null for a key with a cap.</summary>
+    [Id(5)] public required AccountFunds? Account { get; init; }
+}
+
+/// <summary>An account's money, nanos.</summary>
+/// <param name="BalanceNanos">All of it.</param>
+/// <param name="BonusNanos">The part of it that came as bonus.</param>
+/// <param name="HeldNanos">The part of it that running requests may cost at the most.</param>
+[GenerateSerializer, Immutable, Alias("og.AccountFunds")]
+public sealed record AccountFunds(
+    [property: Id(0)] long BalanceNanos,
+    [property: Id(1)] long BonusNanos,
+    [property: Id(2)] long HeldNanos);

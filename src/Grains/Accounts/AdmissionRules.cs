@@ -195,5 +195,5 @@ internal static class AdmissionRules
             : answer;
     }
 
-    private static long CeilingMs(TimeSpan span) => (long)Math.Ceiling(span.TotalMilliseconds);
+    public static long CeilingMs(TimeSpan span) => (long)Math.Ceiling(span.TotalMilliseconds);
 }

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Ledger;
@@ -67,7 +66,7 @@ internal sealed class Admissions(
 
     public async Task<KeyAnswer> FindKeyAsync(FindKeyRequest request)
     {
-        ImmutableArray<string> models = [];
+        KeyAnswer? found = null;
         var answer = Unable() ?? await DecideAsync(0, _ =>
         {
             if (!databaseLock.IsHeld)
@@ -83,10 +82,41 @@ internal sealed class Admissions(
             var key = book.FindKey(request.KeyId);
             var rule = AdmissionRules.CheckUse(
                 key, book.Row!.Status, request.KeyHash, model: null, request.ClientAddress, clock.UtcNow);
-            models = rule == AdmitOutcome.Admitted ? key!.Settings.Models : [];
+            found = rule == AdmitOutcome.Admitted ? Found(key!, request.IsRequest) : null;
             return Refuse(rule);
         });
-        return new KeyAnswer { Outcome = answer.Outcome, Epoch = answer.Epoch, Models = models };
+        return found ?? new KeyAnswer { Outcome = answer.Outcome, Epoch = answer.Epoch };
+    }
+
+    private KeyAnswer Found(Key key, bool isRequest)
+    {
+        var answer = new KeyAnswer { Outcome = AdmitOutcome.Admitted, Epoch = book.Epoch, Models = key.Settings.Models };
+        if (!isRequest)
+        {
+            return answer;
+        }
+
+        var now = clock.Now;
+        var (ofKey, ofAccount) = (key.Limits.UntilRequest(now), book.Limits.UntilRequest(now));
+        if (ofKey > TimeSpan.Zero || ofAccount > TimeSpan.Zero)
+        {
+            return answer with
+            {
+                Outcome = AdmitOutcome.RequestRateLimited,
+                Models = [],
+                Rates = key.Standing(book.Limits, now),
+                RetryAfterMs = AdmissionRules.CeilingMs(ofKey > TimeSpan.Zero ? ofKey : ofAccount),
+                Scope = ofKey > TimeSpan.Zero ? LimitScope.Key : LimitScope.Account,
+            };
+        }
+
+        key.Limits.Take(0, now);
+        book.Limits.Take(0, now);
+        return answer with
+        {
+            Standing = key.MoneyStanding(book.Funds, clock.UtcNow),
+            Rates = key.Standing(book.Limits, now),
+        };
     }
 
     /// <summary>Why nothing can be decided; null if something can.</summary>

@@ -45,6 +45,17 @@ internal sealed class Key
     /// <summary>The tighter of the key's limits and its account's.</summary>
     public RateStanding Standing(RateLimiter account, TimeSpan now) => account.Tighten(Limits.Tighten(default, now), now);
 
+    /// <summary>What whoever has the key may know: a key with a cap knows nothing of its account's balance.</summary>
+    public KeyStanding MoneyStanding(in Funds account, DateTimeOffset utcNow) => new()
+    {
+        Name = Settings.Name,
+        ExpiresAt = Settings.ExpiresAt,
+        Caps = Settings.Caps,
+        Spend = SpendWindows.Roll(Spend, utcNow),
+        HeldNanos = Held,
+        Account = Settings.Caps == SpendCaps.None ? new AccountFunds(account.Balance, account.Bonus, account.Own + account.Inherited) : null,
+    };
+
     /// <summary>Which of the key's own rules refuses; <see cref="AdmitOutcome.Admitted"/> if none does.</summary>
     /// <param name="model">The model that it is to be used for; null for none in particular.</param>
     public AdmitOutcome Check(Sha256Hash hash, string? model, string clientAddress, DateTimeOffset utcNow)

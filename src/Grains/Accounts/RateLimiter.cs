@@ -81,10 +81,13 @@ internal sealed class RateLimiter
         _settings = settings;
     }
 
+    /// <summary>Until the limit of requests a minute lets one more through; zero if it does.</summary>
+    public TimeSpan UntilRequest(TimeSpan now) => _requests?.Until(1, now) ?? TimeSpan.Zero;
+
     /// <summary>Says which limit refuses one more request, and for how long. Takes nothing.</summary>
     public AdmitOutcome Check(long estimatedTokens, TimeSpan now, out TimeSpan retryAfter)
     {
-        retryAfter = _requests?.Until(1, now) ?? TimeSpan.Zero;
+        retryAfter = UntilRequest(now);
         if (retryAfter > TimeSpan.Zero)
         {
             return AdmitOutcome.RequestRateLimited;

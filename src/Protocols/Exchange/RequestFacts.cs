@@ -28,6 +28,7 @@ public abstract class RequestFacts
     private List<PricedField>? _priced;
     private List<string>? _unknown;
     private List<ImageSize>? _imageSizes;
+    private List<HeldReference>? _held;
 
     /// <summary>The model that the client named.</summary>
     public string Model { get; protected set; } = "";
@@ -82,6 +83,9 @@ public abstract class RequestFacts
 
     /// <summary>Top-level fields that the relay does not know: they may spend what nothing bounds.</summary>
     public IReadOnlyList<string> UnknownFields => _unknown ?? (IReadOnlyList<string>)[];
+
+    /// <summary>What it names that a provider keeps, by the ids that the customer got.</summary>
+    public IReadOnlyList<HeldReference> Held => _held ?? (IReadOnlyList<HeldReference>)[];
 
     /// <summary>Whether the answer may contain audio.</summary>
     public bool HasAudioOutput { get; protected set; }
@@ -150,6 +154,9 @@ public abstract class RequestFacts
         EstimatedInputTokens = count.Tokens + (4L * MessageCount);
         CachesForAnHour = count.CachesForAnHour;
     }
+
+    /// <summary>Notes what is kept by a provider.</summary>
+    protected void AddHeld(in HeldReference held) => (_held ??= []).Add(held);
 
     /// <summary>Notes a field that the relay does not know.</summary>
     protected void AddUnknown(string field) => (_unknown ??= []).Add(field);

@@ -12,6 +12,20 @@ public static class JsonBytes
     // Bodies are served as JSON, never inside HTML: only what JSON demands is escaped.
     internal static readonly JsonWriterOptions WriterOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    /// <summary>What a JSON string says; null of one that escapes one half of a surrogate pair.</summary>
+    internal static string? TextOf(ReadOnlySpan<byte> quoted)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(quoted);
+            return reader.Read() ? reader.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The text as a JSON string, quotes included.</summary>
     public static byte[] Quote(string text) => [(byte)'"', .. JsonEncodedText.Encode(text, WriterOptions.Encoder).EncodedUtf8Bytes, (byte)'"'];
 }

@@ -23,10 +23,10 @@ public static class JsonMembers
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var (start, name) = ((int)reader.TokenStartIndex, reader.GetString()!);
+            var (start, name) = ((int)reader.TokenStartIndex, TextOf(reader));
             reader.Read();
             reader.Skip();
-            if (!isDropped(name))
+            if (name is null || !isDropped(name))
             {
                 kept.Write(separator);
                 separator = ","u8;
@@ -58,15 +58,24 @@ public static class JsonMembers
     public static ReadOnlyMemory<byte> WithoutItems(ReadOnlyMemory<byte> json, string list, JsonTest isDropped)
     {
         ArgumentNullException.ThrowIfNull(isDropped);
+        return WithItems(json, list, item =>
+        {
+            var reader = new Utf8JsonReader(item.Span);
+            reader.Read();
+            return isDropped(reader) ? default : item;
+        });
+    }
+
+    /// <summary>The object with other items in one of its lists, everything else byte for byte.</summary>
+    /// <param name="json">A JSON object that was read before.</param>
+    /// <param name="list">The list's name; what is none, or is not there, stays.</param>
+    /// <param name="edit">What stands in an item's place: empty for nothing.</param>
+    public static ReadOnlyMemory<byte> WithItems(ReadOnlyMemory<byte> json, string list, Func<ReadOnlyMemory<byte>, ReadOnlyMemory<byte>> edit)
+    {
+        ArgumentNullException.ThrowIfNull(edit);
         var span = json.Span;
         var reader = new Utf8JsonReader(span);
-        reader.Read();
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName && !reader.IsText(list))
-        {
-            reader.Skip();
-        }
-
-        if (reader.TokenType != JsonTokenType.PropertyName || !reader.Read() || reader.TokenType != JsonTokenType.StartArray)
+        if (!TryFind(ref reader, list) || reader.TokenType != JsonTokenType.StartArray)
         {
             return json;
         }
@@ -76,18 +85,102 @@ public static class JsonMembers
         var separator = "["u8;
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            var (start, goes) = ((int)reader.TokenStartIndex, isDropped(reader));
+            var start = (int)reader.TokenStartIndex;
             reader.Skip();
-            if (!goes)
+            var item = edit(json[start..(int)reader.BytesConsumed]);
+            if (!item.IsEmpty)
             {
                 kept.Write(separator);
                 separator = ","u8;
-                kept.Write(span[start..(int)reader.BytesConsumed]);
+                kept.Write(item.Span);
             }
         }
 
         kept.Write(separator[0] == '[' ? "[]"u8 : "]"u8);
         kept.Write(span[(int)reader.BytesConsumed..]);
         return kept.WrittenMemory;
+    }
+
+    /// <summary>The object with another value of one of its members; as it is where it has none of that name.</summary>
+    public static ReadOnlyMemory<byte> With(ReadOnlyMemory<byte> json, string name, ReadOnlySpan<byte> value)
+    {
+        var span = json.Span;
+        var reader = new Utf8JsonReader(span);
+        if (!TryFind(ref reader, name))
+        {
+            return json;
+        }
+
+        var start = (int)reader.TokenStartIndex;
+        reader.Skip();
+        var kept = new ArrayBufferWriter<byte>(span.Length + value.Length);
+        kept.Write(span[..start]);
+        kept.Write(value);
+        kept.Write(span[(int)reader.BytesConsumed..]);
+        return kept.WrittenMemory;
+    }
+
+    /// <summary>A member's value as it stands; empty where it is no object, or has no such member.</summary>
+    public static ReadOnlyMemory<byte> Value(ReadOnlyMemory<byte> json, string name)
+    {
+        var reader = new Utf8JsonReader(json.Span);
+        if (!TryFind(ref reader, name))
+        {
+            return default;
+        }
+
+        var start = (int)reader.TokenStartIndex;
+        reader.Skip();
+        return json[start..(int)reader.BytesConsumed];
+    }
+
+    /// <summary>The text that a member's value is; null where it is none, or one that holds one half of a surrogate pair.</summary>
+    public static string? Text(ReadOnlyMemory<byte> json, string name)
+    {
+        var reader = new Utf8JsonReader(json.Span);
+        return TryFind(ref reader, name) && reader.TokenType == JsonTokenType.String ? TextOf(reader) : null;
+    }
+
+    /// <summary>Whether a value is a list of nothing, or no list.</summary>
+    public static bool IsEmptyList(ReadOnlyMemory<byte> json)
+    {
+        var reader = new Utf8JsonReader(json.Span);
+        return json.IsEmpty || !reader.Read() || reader.TokenType != JsonTokenType.StartArray || !reader.Read() || reader.TokenType == JsonTokenType.EndArray;
+    }
+
+    /// <summary>Goes to the value of an object's member.</summary>
+    /// <param name="reader">At the beginning.</param>
+    private static bool TryFind(ref Utf8JsonReader reader, string name)
+    {
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+        {
+            return false;
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isIt = reader.IsText(name);
+            reader.Read();
+            if (isIt)
+            {
+                return true;
+            }
+
+            reader.Skip();
+        }
+
+        return false;
+    }
+
+    private static string? TextOf(in Utf8JsonReader reader)
+    {
+        try
+        {
+            return reader.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using OrleansGateway.Protocols.Exchange;
 
@@ -62,6 +63,11 @@ public sealed partial class ChatRequest
                 // An earlier answer's audio is named by its id: the provider keeps it.
                 _request.HasUnsizedInput |= (isAudio && _reader.TokenType != JsonTokenType.Null)
                     || (isContent && _reader.TokenType == JsonTokenType.StartObject);
+                if (isAudio && _reader.TokenType == JsonTokenType.StartObject)
+                {
+                    NoteHeld($"messages[{path}].audio.id", _reader);
+                }
+
                 if (isContent && _reader.TokenType == JsonTokenType.StartArray)
                 {
                     ReadParts();
@@ -73,6 +79,20 @@ public sealed partial class ChatRequest
             }
 
             return hasRole || Missing($"messages[{path}].role");
+        }
+
+        /// <summary>Notes the id in the object on which the reader, a copy, stands.</summary>
+        private readonly void NoteHeld(string path, Utf8JsonReader held)
+        {
+            var depth = held.CurrentDepth;
+            while (held.Read() && held.CurrentDepth > depth)
+            {
+                if (held.CurrentDepth == depth + 1 && held.TokenType == JsonTokenType.PropertyName && held.ValueTextEquals("id"u8))
+                {
+                    held.Read();
+                    _request.AddHeld(new HeldReference(path, held.TokenType == JsonTokenType.String ? held.GetString()! : ""));
+                }
+            }
         }
 
         private void ReadParts()
@@ -164,7 +184,11 @@ public sealed partial class ChatRequest
                 var isPayload = _reader.ValueTextEquals(isImage ? "url"u8 : isAudio ? "data"u8 : "file_data"u8);
                 var isStored = _reader.ValueTextEquals("file_id"u8);
                 _reader.Read();
-                _request.HasUnsizedInput |= isStored && _reader.TokenType != JsonTokenType.Null;
+                if (isStored && _reader.TokenType != JsonTokenType.Null)
+                {
+                    FailForHeld($"messages[{_request.MessageCount}].content[{_part}].{(isImage ? "image_url" : isAudio ? "input_audio" : "file")}.file_id");
+                }
+
                 payloads += isPayload ? 1 : 0;
                 if (isPayload && _reader.TokenType == JsonTokenType.String)
                 {
@@ -192,6 +216,12 @@ public sealed partial class ChatRequest
             // Base64 has no colon; an escape other than of a slash may hide one.
             var head = value[..Math.Min(value.Length, 64)];
             var isAddress = !isDataUrl && (head.Contains((byte)':') || head.IndexOf("\\u"u8) >= 0);
+            if (isAddress && !(head.Length > 4 && Ascii.EqualsIgnoreCase(head[..4], "http"u8)))
+            {
+                // Only its provider knows how to find it: ms://, oss://, gs://.
+                FailForHeld($"messages[{_request.MessageCount}].content[{_part}]");
+            }
+
             if (isImage || isAddress)
             {
                 _request.HasUnsizedInput |= !isImage;
@@ -200,6 +230,10 @@ public sealed partial class ChatRequest
 
             return default;
         }
+
+        /// <summary>Refuses what a provider keeps: to it all customers of a channel are one account.</summary>
+        private void FailForHeld(string path) => Fail(
+            $"File not found: '{path}' names one that a provider keeps, and this gateway keeps none. Send the file itself.", path, "not_found");
 
         private bool ReadTools(bool areFunctions)
         {

@@ -93,6 +93,7 @@ public sealed partial class NodeClientTests(ClientsFixture clients, ITestOutputH
             data.Add("genai", "@google/genai", model);
             data.Add("genai", "genai-previous", model);
             data.Add("vercel", "", model);
+            data.Add("vercel", "previous", model);
         }
 
         return data;

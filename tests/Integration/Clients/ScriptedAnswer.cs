@@ -19,6 +19,9 @@ internal sealed partial record ScriptedAnswer(string Reasoning, string[] Text, (
     /// <summary>Whether a stream breaks off in the middle.</summary>
     public bool BreaksOff { get; init; }
 
+    /// <summary>Whether it says nothing more then, until its client is gone.</summary>
+    public bool FallsSilent { get; init; }
+
     public bool CallsTools => Tools.Length > 0;
 
     /// <summary>How each agent's tool for reading a file is called.</summary>
@@ -58,6 +61,7 @@ internal sealed partial record ScriptedAnswer(string Reasoning, string[] Text, (
         _ when words.Contains("fail with ", StringComparison.Ordinal) =>
             Say("no") with { Status = int.Parse(words[(words.IndexOf("fail with ", StringComparison.Ordinal) + 10)..][..3], System.Globalization.CultureInfo.InvariantCulture) },
         _ when words.Contains("break off", StringComparison.Ordinal) => Say("Once ", "upon ", "a time") with { BreaksOff = true },
+        _ when words.Contains("fall silent", StringComparison.Ordinal) => Say("Once ", "upon ", "a time") with { BreaksOff = true, FallsSilent = true },
         _ when hasTools && words.Contains("twice", StringComparison.Ordinal) =>
             new("", [], [("call_one", "get_weather", ["{\"city\":", "\"Paris\"}"]), ("call_two", "get_weather", ["{\"city\":\"", "Rome\"}"])]),
         _ when hasTools => new("", ["Let me ", "look."], [("call_one", "get_weather", ["{\"ci", "ty\":", "\"Paris\"}"])]),

@@ -120,6 +120,7 @@ internal sealed class ScriptedProvider : IAsyncDisposable
 
         if (answer.BreaksOff)
         {
+            await stream.BreakOffAsync(answer);
             return;
         }
 
@@ -243,6 +244,7 @@ internal sealed class ScriptedProvider : IAsyncDisposable
 
                 if (answer.BreaksOff)
                 {
+                    await stream.BreakOffAsync(answer);
                     return;
                 }
 
@@ -379,6 +381,7 @@ internal sealed class ScriptedProvider : IAsyncDisposable
 
             if (answer.BreaksOff)
             {
+                await stream.BreakOffAsync(answer);
                 return;
             }
 
@@ -450,6 +453,8 @@ internal sealed class ScriptedProvider : IAsyncDisposable
             await stream.DataAsync(Response([parts[i]], isLast: i == parts.Count - 1 && !answer.BreaksOff));
         }
 
+        await stream.BreakOffAsync(answer);
+
         static JsonObject Response(JsonNode[] parts, bool isLast)
         {
             var candidate = new JsonObject { ["content"] = new JsonObject { ["role"] = "model", ["parts"] = new JsonArray(parts) }, ["index"] = 0 };
@@ -509,6 +514,14 @@ internal sealed class ScriptedProvider : IAsyncDisposable
         {
             _context = context;
             context.Response.ContentType = "text/event-stream";
+        }
+
+        public async Task BreakOffAsync(ScriptedAnswer answer)
+        {
+            if (answer.FallsSilent)
+            {
+                await Task.Delay(Timeout.Infinite, _context.RequestAborted).ContinueWith(static _ => { }, TaskScheduler.Default);
+            }
         }
 
         public Task DataAsync(JsonObject data) => WriteAsync($"data: {data.ToJsonString()}\n\n");

@@ -90,7 +90,7 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         }
 
         Assert.True(SigningSecrets.TryParse([new string('s', 40)], out var secret));
-        var key = ApiKey.Create(AccountId, KeyId, RandomSource.Secure, secret, out _);
+        var key = CreateKey(AccountId, secret);
         var account = new FakeAccount();
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -128,6 +128,9 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         fixture.Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
         return fixture;
     }
+
+    /// <summary>A key of another account.</summary>
+    public string KeyOf(string accountId) => CreateKey(accountId, _app.Services.GetRequiredService<SigningSecrets>());
 
     /// <summary>Publishes the catalog anew.</summary>
     /// <param name="channel">Further fields of each channel by its index.</param>
@@ -172,6 +175,8 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
 
         await _app.DisposeAsync();
     }
+
+    private static string CreateKey(string accountId, SigningSecrets secret) => ApiKey.Create(accountId, KeyId, RandomSource.Secure, secret, out _);
 
     private static CatalogSnapshot Catalog(
         IReadOnlyList<SimulatedProviderHost> hosts,

@@ -280,6 +280,130 @@ public sealed class ResponsesTests
         Assert.Contains(returned, run.Sent().ToJsonString(), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public async Task Get_OfWhatIsKept_GivesItAgainUntilItIsDeleted(bool stream, bool isNative)
+    {
+        var last = Completed.Replace("\"output\":[]", """ "store":false,"previous_response_id":null,"output":[{"type":"message","id":"msg_p","role":"assistant","content":[{"type":"output_text","text":"Hi"}]}]""", StringComparison.Ordinal);
+        await using var run = await RunAsync(isNative ? Stream(Native(Created), Native(Delta), Native(last)) : Stream(Text("Hi"), Fin(), Use(5, 2), Done), isNative);
+        var (_, text) = await run.PostAsync(Say(stream).Replace("\"x\"", """[{"role":"user","content":"one"},{"role":"user","content":[{"type":"input_text","text":"two"}],"id":"msg_two"}]""", StringComparison.Ordinal));
+        var answered = stream ? Events(text)[^1]["response"]! : JsonNode.Parse(text)!;
+        var path = "/v1/responses/" + (string)answered["id"]!;
+
+        Assert.True(JsonNode.DeepEquals(answered, await JsonOf(path)));
+        var items = await JsonOf(path + "/input_items");
+        Assert.Equal(["msg_two", $"msg_0_{(string)answered["id"]!}"], items["data"]!.AsArray().Select(item => (string)item!["id"]!));
+        Assert.Equal(
+            """{"role":"user","content":[{"type":"input_text","text":"one"}],"type":"message"}""",
+            Without(items["data"]![1]!.AsObject(), "id").ToJsonString());
+        Assert.False((bool)items["has_more"]!);
+        var first = await JsonOf(path + "/input_items?order=asc&limit=1");
+        Assert.True((bool)first["has_more"]!);
+        var second = await JsonOf(path + $"/input_items?order=asc&limit=1&after={(string)first["last_id"]!}");
+        Assert.Equal(("msg_two", false), ((string)second["first_id"]!, (bool)second["has_more"]!));
+
+        foreach (var (method, asked, field) in (List<(HttpMethod, string, string?)>)
+            [(HttpMethod.Get, "?stream=true&starting_after=3", "stream"), (HttpMethod.Get, "/input_items?after=no", "after"), (HttpMethod.Get, "/input_items?limit=0", "limit"), (HttpMethod.Post, "/cancel", null)])
+        {
+            using var refused = await run.Edge.Client.SendAsync(new HttpRequestMessage(method, path + asked), Cancellation);
+            Assert.Equal((HttpStatusCode.BadRequest, field), (refused.StatusCode, (string?)(await refused.ErrorAsync())["param"]));
+        }
+
+        // A conversation goes on from it, as long as it is kept, and says so.
+        var next = Say(stream: false).Replace("}", $$""","previous_response_id":"{{(string)answered["id"]!}}"}""", StringComparison.Ordinal);
+        var went = JsonNode.Parse((await run.PostAsync(next)).Text)!;
+        Assert.Equal(((string)answered["id"]!, true), ((string?)went["previous_response_id"], (bool?)went["store"]));
+        Assert.Equal((null, true), ((string?)answered["previous_response_id"], (bool?)answered["store"]));
+        Assert.Contains("Hi", run.Sent().ToJsonString(), StringComparison.Ordinal);
+        using var deleted = await run.Edge.Client.DeleteAsync(path, Cancellation);
+        Assert.Equal($$"""{"id":"{{(string)answered["id"]!}}","object":"response","deleted":true}""", await deleted.TextAsync());
+        Assert.Equal(HttpStatusCode.NotFound, (await run.Edge.Client.GetAsync(path, Cancellation)).StatusCode);
+        Assert.Equal("previous_response_not_found", (string?)JsonNode.Parse((await run.PostAsync(next)).Text)!["error"]!["code"]);
+
+        async Task<JsonNode> JsonOf(string url)
+        {
+            using var answer = await run.Edge.Client.GetAsync(url, Cancellation);
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            return JsonNode.Parse(await answer.TextAsync())!;
+        }
+
+        static JsonObject Without(JsonObject json, string name)
+        {
+            json.Remove(name);
+            return json;
+        }
+    }
+
+    [Fact]
+    public async Task Get_OfAnotherAccountOrOfWhatWasNotToBeKept_IsNotFound()
+    {
+        await using var run = await RunAsync(Http(Whole(Usage(5, 2))));
+        var kept = JsonNode.Parse((await run.PostAsync(Say(stream: false))).Text)!;
+        var unkept = JsonNode.Parse((await run.PostAsync(Say(stream: false).Replace("}", ",\"store\":false}", StringComparison.Ordinal))).Text)!;
+        Assert.Equal(HttpStatusCode.OK, (await run.Edge.Client.GetAsync("/v1/responses/" + (string)kept["id"]!, Cancellation)).StatusCode);
+        await Missing((string)unkept["id"]!);
+        run.Edge.Client.DefaultRequestHeaders.Authorization = new("Bearer", run.Edge.KeyOf("acct00000002"));
+        await Missing((string)kept["id"]!);
+
+        async Task Missing(string id)
+        {
+            foreach (var (method, path) in (List<(HttpMethod, string)>)[(HttpMethod.Get, ""), (HttpMethod.Delete, ""), (HttpMethod.Post, "/cancel"), (HttpMethod.Get, "/input_items")])
+            {
+                using var answer = await run.Edge.Client.SendAsync(new HttpRequestMessage(method, $"/v1/responses/{id}{path}"), Cancellation);
+                Assert.Equal((HttpStatusCode.NotFound, "response_not_found"), (answer.StatusCode, (string?)(await answer.ErrorAsync())["code"]));
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Get_WithoutAKeyInForce_IsRefused()
+    {
+        await using var run = await RunAsync("");
+        run.Edge.Account.OnFindKey = request => new KeyAnswer { Outcome = request.IsRequest ? AdmitOutcome.KeyExpired : AdmitOutcome.Admitted, Epoch = 1 };
+        using var expired = await run.Edge.Client.GetAsync("/v1/responses/resp_1", Cancellation);
+        Assert.Equal(HttpStatusCode.Forbidden, expired.StatusCode);
+        run.Edge.Client.DefaultRequestHeaders.Authorization = null;
+        using var missing = await run.Edge.Client.GetAsync("/v1/responses/resp_1", Cancellation);
+        Assert.Equal(HttpStatusCode.Unauthorized, missing.StatusCode);
+    }
+
+    /// <summary>What one account of a provider has encrypted, no other can read: a conversation that changes channels goes on without it.</summary>
+    [Fact]
+    public async Task Post_ReasoningOfAnotherAccount_IsSentAgainWithout()
+    {
+        var answers = new Queue<string>(
+        [
+            Http("""{"error":{"message":"The encrypted content could not be verified.","type":"invalid_request_error","param":null,"code":"invalid_encrypted_content"}}""", status: 400),
+            Http("""{"object":"response","id":"resp_p","status":"completed","model":"up","output":[],"usage":{"input_tokens":5,"output_tokens":2}}"""),
+        ]);
+        var backend = new Backend(_ => [Step.Send(answers.Dequeue())]);
+        var edge = await EdgeFixture.StartAsync(provider: (_, provider) => provider["base_url"] = backend.Url, channel: (_, channel) => channel["responses"] = true);
+        await using var run = new Run(edge, backend);
+
+        var (status, text) = await run.PostAsync(
+            """{"model":"test-model","store":false,"input":[{"role":"user","content":"x"},{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAA"},{"type":"message","id":"msg_1","role":"assistant","content":[{"type":"output_text","text":"Hi"}]},{"role":"user","content":"y"}]}""");
+
+        Assert.Equal((HttpStatusCode.OK, "test-model"), (status, (string?)JsonNode.Parse(text)!["model"]));
+        Assert.Contains("gAAA", run.Backend.Requests.First(), StringComparison.Ordinal);
+        Assert.Equal(
+            """[{"role":"user","content":"x"},{"type":"message","role":"assistant","content":[{"type":"output_text","text":"Hi"}]},{"role":"user","content":"y"}]""",
+            run.Sent()["input"]!.ToJsonString());
+        Assert.Equal(2, run.Backend.Requests.Count);
+        Assert.True(Assert.Single(run.Edge.Account.Settled).CostNanos > 0);
+    }
+
+    /// <summary>A provider that keeps nothing knows reasoning by its id no more.</summary>
+    [Fact]
+    public async Task Post_ReasoningThatNobodySigned_IsNotSent()
+    {
+        await using var run = await RunAsync(Http("""{"object":"response","id":"resp_p","status":"completed","model":"up","output":[]}"""), isNative: true);
+        await run.PostAsync("""{"model":"test-model","input":[{"type":"reasoning","id":"rs_1","summary":[{"type":"summary_text","text":"hm"}]},{"role":"user","content":"y"}]}""");
+        Assert.Equal("""[{"role":"user","content":"y"}]""", run.Sent()["input"]!.ToJsonString());
+    }
+
     [Fact]
     public async Task Get_OfWhatIsNotKept_SaysSo()
     {

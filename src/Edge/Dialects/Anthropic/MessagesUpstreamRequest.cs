@@ -9,7 +9,12 @@ namespace OrleansGateway.Edge.Dialects.Anthropic;
 /// <param name="headers">The client's that belong to it.</param>
 internal sealed class MessagesUpstreamRequest(MessagesRequest request, bool isCount, IReadOnlyList<KeyValuePair<string, string>> headers) : IUpstreamRequest
 {
-    private readonly DroppedFields<MessagesRequest> _dropped = new(request, request.Body, body => Read(body, isCount));
+    private readonly Lazy<DroppedFields<MessagesRequest>> _dropped = new(() =>
+    {
+        // Nobody else can read what another provider has signed.
+        var own = request.HasForeignThinking ? request.WithoutForeignThinking() : request;
+        return new(own, own.Body, body => Read(body, isCount));
+    });
 
     public string Format => isCount ? AnthropicDialect.CountFormat : WireFormats.Messages;
 
@@ -22,7 +27,7 @@ internal sealed class MessagesUpstreamRequest(MessagesRequest request, bool isCo
 
     public UpstreamBody BodyFor(Route route, CostBound bound)
     {
-        var sent = _dropped.For(route.Channel, bound);
+        var sent = _dropped.Value.For(route.Channel, bound);
         return isCount ? sent.ForUpstream(route.UpstreamModel, null) : sent.ForUpstream(route.UpstreamModel, bound.LoweredCap, bound.Searches);
     }
 

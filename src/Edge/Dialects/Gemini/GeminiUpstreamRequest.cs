@@ -12,7 +12,7 @@ internal sealed class GeminiUpstreamRequest(GeminiRequest request) : IUpstreamRe
 
     public bool Stream => request.Stream;
 
-    public UpstreamBody BodyFor(Route route, CostBound bound) => request.ForUpstream(new GeminiChanges
+    public UpstreamBody BodyFor(Route route, CostBound bound) => Own(route.Channel).ForUpstream(new GeminiChanges
     {
         Model = route.UpstreamModel,
         MaxOutputTokens = bound.LoweredCap,
@@ -21,4 +21,7 @@ internal sealed class GeminiUpstreamRequest(GeminiRequest request) : IUpstreamRe
     });
 
     public string? AddedField(Channel channel) => null;
+
+    private GeminiRequest Own(Channel channel) =>
+        request.HasForeignSignatures ? request.WithoutForeignSignatures(channel.FillsSignatures) : request;
 }

@@ -1,5 +1,6 @@
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.OpenAI;
 
@@ -14,7 +15,7 @@ internal sealed class ChatUpstreamRequest(ChatRequest request) : IUpstreamReques
 
     public bool Stream => request.Stream;
 
-    public UpstreamBody BodyFor(Route route, CostBound bound) => _dropped.For(route.Channel, bound).ForUpstream(new UpstreamChanges
+    public UpstreamBody BodyFor(Route route, CostBound bound) => Opened(_dropped.For(route.Channel, bound)).ForUpstream(new UpstreamChanges
     {
         Model = route.UpstreamModel,
         MaxOutputTokens = bound.LoweredCap,
@@ -28,6 +29,9 @@ internal sealed class ChatUpstreamRequest(ChatRequest request) : IUpstreamReques
     });
 
     public string? AddedField(Channel channel) => request.LacksStreamOptions && channel.SupportsStreamUsage ? "stream_options" : null;
+
+    /// <summary>The request with the provider's own ids: whoever chose the route has looked at the customer's.</summary>
+    private static ChatRequest Opened(ChatRequest request) => request.Held.Count == 0 ? request : request.WithHeldIds(HeldId.Open);
 
     private static ChatRequest Read(ReadOnlyMemory<byte> body) => ChatRequest.TryRead(body, ChatRequest.MaxChoicesLimit, out var read, out var error)
         ? read

@@ -37,7 +37,7 @@ internal sealed class ChatWholeCodec(Call call, ChatRequest request) : IWholeCod
 
     public void Write(PooledBytes written, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos)
     {
-        var edits = ChatEdits.Of(call.Facts.Model);
+        var edits = ChatEdits.Of(call.Facts.Model) with { SealId = call.Facts.HasAudioOutput ? call.SealId : null };
         using var usageJson = new PooledBytes(256);
         long? cost = call.Admitted.ShowCost ? chargedNanos : null;
         var isOurs = _response.Reported is null || usage.IsEstimated;

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using OrleansGateway.Edge.Fronts.OpenAI.Balances;
 using OrleansGateway.Edge.Fronts.OpenAI.Endpoints;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
@@ -22,6 +23,7 @@ internal sealed class OpenAIFront : IFront, IModelsForm
             routes.Relay(endpoint);
         }
 
+        BalanceEndpoints.Map(routes, this);
         routes.Models("/v1/models", "/v1/models/{**model}", this);
     }
 

@@ -17,19 +17,19 @@ internal sealed class ResponsesEndpoint(OpenAIFront front, string path, bool isC
     {
         routes.Relay(new ResponsesEndpoint(front, "/v1/responses", isCount: false));
         routes.Relay(new ResponsesEndpoint(front, "/v1/responses/input_tokens", isCount: true));
-        routes.Missing("/v1/responses/{id}/{**rest}", static context => new ApiError(
-            ErrorKind.UnknownUrl,
-            $"Response with id '{context.Request.RouteValues["id"]}' not found: this gateway keeps no responses.",
-            Code: "response_not_found"));
+        routes.Missing("/v1/responses/compact", static _ => new ApiError(
+            ErrorKind.UnknownUrl, "This gateway compacts no conversations. Summarise with a request of your own."));
+        KeptResponses.Map(routes, front);
     }
 
     public IExchange? Read(HttpRequest request, ReadOnlyMemory<byte> body, out ApiError error)
     {
         var services = request.HttpContext.RequestServices;
         var memory = services.GetRequiredService<ResponseMemory>();
+        string? previousId = null;
         if (KeyReader.TryRead(request, services.GetRequiredService<SigningSecrets>(), out var key))
         {
-            body = memory.Resolve(key.AccountId, body);
+            body = memory.Resolve(key.AccountId, body, out previousId);
         }
 
         if (ResponsesRequest.TryRead(body, isCount, out var read, out var refusal))
@@ -37,7 +37,7 @@ internal sealed class ResponsesEndpoint(OpenAIFront front, string path, bool isC
             error = default;
             return isCount
                 ? new ResponsesCountExchange(read, front)
-                : new ResponsesExchange(read, front, memory, services.GetRequiredService<TimeProvider>());
+                : new ResponsesExchange(read, front, memory, previousId, services.GetRequiredService<TimeProvider>());
         }
 
         error = OpenAIFront.ErrorOf(refusal);

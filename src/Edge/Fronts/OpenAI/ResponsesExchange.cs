@@ -10,12 +10,12 @@ using OrleansGateway.Protocols.OpenAI.Translation;
 namespace OrleansGateway.Edge.Fronts.OpenAI;
 
 /// <summary>A Responses request.</summary>
-internal sealed class ResponsesExchange(ResponsesRequest request, IFront front, ResponseMemory memory, TimeProvider time) : IExchange
+/// <param name="previousId">The response that it goes on from; null of one that begins.</param>
+internal sealed class ResponsesExchange(ResponsesRequest request, IFront front, ResponseMemory memory, string? previousId, TimeProvider time) : IExchange
 {
     private readonly ResponsesStreamForm _form = new(front, new ResponsesProgress(Guid.NewGuid().ToString("N"), time.GetUtcNow().ToUnixTimeSeconds(), request.Model));
 
-    /// <summary>What it asks, as long as the request's own memory may be gone when the answer is there.</summary>
-    private readonly byte[]? _input = request.KeepsAnswer ? ResponseMemory.InputOf(request.Body) : null;
+    private ResponseMemory.Place? _place;
 
     private IReadOnlyDictionary<string, ResponsesTool> _tools = new Dictionary<string, ResponsesTool>();
 
@@ -34,17 +34,19 @@ internal sealed class ResponsesExchange(ResponsesRequest request, IFront front, 
 
     public void Answered(Call call, ReadOnlyMemory<byte> rest)
     {
-        if (!request.KeepsAnswer)
+        if (_place is not null)
         {
-            return;
+            // Of a stream, the last event has all of it.
+            var last = request.Stream ? rest.Span.LastIndexOf("\ndata: "u8) + "\ndata: ".Length : 0;
+            memory.Keep(_place, rest.Span[last..]);
         }
-
-        // Of a stream, the last event has all of it.
-        var last = request.Stream ? rest.Span.LastIndexOf("\ndata: "u8) + "\ndata: ".Length : 0;
-        memory.Keep(call.Order.Caller.Key.AccountId, _input, rest[last..]);
     }
 
-    public IStreamCodec OpenStream(Call call) => new ResponsesStreamCodec(call, new ResponsesAnswerReader(), Begin(call));
+    public IStreamCodec OpenStream(Call call)
+    {
+        var progress = Begin(call);
+        return new ResponsesStreamCodec(call, new ResponsesAnswerReader { Keeping = progress.Keeping }, progress);
+    }
 
     public IWholeCodec OpenWhole(Call call) => request.Stream
         ? new TranslatedWholeCodec(call, new ResponsesAnswerReader(), OpenWriter(call))
@@ -53,6 +55,12 @@ internal sealed class ResponsesExchange(ResponsesRequest request, IFront front, 
     public IAnswerWriter OpenWriter(Call call) => new ResponsesAnswerWriter(Begin(call), request.Stream, call.Dialect.TranslatesTo, _tools);
 
     /// <summary>Each attempt counts its events anew: the client has seen none of the ones before.</summary>
-    private ResponsesProgress Begin(Call call) =>
-        _form.Progress = new ResponsesProgress(call.Running.RequestId, time.GetUtcNow().ToUnixTimeSeconds(), request.Model);
+    private ResponsesProgress Begin(Call call)
+    {
+        _place ??= request.KeepsAnswer ? memory.Begin(call.Order.Caller.Key.AccountId, request.Input.Span) : null;
+        return _form.Progress = new ResponsesProgress(call.Running.RequestId, time.GetUtcNow().ToUnixTimeSeconds(), request.Model)
+        {
+            Keeping = _place is null ? null : ResponsesKeeping.Of(previousId),
+        };
+    }
 }

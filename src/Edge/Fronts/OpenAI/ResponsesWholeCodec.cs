@@ -9,7 +9,7 @@ namespace OrleansGateway.Edge.Fronts.OpenAI;
 /// <summary>A whole response for a client that asked for one: it passes through, changed only where it must be.</summary>
 internal sealed class ResponsesWholeCodec(Call call, ResponsesProgress progress) : IWholeCodec
 {
-    private readonly ResponsesAnswerReader _reader = new();
+    private readonly ResponsesAnswerReader _reader = new() { Keeping = progress.Keeping };
     private readonly AnswerMeter _meter = new();
     private ReadOnlyMemory<byte> _answer;
 

@@ -19,6 +19,11 @@ public sealed class ResponsesAnswerReader : IAnswerReader
     private JsonMember _response;
     private JsonMember _model;
     private JsonMember _usage;
+    private JsonMember _store;
+    private JsonMember _previous;
+
+    /// <summary>What takes the place of what the provider says of the response's keeping; null leaves that.</summary>
+    public ResponsesKeeping? Keeping { get; init; }
 
     /// <inheritdoc/>
     public TokenUsage? Reported { get; private set; }
@@ -37,7 +42,7 @@ public sealed class ResponsesAnswerReader : IAnswerReader
     {
         ArgumentNullException.ThrowIfNull(events);
         var json = sseEvent.Data.Span;
-        (_type, _response, _model, _usage) = (default, default, default, default);
+        (_type, _response, _model, _usage, _store, _previous) = (default, default, default, default, default, default);
         if (json.Trim(" \n"u8).IsEmpty || json.SequenceEqual("[DONE]"u8))
         {
             return AnswerRead.Part;
@@ -57,7 +62,7 @@ public sealed class ResponsesAnswerReader : IAnswerReader
     public AnswerRead ReadWhole(ReadOnlySpan<byte> answer, IAnswerEvents events)
     {
         ArgumentNullException.ThrowIfNull(events);
-        (_type, _response, _model, _usage) = (default, default, default, default);
+        (_type, _response, _model, _usage, _store, _previous) = (default, default, default, default, default, default);
         try
         {
             var reader = new Utf8JsonReader(answer);
@@ -145,6 +150,16 @@ public sealed class ResponsesAnswerReader : IAnswerReader
         if (usageJson.IsEmpty && _usage.IsPresent && UsageCost.IsTold(_usage.Value(data)))
         {
             usageJson = UsageCost.Without(_usage.Value(data));
+        }
+
+        if (Keeping is not null && _store.IsPresent)
+        {
+            splices.ReplaceValue(_store.Shift(0, -from), JsonBytes.True);
+        }
+
+        if (Keeping is not null && _previous.IsPresent)
+        {
+            splices.ReplaceValue(_previous.Shift(0, -from), Keeping.PreviousJson);
         }
 
         if (!usageJson.IsEmpty && _usage.IsPresent)
@@ -337,6 +352,12 @@ public sealed class ResponsesAnswerReader : IAnswerReader
 
                     _usage = new(nameStart, valueStart, (int)reader.BytesConsumed);
                     continue;
+                case JsonTokenType.True or JsonTokenType.False when name.SequenceEqual("store"u8):
+                    _store = new(nameStart, valueStart, (int)reader.BytesConsumed);
+                    break;
+                case JsonTokenType.Null or JsonTokenType.String when name.SequenceEqual("previous_response_id"u8):
+                    _previous = new(nameStart, valueStart, (int)reader.BytesConsumed);
+                    break;
                 case JsonTokenType.Null when name.SequenceEqual("usage"u8):
                     _usage = new(nameStart, valueStart, (int)reader.BytesConsumed);
                     break;

@@ -25,6 +25,9 @@ public sealed class ResponsesProgress(string requestId, long createdSeconds, str
     /// <summary>The model's name as a JSON string.</summary>
     public ReadOnlyMemory<byte> ModelJson => _modelJson;
 
+    /// <summary>What the client is told of its response's keeping; null leaves what the provider, which keeps nothing, says of it.</summary>
+    public ResponsesKeeping? Keeping { get; init; }
+
     /// <summary>The number of the next event.</summary>
     public long Next { get; set; }
 
@@ -90,7 +93,19 @@ public sealed class ResponsesProgress(string requestId, long createdSeconds, str
         writer.Write(status);
         writer.Write("\",\"background\":false,\"instructions\":null,\"max_output_tokens\":null,\"model\":"u8);
         writer.Write(_modelJson);
+        writer.Write(",\"parallel_tool_calls\":true,\"previous_response_id\":"u8);
+        writer.Write(Keeping is { } keeping ? keeping.PreviousJson.Span : "null"u8);
+        writer.Write(",\"reasoning\":{\"effort\":null,\"summary\":null},\"service_tier\":\"default\",\"store\":"u8);
+        writer.Write(Keeping is null ? "false"u8 : "true"u8);
         writer.Write(
-            ",\"parallel_tool_calls\":true,\"previous_response_id\":null,\"reasoning\":{\"effort\":null,\"summary\":null},\"service_tier\":\"default\",\"store\":false,\"temperature\":1.0,\"text\":{\"format\":{\"type\":\"text\"}},\"tool_choice\":\"auto\",\"tools\":[],\"top_p\":1.0,\"truncation\":\"disabled\",\"user\":null,\"metadata\":{}"u8);
+            ",\"temperature\":1.0,\"text\":{\"format\":{\"type\":\"text\"}},\"tool_choice\":\"auto\",\"tools\":[],\"top_p\":1.0,\"truncation\":\"disabled\",\"user\":null,\"metadata\":{}"u8);
     }
+}
+
+/// <summary>What a response that is kept for the client says of that.</summary>
+/// <param name="PreviousJson">The id of the response that it goes on from, as a JSON string, or null.</param>
+public sealed record ResponsesKeeping(ReadOnlyMemory<byte> PreviousJson)
+{
+    /// <param name="previousId">The id of the response that it goes on from; null of one that begins.</param>
+    public static ResponsesKeeping Of(string? previousId) => new(previousId is null ? JsonBytes.Null : JsonBytes.Quote(previousId));
 }

@@ -23,11 +23,16 @@ public sealed partial class ResponsesRequest : RequestFacts
     private JsonMember _maxToolCallsMember;
     private int? _maxToolCalls;
     private int _rootStart;
+    private int _inputStart;
+    private int _inputEnd;
 
     private ResponsesRequest(ReadOnlyMemory<byte> body) => Body = body;
 
     /// <summary>The body as the client sent it.</summary>
     public ReadOnlyMemory<byte> Body { get; }
+
+    /// <summary>What it asks, as it stands in the body: text, or items.</summary>
+    public ReadOnlyMemory<byte> Input => Body[_inputStart.._inputEnd];
 
     /// <summary>Whether the client wants the response kept, as it is unless it says otherwise.</summary>
     public bool KeepsAnswer { get; private set; } = true;
@@ -104,22 +109,22 @@ public sealed partial class ResponsesRequest : RequestFacts
         }
     }
 
-    /// <summary>Whether it brings back reasoning that another provider has signed.</summary>
+    /// <summary>Whether it brings back reasoning that no provider of this protocol can read: signed by another, or by nobody.</summary>
     public bool HasForeignReasoning { get; private set; }
 
-    /// <summary>The body without reasoning that another provider has signed: nobody else can read it.</summary>
-    public ReadOnlyMemory<byte> WithoutForeignReasoning() => JsonMembers.WithoutItems(Body, "input", static item =>
-    {
-        var isForeign = false;
-        var isObject = item.TokenType == JsonTokenType.StartObject;
-        while (isObject && item.Read() && item.TokenType == JsonTokenType.PropertyName)
-        {
-            var isSignature = item.IsText("encrypted_content");
-            item.Read();
-            isForeign |= isSignature && item.TokenType == JsonTokenType.String && Signature.IsForeign(item.ValueSpan, WireFormats.Responses);
-            item.Skip();
-        }
+    /// <summary>Whether it brings back reasoning that only the account of a provider that made it can read.</summary>
+    public bool HasSealedReasoning { get; private set; }
 
-        return isForeign;
-    });
+    /// <summary>The body without reasoning that its provider would refuse, everything else byte for byte.</summary>
+    /// <param name="isSealed">Whether that is all which only the account can read that made it, and not what is foreign alone.</param>
+    public ReadOnlyMemory<byte> WithoutReasoning(bool isSealed) => JsonMembers.WithItems(Body, "input", item =>
+        IsRefused(item, isSealed) ? default
+        // By its id a provider knows that the reasoning before it is missing.
+        : isSealed && item.Span[0] == '{' ? JsonMembers.Without(item, static name => name == "id")
+        : item);
+
+    private static bool IsRefused(ReadOnlyMemory<byte> item, bool isSealed) =>
+        JsonMembers.Text(item, "type") == "reasoning" && (JsonMembers.Text(item, "encrypted_content") is { } seal
+            ? isSealed || Signature.Read(seal, WireFormats.Responses).Format != WireFormats.Responses
+            : JsonMembers.IsEmptyList(JsonMembers.Value(item, "content")));
 }

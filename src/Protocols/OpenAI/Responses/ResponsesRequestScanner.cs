@@ -33,6 +33,9 @@ public sealed partial class ResponsesRequest
         private int _nameStart;
         private PromptCount _count;
 
+        /// <summary>Whether the item that is read has what only its provider can read.</summary>
+        private bool _hasSeal;
+
         public Scanner(ResponsesRequest request)
         {
             _request = request;
@@ -130,7 +133,10 @@ public sealed partial class ResponsesRequest
                 case "model":
                     return ReadModel();
                 case "input":
-                    return ReadInput();
+                    _request._inputStart = (int)_reader.TokenStartIndex;
+                    var isInput = ReadInput();
+                    _request._inputEnd = (int)_reader.BytesConsumed;
+                    return isInput;
                 case "tools" when !isNull:
                     return ReadTools("tools");
                 case "stream":
@@ -251,10 +257,14 @@ public sealed partial class ResponsesRequest
                 }
 
                 _request.HasUnsizedInput |= !SizedItems.Contains(type);
+                _hasSeal = false;
                 if (!ReadItem(path, type == "additional_tools"))
                 {
                     return false;
                 }
+
+                _request.HasSealedReasoning |= type == "reasoning" && _hasSeal;
+                _request.HasForeignReasoning |= type == "reasoning" && !_hasSeal;
             }
 
             return true;
@@ -323,6 +333,7 @@ public sealed partial class ResponsesRequest
             else
             {
                 _request.HasForeignReasoning |= isSignature && _reader.ValueSpan.StartsWith("og1."u8);
+                _hasSeal |= isSignature;
                 _count.Text(_reader.ValueSpan);
             }
 

@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.Text;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Edge;
 using OrleansGateway.Edge.Channels;
@@ -120,10 +122,64 @@ public sealed class ChannelChoiceTests
         Assert.Equal("c0", First(routes));
     }
 
-    private string? First(ImmutableArray<Route> routes)
+    [Fact]
+    public void Next_OneConversation_StaysOnItsChannelUnlessThatRests()
+    {
+        var routes = Routes((0, 1), (0, 1), (0, 1), (1, 1));
+        foreach (var affinity in Conversations(50))
+        {
+            var own = First(routes, affinity)!;
+            Assert.NotEqual("c3", own);
+            Assert.Equal(own, First([.. routes.Reverse().OrderBy(static route => route.Channel.Priority)], affinity));
+        }
+
+        // What was another channel's stays there; only what is the resting one's moves, and comes back.
+        var before = Conversations(200).Select(affinity => First(routes, affinity)).ToList();
+        _health.Rest(routes[1], 5000);
+        var meanwhile = Conversations(200).Select(affinity => First(routes, affinity)).ToList();
+        Assert.All(before.Zip(meanwhile), pair => Assert.True(pair.First == "c1" ? pair.Second is "c0" or "c2" : pair.Second == pair.First));
+        Assert.Contains("c1", before);
+        _health.Succeeded(routes[1], _health.NowMs);
+        _clock.Advance(TimeSpan.FromSeconds(6));
+        _health.Succeeded(routes[1], _health.NowMs);
+        Assert.Equal(before, Conversations(200).Select(affinity => First(routes, affinity)));
+    }
+
+    [Fact]
+    public void Next_ManyConversations_AreSharedByWeight()
+    {
+        var routes = Routes((0, 6), (0, 3), (0, 1));
+        var counts = new int[3];
+        foreach (var affinity in Conversations(10_000))
+        {
+            counts[First(routes, affinity)![1] - '0']++;
+        }
+
+        Assert.InRange(counts[0], 5700, 6300);
+        Assert.InRange(counts[1], 2700, 3300);
+        Assert.InRange(counts[2], 800, 1200);
+    }
+
+    [Fact]
+    public void Next_AfterAFailure_GoesToTheConversationsSecondChannelAndNeverTwice()
+    {
+        var routes = Routes((0, 1), (0, 1), (0, 1));
+        var (tried, names) = (0UL, new List<string>());
+        while (_choice.Next(routes, ref tried, out _, affinity: 7) is { } route)
+        {
+            names.Add(route.Channel.Name);
+        }
+
+        Assert.Equal(["c0", "c1", "c2"], names.Order());
+    }
+
+    private static IEnumerable<ulong> Conversations(int count) => Enumerable.Range(0, count).Select(number =>
+        Affinity.Of("acct", new HeaderDictionary(), Encoding.UTF8.GetBytes($$"""{"prompt_cache_key":"{{number}}"}""")));
+
+    private string? First(ImmutableArray<Route> routes, ulong affinity = 0)
     {
         var tried = 0UL;
-        return _choice.Next(routes, ref tried, out _)?.Channel.Name;
+        return _choice.Next(routes, ref tried, out _, affinity)?.Channel.Name;
     }
 
     private static ImmutableArray<Route> Routes(params (int Priority, int Weight)[] channels) =>

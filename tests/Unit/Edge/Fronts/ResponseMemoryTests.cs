@@ -91,8 +91,60 @@ public sealed class ResponseMemoryTests
         Assert.Equal($$"""{"input":[{{Said}}]}""", Resolve("a", """{"input":[{"type":"item_reference","id":"msg_1"}]}"""));
     }
 
-    private void Keep(string account, string request, string answer) =>
-        _memory.Keep(account, ResponseMemory.InputOf(Encoding.UTF8.GetBytes(request)), Encoding.UTF8.GetBytes(answer));
+    [Fact]
+    public void Find_AResponse_IsWhatWasAnswered()
+    {
+        Keep("a", """{"input":"hello"}""", $$"""{"type":"response.completed","response":{{Answer}},"sequence_number":7}""");
+        var found = _memory.Find("a", "resp_1")!;
+        Assert.Equal((Answer, """{"role":"user","content":"hello"}"""), (Encoding.UTF8.GetString(found.Json), Encoding.UTF8.GetString(found.Input)));
+        Assert.Null(_memory.Find("b", "resp_1"));
+        Assert.Null(_memory.Find("a", "msg_1"));
+    }
 
-    private string Resolve(string account, string body) => Encoding.UTF8.GetString(_memory.Resolve(account, Encoding.UTF8.GetBytes(body)).Span);
+    [Fact]
+    public void Find_AResponseThatIsNotThereYet_IsNothing()
+    {
+        _memory.Begin("a", "\"hello\""u8);
+        Assert.Null(_memory.Find("a", ""));
+        Assert.Null(_memory.Find("a", "resp_1"));
+    }
+
+    [Fact]
+    public void Forget_AResponse_TakesItsItemsAlong()
+    {
+        Keep("a", """{"input":"hello"}""", Answer);
+        Assert.False(_memory.Forget("b", "resp_1"));
+        Assert.True(_memory.Forget("a", "resp_1"));
+        Assert.False(_memory.Forget("a", "resp_1"));
+        var reference = """{"input":[{"type":"item_reference","id":"msg_1"}]}""";
+        Assert.Equal(reference, Resolve("a", reference));
+    }
+
+    /// <summary>What is asked counts while the answer is on its way: many that run at once take no more than there is.</summary>
+    [Fact]
+    public void Keep_BeyondTheMemory_ForgetsTheOldestFirst()
+    {
+        var memory = new ResponseMemory(100_000, _clock);
+        var input = Encoding.UTF8.GetBytes($"\"{new string('x', 10_000)}\"");
+        var places = Enumerable.Range(0, 20).Select(_ => memory.Begin("a", input)!).ToList();
+        foreach (var (number, place) in places.Index())
+        {
+            memory.Keep(place, Encoding.UTF8.GetBytes($$"""{"id":"resp_{{number}}","output":[]}"""));
+        }
+
+        var kept = Enumerable.Range(0, 20).Where(number => memory.Find("a", $"resp_{number}") is not null).ToList();
+        Assert.Equal(Enumerable.Range(20 - kept.Count, kept.Count), kept);
+        Assert.InRange(kept.Count, 7, 10);
+        Assert.All(places[..^kept.Count], place => Assert.Empty(place.Input));
+    }
+
+    [Fact]
+    public void Begin_MoreThanIsKept_IsNotBegun() =>
+        Assert.Null(new ResponseMemory(1000, _clock).Begin("a", Encoding.UTF8.GetBytes($"\"{new string('x', 200)}\"")));
+
+    private void Keep(string account, string request, string answer) =>
+        _memory.Keep(
+            _memory.Begin(account, Encoding.UTF8.GetBytes(JsonNode.Parse(request)!["input"]!.ToJsonString()))!, Encoding.UTF8.GetBytes(answer));
+
+    private string Resolve(string account, string body) => Encoding.UTF8.GetString(_memory.Resolve(account, Encoding.UTF8.GetBytes(body), out _).Span);
 }

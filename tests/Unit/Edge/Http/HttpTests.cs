@@ -88,6 +88,29 @@ public sealed class HttpTests
         Assert.True(new EdgeOptionsValidator().Validate(null, new EdgeOptions()).Succeeded);
     }
 
+    [Theory]
+    [InlineData("https://app.example", true)]
+    [InlineData("http://localhost:3000", true)]
+    [InlineData("*", true)]
+    [InlineData("https://app.example/", false)]
+    [InlineData("https://app.example/page", false)]
+    [InlineData("https://*.example", false)]
+    [InlineData("https://name@app.example", false)]
+    [InlineData("app.example", false)]
+    [InlineData("ftp://app.example", false)]
+    [InlineData("null", false)]
+    [InlineData("", false)]
+    public void Validate_CorsOrigin_IsNamedUnlessItIsOne(string origin, bool isOne)
+    {
+        var options = new EdgeOptions();
+        options.CorsOrigins.Add(origin);
+
+        var result = new EdgeOptionsValidator().Validate(null, options);
+
+        Assert.Equal(isOne, result.Succeeded);
+        Assert.True(isOne || result.Failures!.Single().StartsWith($"Edge:CorsOrigins (Edge__CorsOrigins) has '{origin}',", StringComparison.Ordinal), result.FailureMessage);
+    }
+
     [Fact]
     public void Keep_MoreThanFits_ForgetsTheOldest()
     {

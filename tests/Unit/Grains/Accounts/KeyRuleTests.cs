@@ -102,6 +102,53 @@ public sealed class KeyRuleTests
     }
 
     [Fact]
+    public void FindKey_AsARequest_TellsAKeyWithoutACapItsAccountsBalance()
+    {
+        using var world = AccountWorld.With(10_000);
+        world.Admit("spent", 50);
+        world.Settle("spent", 50, 30);
+        world.Admit("held", 40);
+
+        var standing = FindKey(world, r => r with { IsRequest = true }).Standing!;
+
+        Assert.Equal((30L, 30L, 40L), (standing.Spend.TotalNanos, standing.Spend.DayNanos, standing.HeldNanos));
+        Assert.Equal(new AccountFunds(9970, 0, 40), standing.Account);
+        Assert.Null(FindKey(world).Standing);
+    }
+
+    [Fact]
+    public void FindKey_AsARequest_TellsAKeyWithACapNothingOfItsAccount()
+    {
+        using var world = AccountWorld.With(10_000, new SpendCaps(null, 100, null, null));
+        world.Admit("spent", 50);
+        world.Settle("spent", 50, 30);
+
+        var standing = FindKey(world, r => r with { IsRequest = true }).Standing!;
+
+        Assert.Equal((100L, 30L), (standing.Caps.DayNanos, standing.Spend.DayNanos));
+        Assert.Null(standing.Account);
+        world.Pass(TimeSpan.FromDays(1));
+        Assert.Equal(0, FindKey(world, r => r with { IsRequest = true }).Standing!.Spend.DayNanos);
+    }
+
+    [Fact]
+    public void FindKey_AsARequest_CountsByTheLimitsOfRequests()
+    {
+        using var world = AccountWorld.With(100, limits: new RateLimits(2, null, null));
+        world.SetKey(AccountWorld.Key with { Limits = new RateLimits(60, null, 1) });
+        world.Admit("running, which is no matter", 1);
+
+        var first = FindKey(world, r => r with { IsRequest = true });
+        Assert.Equal((AdmitOutcome.Admitted, 2L, 0L), (first.Outcome, first.Rates.RequestsLimit, first.Rates.RequestsRemaining));
+        var second = FindKey(world, r => r with { IsRequest = true });
+        Assert.Equal((AdmitOutcome.RequestRateLimited, LimitScope.Account, null), (second.Outcome, second.Scope, second.Standing));
+        Assert.Equal(30_000, second.RetryAfterMs);
+        Assert.Equal(AdmitOutcome.Admitted, FindKey(world).Outcome);
+        world.Pass(30);
+        Assert.Equal(AdmitOutcome.Admitted, FindKey(world, r => r with { IsRequest = true }).Outcome);
+    }
+
+    [Fact]
     public void FindKey_WithoutAuthority_AsksTheLedgerFirst()
     {
         using var world = AccountWorld.With(100);

@@ -43,6 +43,48 @@ public sealed class MessagesRequestTests
     }
 
     [Fact]
+    public void WithoutForeignThinking_OfOtherProviders_LeavesItsOwn()
+    {
+        const string Turns =
+            """
+            ,{"role":"assistant","content":[{"type":"thinking","thinking":"a","signature":"og1.gemini.x"}]},
+            {"role":"user","content":"og1. is how it begins"},
+            {"role":"assistant","content":[{"type":"redacted_thinking","data":"og1.responses.x"},{"type":"thinking","thinking":"b","signature":"own"},{"type":"text","text":"c"}]},
+            {"role":"user","content":"d"}
+            """;
+        var request = ReadTurns(Turns);
+        Assert.True(request.HasForeignThinking);
+
+        var messages = JsonNode.Parse(request.WithoutForeignThinking().Body.Span)!["messages"]!.AsArray();
+
+        Assert.Equal(["user", "user", "assistant", "user"], messages.Select(message => (string)message!["role"]!));
+        Assert.Equal("""[{"type":"thinking","thinking":"b","signature":"own"},{"type":"text","text":"c"}]""", messages[2]!["content"]!.ToJsonString());
+        Assert.False(ReadTurns(""",{"role":"assistant","content":[{"type":"thinking","thinking":"b","signature":"own"}]},{"role":"user","content":"d"}""").HasForeignThinking);
+    }
+
+    /// <summary>The protocol wants thinking before a call whose results follow, while thinking is on.</summary>
+    [Theory]
+    [InlineData("""{"type":"enabled","budget_tokens":1024}""", "disabled")]
+    [InlineData("""{"type":"adaptive"}""", "adaptive")]
+    public void WithoutForeignThinking_BeforeACall_GoesOnWithout(string thinking, string type)
+    {
+        var request = ReadTurns(
+            """
+            ,{"role":"assistant","content":[{"type":"thinking","thinking":"a","signature":"og1.gemini.x"},{"type":"tool_use","id":"t","name":"f","input":{}}]},
+            {"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"r"}]}
+            """,
+            $"\"thinking\":{thinking}");
+        Assert.Equal(type, (string?)JsonNode.Parse(request.WithoutForeignThinking().Body.Span)!["thinking"]!["type"]);
+    }
+
+    private static MessagesRequest ReadTurns(string turns, string members = "\"stream\":true")
+    {
+        var body = $$"""{"model":"m","max_tokens":2000,{{members}},"messages":[{"role":"user","content":"hi"}{{turns}}]}""";
+        Assert.True(MessagesRequest.TryRead(Encoding.UTF8.GetBytes(body), isCount: false, out var request, out var error), error.Message);
+        return request;
+    }
+
+    [Fact]
     public void TryRead_OfACount_WantsNoLimitAndIsFreeAndNoStream()
     {
         Assert.True(MessagesRequest.TryRead("""{"model":"m","stream":true,"messages":[{"role":"user","content":"x"}]}"""u8.ToArray(), isCount: true, out var request, out _));

@@ -45,6 +45,27 @@ public sealed class GeminiRequestTests
         Assert.InRange(request.TextBytes, 0, part.Length);
     }
 
+    [Theory]
+    [InlineData(false, """[{"functionCall":{"name":"f"}},{"functionCall":{"name":"g"},"thoughtSignature":"c2ln"}]""")]
+    [InlineData(true, """[{"functionCall":{"name":"f"},"thoughtSignature":"skip_thought_signature_validator"},{"functionCall":{"name":"g"},"thoughtSignature":"c2ln"}]""")]
+    public void WithoutForeignSignatures_OfOtherProviders_LeavesItsOwn(bool fills, string parts)
+    {
+        var (signed, hidden) = (Convert.ToBase64String("og1.messages.x"u8), Convert.ToBase64String("hidden.og1.messages.x"u8));
+        var request = Read(
+            $$$"""
+            {"contents":[{"role":"user","parts":[{"text":"a"}]},
+            {"role":"model","parts":[{"text":"","thought":true,"thought_signature":"{{{hidden}}}"}]},
+            {"role":"model","parts":[{"functionCall":{"name":"f"},"thoughtSignature":"{{{signed}}}"},{"functionCall":{"name":"g"},"thoughtSignature":"c2ln"}]}]}
+            """);
+        Assert.True(request.HasForeignSignatures);
+
+        var contents = JsonNode.Parse(request.WithoutForeignSignatures(fills).Body.Span)!["contents"]!.AsArray();
+
+        Assert.Equal(2, contents.Count);
+        Assert.Equal(parts, contents[1]!["parts"]!.ToJsonString());
+        Assert.False(Read("""{"contents":[{"parts":[{"text":"a","thoughtSignature":"c2ln"}]}]}""").HasForeignSignatures);
+    }
+
     [Fact]
     public void TryRead_ResolutionOfTheWholeRequest_ForgetsSizes() => Assert.Equal(
         5000,

@@ -286,9 +286,31 @@ public sealed class ChatRequestTests
         Assert.False(request.HasUnsizedInput);
     }
 
+    [Fact]
+    public void WithHeldIds_SoundOfEarlierAnswers_HasTheProvidersIds()
+    {
+        var request = Read("""{"model":"m","messages":[{"role":"assistant","audio":{"id":"a.x"}},{"role":"assistant","audio":null},{"role":"user","content":"x"}]}""");
+        Assert.Equal([new HeldReference("messages[0].audio.id", "a.x")], request.Held);
+        Assert.True(request.HasUnsizedInput);
+        Assert.Equal("a", (string?)JsonNode.Parse(request.WithHeldIds(static id => id.Split('.')[0]).Body.Span)!["messages"]![0]!["audio"]!["id"]);
+    }
+
+    /// <summary>To a provider all customers of a channel are one account.</summary>
     [Theory]
-    [InlineData("""{"type":"file","file":{"file_id":"file-1"}}""")]
-    [InlineData("""{"type":"file","file":{"file\u005fid":"file-1"}}""")]
+    [InlineData("""{"type":"file","file":{"file_id":"file-1"}}""", "messages[0].content[0].file.file_id")]
+    [InlineData("""{"type":"file","file":{"file\u005fid":"file-1"}}""", "messages[0].content[0].file.file_id")]
+    [InlineData("""{"type":"image_url","image_url":{"file_id":"file-1"}}""", "messages[0].content[0].image_url.file_id")]
+    [InlineData("""{"type":"image_url","image_url":{"url":"ms://file-1"}}""", "messages[0].content[0]")]
+    [InlineData("""{"type":"image_url","image_url":"oss\u003a//bucket/file"}""", "messages[0].content[0]")]
+    [InlineData("""{"type":"file","file":{"file_data":"gs://bucket/file"}}""", "messages[0].content[0]")]
+    public void TryRead_WhatAProviderKeeps_IsRefusedByItsName(string part, string path)
+    {
+        var body = $$"""{"model":"m","messages":[{"role":"user","content":[{{part}}]}]}""";
+        Assert.False(ChatRequest.TryRead(Encoding.UTF8.GetBytes(body), 1, out _, out var error));
+        Assert.Equal((path, "not_found"), (error.Param, error.Code));
+    }
+
+    [Theory]
     [InlineData("""{"type":"file","file":{"file_data":"https://example.org/a.pdf"}}""")]
     [InlineData("""{"type":"file","file":{"file_data":"https\u003a//example.org/a.pdf"}}""")]
     [InlineData("""{"type":"input_audio","input_audio":{"data":"https:\/\/example.org\/a.wav"}}""")]

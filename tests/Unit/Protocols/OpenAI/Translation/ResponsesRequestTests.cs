@@ -110,14 +110,30 @@ public sealed class ResponsesRequestTests
         "{" + sent + "\"model\":\"m\",\"input\":\"x\"}", Written(Read("{" + given + "\"model\":\"m\",\"input\":\"x\"}").ForUpstream("m", null, maxSearches: 2)));
 
     [Fact]
-    public void WithoutForeignReasoning_OfAnotherProvider_LeavesItsOwn()
+    public void WithoutReasoning_OfAnotherProviderOrNobody_LeavesItsOwn()
     {
+        const string Own = """{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"own"},{"type":"reasoning","content":[{"type":"reasoning_text","text":"hm"}]},{"type":"compaction","encrypted_content":"c"},{"a":1,"a":"\ud800","tool\ud800":0,"role":"user","content":"x"},{"type":"reasoning","encrypted_content":"og1.responses.S"}""";
         var request = Read(
-            """{"model":"m","input":[{"type":"reasoning","summary":[],"encrypted_content":"og1.messages.S"}, {"a":1,"a":"\ud800","tool\ud800":0,"encrypted_content":"own"},{"encrypted_content":"og1.responses.S"}],"user":"u"}""");
+            $$"""{"model":"m","input":[{"type":"reasoning","summary":[],"encrypted_content":"og1.messages.S"}, {"type":"reasoning","id":"rs_2","summary":[]},{{Own}}],"user":"u"}""");
         Assert.True(request.HasForeignReasoning);
+        Assert.True(request.HasSealedReasoning);
+        Assert.Equal($$"""{"model":"m","input":[{{Own}}],"user":"u"}""", Encoding.UTF8.GetString(request.WithoutReasoning(isSealed: false).Span));
+
+        var open = request.WithoutReasoning(isSealed: true);
         Assert.Equal(
-            """{"model":"m","input":[{"a":1,"a":"\ud800","tool\ud800":0,"encrypted_content":"own"},{"encrypted_content":"og1.responses.S"}],"user":"u"}""",
-            Encoding.UTF8.GetString(request.WithoutForeignReasoning().Span));
+            """{"model":"m","input":[{"type":"reasoning","content":[{"type":"reasoning_text","text":"hm"}]},{"type":"compaction","encrypted_content":"c"},{"a":1,"a":"\ud800","tool\ud800":0,"role":"user","content":"x"}],"user":"u"}""",
+            Encoding.UTF8.GetString(open.Span));
+        Assert.False(Read(Encoding.UTF8.GetString(open.Span)).HasSealedReasoning);
+    }
+
+    [Theory]
+    [InlineData("\"x\"", "\"x\"")]
+    [InlineData(""" [ {"role":"user","content":"x"} ] """, """[ {"role":"user","content":"x"} ]""")]
+    public void Input_Read_IsWhatStandsInTheBody(string input, string expected)
+    {
+        var request = Read($$"""{"input":{{input}},"model":"m"}""");
+        Assert.Equal(expected, Encoding.UTF8.GetString(request.Input.Span));
+        Assert.False(request.HasForeignReasoning || request.HasSealedReasoning);
     }
 
     private static string Written(UpstreamBody body)

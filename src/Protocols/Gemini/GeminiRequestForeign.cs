@@ -1,0 +1,69 @@
+using System.Text.Json;
+using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Json;
+
+namespace OrleansGateway.Protocols.Gemini;
+
+public sealed partial class GeminiRequest
+{
+    private static readonly string[] SignatureNames = ["thoughtSignature", "thought_signature"];
+
+    /// <summary>Whether it brings back signatures of another provider: what <see cref="GeminiSignatures.Write"/> makes of them begins like that.</summary>
+    public bool HasForeignSignatures => Body.Span.IndexOf("\"b2cxL"u8) >= 0 || Body.Span.IndexOf("\"aGlkZGVuLm9nMS"u8) >= 0;
+
+    /// <summary>
+    /// The request without signatures of another provider: nobody else takes them. Where nothing would be left of it, it is as it was: its
+    /// provider refuses it.
+    /// </summary>
+    /// <param name="fills">Whether a call that had one asks not to be checked.</param>
+    public GeminiRequest WithoutForeignSignatures(bool fills)
+    {
+        var body = JsonMembers.WithItems(Body, "contents", content =>
+        {
+            var left = JsonMembers.WithItems(content, "parts", part => WithoutForeign(part, fills));
+            return left.Length < content.Length && JsonMembers.IsEmptyList(JsonMembers.Value(left, "parts")) ? default : left;
+        });
+        return TryRead(body, Model, Method, Stream, out var without, out _) ? without : this;
+    }
+
+    /// <summary>A part without a signature of another provider; nothing if that was all it had.</summary>
+    private static ReadOnlyMemory<byte> WithoutForeign(ReadOnlyMemory<byte> part, bool fills)
+    {
+        foreach (var name in SignatureNames)
+        {
+            if (JsonMembers.Text(part, name) is { } text && GeminiSignatures.Read(text, out _).Format != WireFormats.Gemini)
+            {
+                var isCall = !JsonMembers.Value(part, "functionCall").IsEmpty || !JsonMembers.Value(part, "function_call").IsEmpty;
+                if (fills && isCall)
+                {
+                    return JsonMembers.With(part, name, JsonBytes.Quote(GeminiSignatures.None).Span);
+                }
+
+                var left = JsonMembers.Without(part, member => member == name);
+                return IsEmpty(left) ? default : left;
+            }
+        }
+
+        return part;
+    }
+
+    /// <summary>Whether nothing is left that a model could be told.</summary>
+    private static bool IsEmpty(ReadOnlyMemory<byte> part)
+    {
+        var reader = new Utf8JsonReader(part.Span);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var (isThought, isText) = (reader.IsText("thought"), reader.IsText("text"));
+            reader.Read();
+            if (!isThought && !(isText && reader.TokenType == JsonTokenType.String && reader.ValueSpan.IsEmpty))
+            {
+                return false;
+            }
+
+            reader.Skip();
+        }
+
+        return true;
+    }
+}
