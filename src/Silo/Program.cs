@@ -31,12 +31,14 @@ return await StartUp.GuardAsync(async () =>
         await using var app = web.Build();
         await app.Services.CheckAsync();
         app.MapHealth(app.Services);
-        app.MapEdge(isAlone: !hasSite);
         if (hasSite)
         {
             app.UseSite();
             app.MapSite();
         }
+
+        // Its middleware looks at the route that was chosen, which is done in what stands before the site.
+        app.MapEdge(isAlone: !hasSite);
 
         await app.RunToEndAsync();
         app.Services.GetRequiredService<SiloService>().ThrowIfFailed();

@@ -111,5 +111,6 @@ public static class WebModule
 
     /// <summary>Whether a path is none of the relay's and none of the health checks.</summary>
     private static bool IsSite(PathString path) =>
-        !path.StartsWithSegments("/v1") && !path.StartsWithSegments("/v1beta") && !path.StartsWithSegments("/api") && !path.StartsWithSegments("/health");
+        !path.StartsWithSegments("/v1") && !path.StartsWithSegments("/v1beta") && !path.StartsWithSegments("/api") && !path.StartsWithSegments("/health")
+        && !path.StartsWithSegments("/dashboard/billing") && !path.StartsWithSegments("/user/balance");
 }

@@ -137,9 +137,7 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
     private static Rates Defaulted(CatalogFields fields, long input, long output, Func<Unit, CatalogFields, long?> other)
     {
         var cacheWrite5m = fields.Decimal(Unit.CacheWrite5m.Name()) ?? input;
-
-        // Who sells it apart takes twice the input for it.
-        var cacheWrite1h = fields.Decimal(Unit.CacheWrite1h.Name()) ?? Math.Max(cacheWrite5m, input <= long.MaxValue / 2 ? 2 * input : input);
+        var cacheWrite1h = fields.Decimal(Unit.CacheWrite1h.Name()) ?? HourDefault(input, cacheWrite5m);
         return new Rates(unit => unit switch
         {
             Unit.Input => input,
@@ -223,11 +221,24 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
     {
         foreach (var unit in Units.All)
         {
-            if (before.Base[unit] != after.Base[unit])
+            if (Known(before.Base, after.Base)[unit] != after.Base[unit])
             {
                 return unit.PerOne() ?? unit.Name();
             }
         }
-        return before.Tiers.AsSpan().SequenceEqual(after.Tiers.AsSpan()) ? null : "tiers";
+        var tiers = before.Tiers.Zip(after.Tiers, static (was, tier) => was with { Rates = Known(was.Rates, tier.Rates) });
+        return before.Tiers.Length == after.Tiers.Length && tiers.SequenceEqual(after.Tiers) ? null : "tiers";
     }
+
+    /// <summary>
+    /// The rates of a price that was in force. Earlier programs sold writing to an hour's cache, where no rate was named, as that to the
+    /// cache of five minutes: such a price stays what it was called when it takes today's.
+    /// </summary>
+    private static Rates Known(Rates before, Rates after) =>
+        before[Unit.CacheWrite1h] == before[Unit.CacheWrite5m] && after[Unit.CacheWrite1h] == HourDefault(after[Unit.Input] ?? 0, after[Unit.CacheWrite5m] ?? 0)
+            ? new Rates(unit => unit == Unit.CacheWrite1h ? after[unit] : before[unit])
+            : before;
+
+    /// <summary>Who sells it apart takes twice the input for it.</summary>
+    private static long HourDefault(long input, long cacheWrite5m) => Math.Max(cacheWrite5m, input <= long.MaxValue / 2 ? 2 * input : input);
 }

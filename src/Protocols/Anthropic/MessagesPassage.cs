@@ -118,13 +118,20 @@ public sealed class MessagesPassage(MessagesReader reader, string model, string 
     /// <summary>Writes an event's data in one line, under the model's name that was asked for and without what its provider says it costs.</summary>
     private void WriteEdited(IBufferWriter<byte> to, ReadOnlySpan<byte> data)
     {
+        var tellsCost = TellsCost(data);
+        if (!reader.Model.IsPresent && !tellsCost)
+        {
+            MessagesFrames.WriteLine(to, data);
+            return;
+        }
+
         var splices = default(JsonSplices);
         if (reader.Model.IsPresent)
         {
             splices.ReplaceValue(reader.Model, _modelJson);
         }
 
-        if (TellsCost(data))
+        if (tellsCost)
         {
             splices.ReplaceValue(reader.Usage, UsageCost.Without(reader.Usage.Value(data)));
         }

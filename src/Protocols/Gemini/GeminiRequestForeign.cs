@@ -36,7 +36,7 @@ public sealed partial class GeminiRequest
                 var isCall = !JsonMembers.Value(part, "functionCall").IsEmpty || !JsonMembers.Value(part, "function_call").IsEmpty;
                 if (fills && isCall)
                 {
-                    return JsonMembers.With(part, name, JsonBytes.Quote(GeminiSignatures.None).Span);
+                    return JsonMembers.With(part, name, JsonBytes.Quote(GeminiSignatures.None));
                 }
 
                 var left = JsonMembers.Without(part, member => member == name);

@@ -23,7 +23,7 @@ public static class JsonMembers
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var (start, name) = ((int)reader.TokenStartIndex, TextOf(reader));
+            var (start, name) = ((int)reader.TokenStartIndex, reader.Text());
             reader.Read();
             reader.Skip();
             if (name is null || !isDropped(name))
@@ -48,6 +48,19 @@ public static class JsonMembers
         catch (InvalidOperationException)
         {
             return false;
+        }
+    }
+
+    /// <summary>The name or the text on which the reader stands; null for what is none, or holds one half of a surrogate pair.</summary>
+    public static string? Text(this in Utf8JsonReader reader)
+    {
+        try
+        {
+            return reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName ? reader.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
         }
     }
 
@@ -138,7 +151,7 @@ public static class JsonMembers
     public static string? Text(ReadOnlyMemory<byte> json, string name)
     {
         var reader = new Utf8JsonReader(json.Span);
-        return TryFind(ref reader, name) && reader.TokenType == JsonTokenType.String ? TextOf(reader) : null;
+        return TryFind(ref reader, name) ? reader.Text() : null;
     }
 
     /// <summary>Whether a value is a list of nothing, or no list.</summary>
@@ -172,15 +185,4 @@ public static class JsonMembers
         return false;
     }
 
-    private static string? TextOf(in Utf8JsonReader reader)
-    {
-        try
-        {
-            return reader.GetString();
-        }
-        catch (InvalidOperationException)
-        {
-            return null;
-        }
-    }
 }

@@ -14,7 +14,7 @@ public sealed partial class ChatRequest
         {
             var audio = JsonMembers.Value(message, "audio");
             return JsonMembers.Text(audio, "id") is { } id
-                ? JsonMembers.With(message, "audio", JsonMembers.With(audio, "id", JsonBytes.Quote(idOf(id)).Span).Span)
+                ? JsonMembers.With(message, "audio", JsonMembers.With(audio, "id", JsonBytes.Quote(idOf(id))).Span)
                 : message;
         });
         return TryRead(body, MaxChoicesLimit, out var with, out var error)

@@ -87,10 +87,12 @@ public sealed partial class ChatRequest
             var depth = held.CurrentDepth;
             while (held.Read() && held.CurrentDepth > depth)
             {
-                if (held.CurrentDepth == depth + 1 && held.TokenType == JsonTokenType.PropertyName && held.ValueTextEquals("id"u8))
+                // A decoder that does not mind the case takes these for it as well: nothing is kept under them.
+                if (held.CurrentDepth == depth + 1 && held.TokenType == JsonTokenType.PropertyName && held.Text() is { } name
+                    && name.Equals("id", StringComparison.OrdinalIgnoreCase))
                 {
                     held.Read();
-                    _request.AddHeld(new HeldReference(path, held.TokenType == JsonTokenType.String ? held.GetString()! : ""));
+                    _request.AddHeld(new HeldReference(path, name == "id" ? held.Text() ?? "" : ""));
                 }
             }
         }

@@ -27,7 +27,7 @@ internal abstract class ChatStreamReader : IStreamCodec
     }
 
     public Metered Metered => new(
-        ChatWholeCodec.WithSearches(Request, Meter.Usage(_call.Bound.EstimatedInputTokens), Meter.SearchCalls), Meter.HasOutput, Meter.ServiceTier);
+        ChatWholeCodec.WithSearches(_call, Request, Meter.Usage(_call.Bound.EstimatedInputTokens), Meter.SearchCalls), Meter.HasOutput, Meter.ServiceTier);
 
     public bool HasOutput => Meter.HasOutput;
 

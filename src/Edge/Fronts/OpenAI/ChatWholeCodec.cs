@@ -15,11 +15,14 @@ internal sealed class ChatWholeCodec(Call call, ChatRequest request) : IWholeCod
     private string? _tier;
 
     public Metered Metered => new(
-        WithSearches(request, _response.Usage(call.Bound.EstimatedInputTokens), _response.SearchCalls), _response.HasOutput, _tier);
+        WithSearches(call, request, _response.Usage(call.Bound.EstimatedInputTokens), _response.SearchCalls), _response.HasOutput, _tier);
 
-    /// <summary>The usage with the searches that were called for, which no usage object tells of.</summary>
-    public static TokenUsage WithSearches(ChatRequest request, in TokenUsage usage, int calls) =>
-        request.SearchesByCall ? usage with { Searches = (usage.Searches ?? 0) + calls } : usage;
+    /// <summary>
+    /// The usage with the searches that were called for, which no usage object tells of. Where another tool may have searched and its provider does
+    /// not tell how often, once besides.
+    /// </summary>
+    public static TokenUsage WithSearches(Call call, ChatRequest request, in TokenUsage usage, int calls) =>
+        request.SearchesByCall ? usage with { Searches = (usage.Searches ?? Math.Min(call.Bound.Searches, 1)) + calls } : usage;
 
     public AttemptEnd Read(ReadOnlyMemory<byte> answer)
     {

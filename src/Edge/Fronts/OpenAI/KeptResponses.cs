@@ -1,11 +1,10 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Protocols.Json;
 
 namespace OrleansGateway.Edge.Fronts.OpenAI;
 
@@ -56,7 +55,7 @@ internal static class KeptResponses
             }
 
             var after = query["after"].ToString();
-            var from = after.Length == 0 ? 0 : items.FindIndex(item => (string?)item["id"] == after) + 1;
+            var from = after.Length == 0 ? 0 : items.FindIndex(item => item.Id == after) + 1;
             if (after.Length > 0 && from == 0)
             {
                 await RefuseAsync(context, "Invalid 'after': the response has no input item of that id.", "after");
@@ -80,7 +79,7 @@ internal static class KeptResponses
         });
     }
 
-    private static void WritePage(Utf8JsonWriter json, List<JsonObject> items, int from, int limit)
+    private static void WritePage(Utf8JsonWriter json, List<(string Id, ReadOnlyMemory<byte> Json)> items, int from, int limit)
     {
         var to = Math.Min(items.Count, from + limit);
         json.WriteStartObject();
@@ -88,35 +87,44 @@ internal static class KeptResponses
         json.WriteStartArray("data"u8);
         for (var i = from; i < to; i++)
         {
-            items[i].WriteTo(json);
+            json.WriteRawValue(items[i].Json.Span, skipInputValidation: true);
         }
 
         json.WriteEndArray();
-        json.WriteString("first_id"u8, from < to ? (string?)items[from]["id"] : null);
-        json.WriteString("last_id"u8, from < to ? (string?)items[to - 1]["id"] : null);
+        json.WriteString("first_id"u8, from < to ? items[from].Id : null);
+        json.WriteString("last_id"u8, from < to ? items[to - 1].Id : null);
         json.WriteBoolean("has_more"u8, to < items.Count);
         json.WriteEndObject();
     }
 
-    /// <summary>What a response answers, each item in its full form and with an id.</summary>
-    private static List<JsonObject> InputOf(KeptResponse response)
+    /// <summary>What a response answers, each item in its full form and with an id. An item that cannot be read in that way stays as it is.</summary>
+    private static List<(string Id, ReadOnlyMemory<byte> Json)> InputOf(KeptResponse response)
     {
-        var items = JsonNode.Parse($"[{Encoding.UTF8.GetString(response.Input)}]")!.AsArray().OfType<JsonObject>().ToList();
-        for (var i = 0; i < items.Count; i++)
+        var items = new List<(string, ReadOnlyMemory<byte>)>();
+        ReadOnlyMemory<byte> list = (byte[])[.. "{\"input\":["u8, .. response.Input, .. "]}"u8];
+        JsonMembers.WithItems(list, "input", item =>
         {
-            var item = items[i];
-            var type = (string?)item["type"] ?? "message";
-            if (type == "message" && item["content"] is JsonValue text)
-            {
-                var part = (string?)item["role"] == "assistant" ? "output_text" : "input_text";
-                item["content"] = new JsonArray(new JsonObject { ["type"] = part, ["text"] = text.DeepClone() });
-            }
+            items.Add(Full(item, items.Count, response.Id));
+            return item;
+        });
+        return items;
+    }
 
-            item["type"] = type;
-            item["id"] ??= string.Create(CultureInfo.InvariantCulture, $"{(type == "message" ? "msg" : "item")}_{i}_{response.Id}");
+    private static (string Id, ReadOnlyMemory<byte> Json) Full(ReadOnlyMemory<byte> item, int index, string response)
+    {
+        var type = JsonMembers.Text(item, "type") ?? "message";
+        var content = JsonMembers.Value(item, "content");
+        if (type == "message" && content is { IsEmpty: false } && content.Span[0] == '"')
+        {
+            var part = JsonMembers.Text(item, "role") == "assistant" ? "output_text"u8 : "input_text"u8;
+            item = JsonMembers.With(item, "content", [.. "[{\"type\":\""u8, .. part, .. "\",\"text\":"u8, .. content.Span, .. "}]"u8]);
         }
 
-        return items;
+        var id = JsonMembers.Text(item, "id");
+        var given = id ?? string.Create(CultureInfo.InvariantCulture, $"{(type == "message" ? "msg" : "item")}_{index}_{response}");
+        byte[] start = JsonMembers.Value(item, "type").IsEmpty ? [.. "\"type\":\"message\","u8] : [];
+        start = id is null ? [.. start, .. "\"id\":"u8, .. JsonBytes.Quote(given), (byte)','] : start;
+        return (given, item.Span is [(byte)'{', ..] && start.Length > 0 ? (byte[])[(byte)'{', .. start, .. item.Span[1..]] : item);
     }
 
     private static bool TryReadLimit(string? text, out int limit)

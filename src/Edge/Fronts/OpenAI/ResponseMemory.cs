@@ -119,6 +119,10 @@ internal sealed class ResponseMemory(long bytesMax, TimeProvider time)
         lock (_lock)
         {
             Remove(named.Place);
+
+            // Its place in the order stays until its time has come, and takes room until then.
+            named.Place.Bytes = PlaceBytes;
+            _bytes += PlaceBytes;
         }
 
         return true;

@@ -113,7 +113,7 @@ public sealed class ResponsesAnswerReader : IAnswerReader
             // A line break between members would end the event's data line.
             var line = data.ToArray();
             line.AsSpan().Replace((byte)'\n', (byte)' ');
-            Splices(data, 0, modelJson, usageJson).Write(line, writer);
+            Splices(line, 0, modelJson, usageJson).Write(line, writer);
         }
         else
         {
