@@ -18,6 +18,7 @@ using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Fronts.Anthropic;
 using OrleansGateway.Edge.Fronts.Gemini;
 using OrleansGateway.Edge.Fronts.OpenAI;
+using OrleansGateway.Edge.Fronts.OpenAI.Realtime;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Idempotency;
 using OrleansGateway.Edge.Pipeline;
@@ -70,6 +71,7 @@ public static class EdgeServices
         services.AddSingleton<AnswerBodies>();
         services.AddSingleton<Relay>();
         services.AddSingleton<ModelsEndpoint>();
+        services.AddSingleton<RealtimeServices>();
         services.AddSingleton<DialectSet>();
         services.AddFront<OpenAIFront>();
         services.AddDialect<OpenAIDialect>();

@@ -142,6 +142,8 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
             Unit.Input => input,
             Unit.CacheWrite5m => cacheWrite5m,
             Unit.CacheWrite1h => fields.Decimal(unit.Name()) ?? cacheWrite5m,
+            Unit.CachedAudioInput => fields.Decimal(unit.Name()) ?? fields.Decimal(Unit.AudioInput.Name()) ?? input,
+            Unit.CachedImageInput => fields.Decimal(unit.Name()) ?? fields.Decimal(Unit.ImageInput.Name()) ?? input,
             Unit.Output => output,
             _ when Units.InputTokens.Contains(unit) => fields.Decimal(unit.Name()) ?? input,
             _ when Units.OutputTokens.Contains(unit) => fields.Decimal(unit.Name()) ?? output,

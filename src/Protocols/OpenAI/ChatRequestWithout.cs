@@ -48,7 +48,7 @@ public sealed partial class ChatRequest
         // A comma between any two of them, and the braces.
         var body = new byte[bytes + members.Count + 1];
         var without = (ChatRequest)MemberwiseClone();
-        (without.Body, without._rootStart) = (body, 1);
+        (without.Body, without._rootStart, without._effortMember) = (body, 1, default);
         var position = 0;
         foreach (var (start, end) in members)
         {
@@ -60,6 +60,7 @@ public sealed partial class ChatRequest
             Move(ref without._includeUsageMember, _includeUsageMember);
             Move(ref without._maxTokensMember, _maxTokensMember);
             Move(ref without._maxCompletionTokensMember, _maxCompletionTokensMember);
+            Move(ref without._effortMember, _effortMember);
             position += end - start;
 
             void Move(ref JsonMember to, JsonMember member)

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using OrleansGateway.Edge.Fronts.OpenAI.Endpoints;
+using OrleansGateway.Edge.Fronts.OpenAI.Realtime;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Protocols.OpenAI;
@@ -22,6 +23,7 @@ internal sealed class OpenAIFront : IFront, IModelsForm
             routes.Relay(endpoint);
         }
 
+        RealtimeEndpoint.Map(routes, this);
         routes.Models("/v1/models", "/v1/models/{**model}", this);
     }
 
@@ -72,7 +74,8 @@ internal sealed class OpenAIFront : IFront, IModelsForm
     /// <summary>A request that is refused.</summary>
     public static ApiError ErrorOf(in OpenAIError error) => new(ErrorKind.InvalidRequest, error.Message ?? "", error.Param, error.Code);
 
-    private OpenAIError Convert(in ApiError error)
+    /// <summary>An error in this protocol's form.</summary>
+    public OpenAIError Convert(in ApiError error)
     {
         var (status, type, code) = ErrorOf(error);
         return new OpenAIError(status, error.Message, type, error.Param, code);
