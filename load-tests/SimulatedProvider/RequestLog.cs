@@ -26,6 +26,7 @@ internal sealed class RequestLog(int requestsMax)
 {
     private readonly Lock _lock = new();
     private readonly Queue<RecordedRequest> _requests = new();
+    private readonly Queue<string> _events = new();
 
     /// <returns>The entry, or null when nothing is to be kept.</returns>
     public RecordedRequest? Add(long number, HttpContext context, ReadOnlyMemory<byte> body)
@@ -53,6 +54,32 @@ internal sealed class RequestLog(int requestsMax)
         }
 
         return entry;
+    }
+
+    /// <summary>Keeps an event of a session.</summary>
+    public void AddEvent(string text)
+    {
+        lock (_lock)
+        {
+            while (requestsMax > 0 && _events.Count >= requestsMax)
+            {
+                _events.Dequeue();
+            }
+
+            if (requestsMax > 0)
+            {
+                _events.Enqueue(text);
+            }
+        }
+    }
+
+    /// <returns>The kept events, the oldest first.</returns>
+    public IReadOnlyList<string> ReadEvents()
+    {
+        lock (_lock)
+        {
+            return [.. _events];
+        }
     }
 
     /// <returns>The kept requests, the oldest first.</returns>

@@ -33,6 +33,7 @@ public sealed class SimulatedProviderHost : IAsyncDisposable, IHttpApplication<H
     private readonly ChatEndpoint _chat;
     private readonly MessagesEndpoint _messages;
     private readonly GeminiEndpoint _gemini;
+    private readonly RealtimeEndpoint _realtime;
 
     private SimulatedProviderHost(SimulatedProviderOptions options, KestrelServer server)
     {
@@ -42,6 +43,7 @@ public sealed class SimulatedProviderHost : IAsyncDisposable, IHttpApplication<H
         _chat = new ChatEndpoint(options, _counters, _log, _gate);
         _messages = new MessagesEndpoint(options, _counters, _log, _chat);
         _gemini = new GeminiEndpoint(options, _counters, _log, _chat);
+        _realtime = new RealtimeEndpoint(options, _log, _chat);
     }
 
     /// <summary>The address that it listens on, with the real port.</summary>
@@ -52,6 +54,9 @@ public sealed class SimulatedProviderHost : IAsyncDisposable, IHttpApplication<H
 
     /// <summary>The last chat requests, the oldest first.</summary>
     public IReadOnlyList<RecordedRequest> Requests => _log.Read();
+
+    /// <summary>The last events of clients of Realtime sessions, the oldest first.</summary>
+    public IReadOnlyList<string> RealtimeEvents => _log.ReadEvents();
 
     /// <summary>How requests that say nothing about it are answered; may be changed at any time.</summary>
     public SimulatedBehaviour Defaults
@@ -129,6 +134,7 @@ public sealed class SimulatedProviderHost : IAsyncDisposable, IHttpApplication<H
             ("POST", _) when OtherEndpoints.Find(path) is { } answer => _chat.IsAuthorized(context)
                 ? answer(context)
                 : Faults.SendAsync(context, 401, new SimulatedBehaviour { ErrorMessage = "Incorrect API key provided." }),
+            ("GET", RealtimeEndpoint.Path) => _realtime.HandleAsync(context),
             ("GET", "/health") => SendAsync(context, new { status = "ok" }),
             ("GET", "/v1/models") => SendAsync(context, new { @object = "list", data = _options.Models.Select(Model) }),
             ("GET", _) when path.StartsWith("/v1/models/", StringComparison.Ordinal) && _options.Models.Contains(path[11..]) =>

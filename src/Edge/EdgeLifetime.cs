@@ -32,12 +32,13 @@ internal sealed class EdgeLifetime(
 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
+        watchdog.StopAll(isOver: false);
         if (await accounts.StopAsync(clients.AreCut ? TimeSpan.Zero : TimeSpan.FromSeconds(options.Value.StopSeconds)))
         {
             return;
         }
 
-        watchdog.StopAll();
+        watchdog.StopAll(isOver: true);
         if (!await accounts.StopAsync(SettleWait))
         {
             accounts.LogUnsettled();

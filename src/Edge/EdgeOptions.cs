@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Edge.Http;
+using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Hosting;
 
 namespace OrleansGateway.Edge;
@@ -69,6 +70,12 @@ public sealed class EdgeOptions
     /// <summary>How long a stream that ended its last choice may take to tell its usage.</summary>
     public int UsageTimeoutMs { get; set; } = 10_000;
 
+    /// <summary>How long a Realtime session may last.</summary>
+    public int RealtimeSessionMs { get; set; } = ChannelTimes.MaxTotalMs;
+
+    /// <summary>How long the client of a Realtime session may send nothing.</summary>
+    public int RealtimeIdleMs { get; set; } = 900_000;
+
     /// <summary>How many failures of a model on a channel, within <see cref="FailureWindowMs"/>, let it rest there.</summary>
     public int FailuresToRest { get; set; } = 3;
 
@@ -130,6 +137,8 @@ internal sealed class EdgeOptionsValidator : IValidateOptions<EdgeOptions>
         problems.CheckRange(nameof(options.KeepAliveMs), options.KeepAliveMs, 100, 3_600_000, "ms");
         problems.CheckRange(nameof(options.FirstKeepAliveMs), options.FirstKeepAliveMs, 100, 3_600_000, "ms");
         problems.CheckRange(nameof(options.UsageTimeoutMs), options.UsageTimeoutMs, 100, 600_000, "ms");
+        problems.CheckRange(nameof(options.RealtimeSessionMs), options.RealtimeSessionMs, 100, ChannelTimes.MaxTotalMs, "ms");
+        problems.CheckRange(nameof(options.RealtimeIdleMs), options.RealtimeIdleMs, 100, ChannelTimes.MaxTotalMs, "ms");
         problems.CheckRange(nameof(options.FailuresToRest), options.FailuresToRest, 1, 1000, "failures");
         problems.CheckRange(nameof(options.FailureWindowMs), options.FailureWindowMs, 1, 3_600_000, "ms");
         problems.CheckRange(nameof(options.RestMs), options.RestMs, 0, 3_600_000, "ms");

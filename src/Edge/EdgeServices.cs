@@ -19,6 +19,7 @@ using OrleansGateway.Edge.Fronts;
 using OrleansGateway.Edge.Fronts.Anthropic;
 using OrleansGateway.Edge.Fronts.Gemini;
 using OrleansGateway.Edge.Fronts.OpenAI;
+using OrleansGateway.Edge.Fronts.OpenAI.Realtime;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Idempotency;
 using OrleansGateway.Edge.Pipeline;
@@ -74,6 +75,7 @@ public static class EdgeServices
         services.AddSingleton<Relay>();
         services.AddSingleton<Callers>();
         services.AddSingleton<ModelsEndpoint>();
+        services.AddSingleton<RealtimeServices>();
         services.AddSingleton<DialectSet>();
         services.AddFront<OpenAIFront>();
         services.AddDialect<OpenAIDialect>();

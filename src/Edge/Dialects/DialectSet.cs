@@ -8,5 +8,5 @@ internal sealed class DialectSet(IEnumerable<IDialect> dialects)
 {
     private readonly FrozenDictionary<string, IDialect> _dialects = dialects.ToFrozenDictionary(static dialect => dialect.Kind, StringComparer.Ordinal);
 
-    public IDialect Of(Channel channel) => _dialects[channel.Provider.Kind];
+    public IDialect Of(Channel channel) => _dialects[channel.Provider.Traits.Dialect];
 }

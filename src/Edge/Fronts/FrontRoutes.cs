@@ -41,6 +41,23 @@ internal sealed partial class FrontRoutes(
     public void Own(string path, params (string Method, Func<HttpContext, Task> Handle)[] methods) =>
         Add(path, [.. methods.Select(own => (own.Method, Counted((context, _) => own.Handle(context))))]);
 
+    /// <summary>Answers what is posted and not relayed.</summary>
+    public void Post(string path, Func<HttpContext, string, Task> handle) => Add(path, HttpMethods.Post, Counted(handle));
+
+    /// <summary>Serves WebSockets.</summary>
+    /// <param name="handle">Gets what asks for one, and what does not.</param>
+    /// <param name="options">How they are kept alive.</param>
+    public void Socket(string path, Func<HttpContext, string, Task> handle, WebSocketOptions options)
+    {
+        var serve = routes.CreateApplicationBuilder().UseWebSockets(options).Use(_ => Framed(Counted(handle))).Build();
+        routes.MapMethods(path, [HttpMethods.Get, HttpMethods.Connect], serve);
+        routes.MapMethods(path, AnyMethod.Except([HttpMethods.Get]), Framed(Counted((context, _) =>
+        {
+            context.Response.Headers.Allow = HttpMethods.Get;
+            return RefuseAsync(context, new ApiError(ErrorKind.MethodNotSupported, $"{context.Request.Path} is a WebSocket: use GET and Upgrade."));
+        })));
+    }
+
     /// <summary>Refuses whatever is asked of what is never there.</summary>
     public void Missing(string path, Func<HttpContext, ApiError> error) => routes.Map(path, Framed(Counted((context, _) => RefuseAsync(context, error(context)))));
 

@@ -25,7 +25,10 @@ internal interface IExchange
     ReadOnlyMemory<byte>? OwnAnswer(CostBound bound) => null;
 
     /// <summary>Whether the answer may come as a stream of events. Of what is none a beginning may look like one's.</summary>
-    bool MayBeEvents => true;
+    bool MayBeEvents(Call call) => true;
+
+    /// <summary>Whether the answer is bytes whose cost the request tells, so that they may go out as they come.</summary>
+    bool PassesBytes(Call call) => false;
 
     /// <summary>The <c>Content-Type</c> of an answer that is given in one piece.</summary>
     string WholeType(Call call) => "application/json";

@@ -15,8 +15,23 @@ internal interface IStreamForm
     /// <summary>What keeps the connection of a stream from looking idle; goes between events.</summary>
     ReadOnlyMemory<byte> KeepAlive { get; }
 
+    /// <summary>Whether an error has a place in it; else the connection breaks, so that its client can tell.</summary>
+    bool TellsErrors => true;
+
     /// <summary>Writes an error as the event that ends a stream.</summary>
     void WriteErrorEvent(IBufferWriter<byte> writer, in ApiError error);
+}
+
+/// <summary>An answer that is bytes of some type, and nothing else.</summary>
+internal sealed class BytesForm(string contentType) : IStreamForm
+{
+    public string ContentType => contentType;
+
+    public ReadOnlyMemory<byte> KeepAlive => default;
+
+    public bool TellsErrors => false;
+
+    public void WriteErrorEvent(IBufferWriter<byte> writer, in ApiError error) => throw new NotSupportedException("There is no place for it.");
 }
 
 /// <summary>A protocol that clients speak: a folder here, and a line where it is added.</summary>

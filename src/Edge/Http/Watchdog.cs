@@ -11,6 +11,11 @@ internal interface IWatched
     /// <summary>The time that was set for a sign of life has come.</summary>
     void KeepAlive();
 
+    /// <summary>The gateway is about to stop: what never ends by itself should now.</summary>
+    void GatewayWillStop()
+    {
+    }
+
     /// <summary>The gateway stops and has waited long enough.</summary>
     void GatewayStopping();
 }
@@ -42,7 +47,17 @@ internal sealed class TimeLimits(Watchdog watchdog, IWatched watched, long total
     public bool IsDue(long nowMs) =>
         Volatile.Read(ref _limitAtMs) <= nowMs || Volatile.Read(ref _totalAtMs) <= nowMs || Volatile.Read(ref _keepAliveAtMs) <= nowMs;
 
-    public void GatewayStopping() => watched.GatewayStopping();
+    public void GatewayStopping(bool isOver)
+    {
+        if (isOver)
+        {
+            watched.GatewayStopping();
+        }
+        else
+        {
+            watched.GatewayWillStop();
+        }
+    }
 
     public void Tick(long nowMs)
     {
@@ -112,7 +127,8 @@ internal sealed partial class Watchdog : IDisposable
     }
 
     /// <summary>Tells everything that is watched that the gateway stops.</summary>
-    public void StopAll()
+    /// <param name="isOver">Whether it has waited long enough; else it begins to wait.</param>
+    public void StopAll(bool isOver)
     {
         TimeLimits[] all;
         lock (_lock)
@@ -122,7 +138,7 @@ internal sealed partial class Watchdog : IDisposable
 
         foreach (var limits in all)
         {
-            limits.GatewayStopping();
+            limits.GatewayStopping(isOver);
         }
     }
 

@@ -155,7 +155,7 @@ internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Erro
     /// </summary>
     public Usage ChargedUsage(Call call, in Metered metered)
     {
-        var isPartial = call.Facts.Stream && metered.HasOutput
+        var isPartial = (call.Facts.Stream || call.Client.HasEvents) && metered.HasOutput
             && (call.ClientGotOutput || call.Running.IsClientGone);
         return IsWhole || isPartial ? metered.Usage.ToUsage(call.Bound) : default;
     }

@@ -57,6 +57,12 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
                 return;
             }
 
+            if (!_form.TellsErrors)
+            {
+                context.Abort();
+                return;
+            }
+
             using var events = new PooledBytes(512);
             _form.WriteErrorEvent(events, error with { RequestId = running.RequestId });
             await _response.BodyWriter.WriteAsync(events.Memory);
@@ -96,6 +102,9 @@ internal sealed class Client(HttpContext context, RunningRequest running, IFront
         _form = form;
         running.Limits.KeepAliveIn(options.FirstKeepAliveMs);
     }
+
+    /// <summary>Says how what follows looks.</summary>
+    public void Use(IStreamForm form) => _form = form;
 
     /// <summary>Sends whole events, and the status line before the first. Nothing goes to a client that is gone.</summary>
     public async ValueTask SendEventsAsync(ReadOnlyMemory<byte> events)

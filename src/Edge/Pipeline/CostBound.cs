@@ -187,6 +187,14 @@ internal sealed record CostBound
     /// <param name="outputTokens">Of all choices together.</param>
     public long CoverFor(long outputTokens) => IsFree ? 0 : Cost.NanosFor(outputTokens + ExtraOutputTokens);
 
+    /// <summary>The most that so much of a session can cost, nanos.</summary>
+    /// <param name="seconds">Of sound that is transcribed.</param>
+    public long CoverFor(long inputTokens, long outputTokens, long seconds) => PriceArithmetic.UpperBound(
+        Price,
+        Math.Min(inputTokens, Model.ContextWindow),
+        Model.Kinds,
+        new Usage { [Unit.Calls] = 1, [Unit.Seconds] = Price.Sold.Contains(Unit.Seconds) ? seconds : 0 }).NanosFor(Math.Min(outputTokens, OutputTokensMax));
+
     /// <summary>The kinds of tokens that a request of sound or pictures can have, whatever else its model takes.</summary>
     private static UnitSet KindsOf(RequestFacts request) => request.ChargedBy switch
     {

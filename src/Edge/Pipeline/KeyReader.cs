@@ -6,22 +6,22 @@ namespace OrleansGateway.Edge.Pipeline;
 /// <summary>Step 1: takes the key from where clients put it and refuses a forged one without asking anybody.</summary>
 internal static class KeyReader
 {
-    public static bool TryRead(HttpRequest request, SigningSecrets secrets, out ApiKey key)
+    public static bool TryRead(HttpRequest request, SigningSecrets secrets, out ApiKey key) => ApiKey.TryParse(TextOf(request), secrets, out key);
+
+    /// <summary>What a client sent for a key; empty when it sent none.</summary>
+    public static ReadOnlySpan<char> TextOf(HttpRequest request)
     {
         var headers = request.Headers;
         ReadOnlySpan<char> text = headers.Authorization.ToString();
         if (text.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
         {
-            text = text["Bearer ".Length..];
-        }
-        else
-        {
-            text = headers["x-api-key"].ToString();
-            text = text.IsEmpty ? headers["x-goog-api-key"].ToString() : text;
-            text = text.IsEmpty && MayBeInQuery(request.Path) ? request.Query["key"].ToString() : text;
+            return text["Bearer ".Length..].Trim();
         }
 
-        return ApiKey.TryParse(text.Trim(), secrets, out key);
+        text = headers["x-api-key"].ToString();
+        text = text.IsEmpty ? headers["x-goog-api-key"].ToString() : text;
+        text = text.IsEmpty && MayBeInQuery(request.Path) ? request.Query["key"].ToString() : text;
+        return text.Trim();
     }
 
     /// <summary>Gemini's clients may send the key in the URL, which is never logged.</summary>

@@ -79,6 +79,11 @@ internal static class Refusals
     /// <summary>Refuses what the model's price has nothing for: it is not sold, so its provider is not asked; null when all is well.</summary>
     public static ApiError? NotSold(RequestFacts facts, Model model, Price price)
     {
+        if (model.IsRealtime)
+        {
+            return NotHere(model.Id, "it is for sessions at /v1/realtime");
+        }
+
         var (isSold, what) = facts.ChargedBy switch
         {
             ChargedBy.Nothing => (true, ""),

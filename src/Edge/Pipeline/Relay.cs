@@ -252,7 +252,7 @@ internal sealed partial class Relay(
                 {
                     call.AnswerType = answer.MediaType;
                     await using (answer)
-                    using (IAttempt attempt = call.Exchange.MayBeEvents && answer.IsEvents ? new StreamLoop(call, _options, largeAnswers) : new WholeLoop(call, largeAnswers))
+                    using (var attempt = Open(call, answer))
                     {
                         // 6 Stream and meter.
                         last = await attempt.RunAsync(answer, token) with { MayHaveRun = true };
@@ -286,6 +286,18 @@ internal sealed partial class Relay(
         }
 
         return await RefuseAsync(call.Running, last.ErrorFor(call.Running, _options.RestMs));
+    }
+
+    private IAttempt Open(Call call, AnswerBody answer)
+    {
+        if (!call.Exchange.MayBeEvents(call) || !answer.IsEvents)
+        {
+            // One that may be asked for again is kept whole.
+            return call.Order.IdempotencyKey is null && call.Exchange.PassesBytes(call) ? new BytesLoop(call) : new WholeLoop(call, largeAnswers);
+        }
+
+        call.Client.Use(call.Exchange.StreamForm);
+        return new StreamLoop(call, _options, largeAnswers);
     }
 
     /// <summary>
@@ -361,7 +373,7 @@ internal sealed partial class Relay(
             LogForgotten(logger, call.Running.RequestId, exception.GetType().Name);
         }
 
-        if (call.Facts.Stream)
+        if (call.Facts.Stream || call.Client.HasEvents)
         {
             return call.Client.SendEventsAsync(rest);
         }

@@ -36,6 +36,9 @@ public sealed record Model
     public Modalities Input { get; init; } = Modalities.Text;
     public Modalities Output { get; init; } = Modalities.Text;
 
+    /// <summary>Whether it is spoken with in sessions, and nowhere else.</summary>
+    public bool IsRealtime { get; init; }
+
     /// <summary>Whether it produces tokens that cannot be seen streaming: it is held for its full cap from the start.</summary>
     public bool ThinksUnseen { get; init; }
 
@@ -69,8 +72,8 @@ public sealed record Model
     /// <summary>Every kind of token that its usage can have.</summary>
     public UnitSet Kinds =>
         Units.TextTokens
-        | (Input.HasFlag(Modalities.Audio) ? [Unit.AudioInput] : default(UnitSet))
-        | (Input.HasFlag(Modalities.Image) ? [Unit.ImageInput] : default(UnitSet))
+        | (Input.HasFlag(Modalities.Audio) ? [Unit.AudioInput, Unit.CachedAudioInput] : default(UnitSet))
+        | (Input.HasFlag(Modalities.Image) ? [Unit.ImageInput, Unit.CachedImageInput] : default(UnitSet))
         | (Output.HasFlag(Modalities.Audio) ? [Unit.AudioOutput] : default(UnitSet))
         | (Output.HasFlag(Modalities.Image) ? [Unit.ImageOutput] : default(UnitSet));
 }

@@ -48,6 +48,7 @@ internal sealed class ModelReader(CatalogProblems problems, PriceReader prices)
             MaxOutputTokens = fields.Integer("max_output_tokens", 1, MaxTokens),
             Input = input,
             Output = output,
+            IsRealtime = fields.Flag("realtime", false),
             ThinksUnseen = fields.Flag("thinks_unseen", false),
             ImageTokens = contextWindow,
             AudioTokens = contextWindow,

@@ -143,6 +143,8 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
             Unit.Input => input,
             Unit.CacheWrite5m => cacheWrite5m,
             Unit.CacheWrite1h => cacheWrite1h,
+            Unit.CachedAudioInput => fields.Decimal(unit.Name()) ?? fields.Decimal(Unit.AudioInput.Name()) ?? input,
+            Unit.CachedImageInput => fields.Decimal(unit.Name()) ?? fields.Decimal(Unit.ImageInput.Name()) ?? input,
             Unit.Output => output,
             _ when Units.InputTokens.Contains(unit) => fields.Decimal(unit.Name()) ?? input,
             _ when Units.OutputTokens.Contains(unit) => fields.Decimal(unit.Name()) ?? output,
@@ -231,13 +233,16 @@ internal sealed class PriceReader(CatalogProblems problems, IReadOnlyDictionary<
     }
 
     /// <summary>
-    /// The rates of a price that was in force. Earlier programs sold writing to an hour's cache, where no rate was named, as that to the
-    /// cache of five minutes: such a price stays what it was called when it takes today's.
+    /// The rates of a price that was in force, as far as the program knew them that published it: kinds of tokens that it did not tell apart have
+    /// today's, and so has writing to an hour's cache where it sold that as writing to the cache of five minutes.
     /// </summary>
-    private static Rates Known(Rates before, Rates after) =>
-        before[Unit.CacheWrite1h] == before[Unit.CacheWrite5m] && after[Unit.CacheWrite1h] == HourDefault(after[Unit.Input] ?? 0, after[Unit.CacheWrite5m] ?? 0)
-            ? new Rates(unit => unit == Unit.CacheWrite1h ? after[unit] : before[unit])
-            : before;
+    private static Rates Known(Rates before, Rates after)
+    {
+        var isHourUnnamed = before[Unit.CacheWrite1h] == before[Unit.CacheWrite5m]
+            && after[Unit.CacheWrite1h] == HourDefault(after[Unit.Input] ?? 0, after[Unit.CacheWrite5m] ?? 0);
+        return new Rates(unit => unit == Unit.CacheWrite1h && isHourUnnamed ? after[unit]
+            : before[unit] ?? (Units.InputTokens.Contains(unit) || Units.OutputTokens.Contains(unit) ? after[unit] : null));
+    }
 
     /// <summary>Who sells it apart takes twice the input for it.</summary>
     private static long HourDefault(long input, long cacheWrite5m) => Math.Max(cacheWrite5m, input <= long.MaxValue / 2 ? 2 * input : input);

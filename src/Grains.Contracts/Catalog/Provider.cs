@@ -14,8 +14,8 @@ public static class ProviderKinds
     /// <summary>Google's generateContent, by Google or by anybody who is compatible with it.</summary>
     public const string Gemini = "gemini";
 
-    /// <summary>All that the relay has a dialect for.</summary>
-    public static ImmutableArray<string> Shipped { get; } = [OpenAI, Anthropic, Gemini];
+    /// <summary>All that the relay has a dialect for, and the providers that are known by name.</summary>
+    public static ImmutableArray<string> Shipped { get; } = [OpenAI, Anthropic, Gemini, .. ProviderTraits.Named];
 }
 
 /// <summary>Who runs models. Only hosts that a provider names are ever called, and their redirects are not followed.</summary>
@@ -23,8 +23,17 @@ public sealed record Provider
 {
     public required string Name { get; init; }
 
-    /// <summary>What it speaks: one of the kinds that the catalog was read with.</summary>
+    /// <summary>What it speaks, or who it is: one of the kinds that the catalog was read with.</summary>
     public required string Kind { get; init; }
+
+    /// <summary>What sets its kind apart.</summary>
+    public ProviderTraits Traits => ProviderTraits.Of(Kind);
+
+    /// <summary>
+    /// The version of an interface whose models have paths of their own, below <c>deployments/</c>, as Azure OpenAI's older one; null where
+    /// there is none.
+    /// </summary>
+    public string? ApiVersion { get; init; }
 
     /// <summary>
     /// Ends with a slash, so that <c>new Uri(BaseUrl, "chat/completions")</c> is right. Null: its environment variable is not

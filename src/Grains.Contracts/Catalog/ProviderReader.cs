@@ -38,6 +38,7 @@ internal sealed class ProviderReader(CatalogProblems problems, CatalogEnvironmen
             Name = name,
             Kind = ReadKind(fields),
             BaseUrl = url,
+            ApiVersion = fields.OptionalText("api_version"),
             TakesUnknownFields = fields.Choice("unknown_fields", url is not null && Makers.Contains(url.Host), ("pass", true), ("refuse", false)),
             DisplayName = fields.OptionalText("display_name") ?? name,
             PolicyUrl = fields.Url("policy_url", mayHaveQuery: true),

@@ -11,7 +11,7 @@ public enum Unit
     /// <summary>Uncached text input, tokens.</summary>
     Input,
 
-    /// <summary>Input read from the provider's cache, tokens.</summary>
+    /// <summary>Text input read from the provider's cache, and whatever it does not tell from text, tokens.</summary>
     CachedInput,
 
     /// <summary>Input written to a cache of five minutes, tokens.</summary>
@@ -52,13 +52,19 @@ public enum Unit
 
     /// <summary>Searches that the provider made.</summary>
     Searches,
+
+    /// <summary>Audio input read from the provider's cache, tokens.</summary>
+    CachedAudioInput,
+
+    /// <summary>Image input read from the provider's cache, tokens.</summary>
+    CachedImageInput,
 }
 
 /// <summary>What is known of each unit.</summary>
 public static class Units
 {
     /// <summary>How many there are.</summary>
-    public const int Count = (int)Unit.Searches + 1;
+    public const int Count = (int)Unit.CachedImageInput + 1;
 
     /// <summary>By their values.</summary>
     private static readonly (string Name, Part Part, string? PerOne)[] Table =
@@ -78,6 +84,8 @@ public static class Units
         ("characters", Part.Other, null),
         ("images", Part.Other, "per_image"),
         ("searches", Part.Other, "per_search"),
+        ("cached_audio_input", Part.Input, null),
+        ("cached_image_input", Part.Input, null),
     ];
 
     /// <summary>Every unit.</summary>
@@ -88,6 +96,9 @@ public static class Units
 
     /// <summary>Tokens that go in: what a price's tiers go by.</summary>
     public static readonly UnitSet InputTokens = Those(Part.Input);
+
+    /// <summary>Tokens that were read from the provider's cache.</summary>
+    public static readonly UnitSet CachedTokens = [Unit.CachedInput, Unit.CachedAudioInput, Unit.CachedImageInput];
 
     /// <summary>Tokens that come out.</summary>
     public static readonly UnitSet OutputTokens = Those(Part.Output);

@@ -9,8 +9,14 @@ public readonly record struct TokenUsage
     /// <summary>Text input tokens that were neither read from nor written to a cache.</summary>
     public long UncachedInput { get; init; }
 
-    /// <summary>Input tokens read from the provider's prompt cache.</summary>
+    /// <summary>Input tokens read from the provider's prompt cache: of text, and of what it does not tell from text.</summary>
     public long CacheRead { get; init; }
+
+    /// <summary>Audio input tokens read from the cache.</summary>
+    public long CacheReadAudio { get; init; }
+
+    /// <summary>Image input tokens read from the cache.</summary>
+    public long CacheReadImage { get; init; }
 
     /// <summary>Input tokens written to the cache for five minutes, or with no lifetime told.</summary>
     public long CacheWrite5m { get; init; }
@@ -81,7 +87,7 @@ public readonly record struct TokenUsage
     }
 
     /// <summary>All input tokens.</summary>
-    public long TotalInput => UncachedInput + CacheRead + CacheWrite5m + CacheWrite1h + AudioInput + ImageInput;
+    public long TotalInput => UncachedInput + CacheRead + CacheReadAudio + CacheReadImage + CacheWrite5m + CacheWrite1h + AudioInput + ImageInput;
 
     /// <summary>All output tokens.</summary>
     public long TotalOutput => Output + Reasoning + AudioOutput + ImageOutput;

@@ -19,6 +19,8 @@ public sealed partial class ChatRequest
     private bool _streamOptionsIsEmpty;
     private JsonMember _maxTokensMember;
     private JsonMember _maxCompletionTokensMember;
+    private JsonMember _effortMember;
+    private bool _saysThinking;
     private int _rootStart;
 
     /// <summary>One pass over the body. Methods that read a value start on its first token and end on its last.</summary>
@@ -166,6 +168,7 @@ public sealed partial class ChatRequest
                 case 9: ReadModalities(); return true;
                 case 10: _request.HasAudioOutput |= _reader.TokenType != JsonTokenType.Null; break;
                 case 11: ReadPrediction(); return true;
+                case 12: _request._effortMember = _reader.TokenType == JsonTokenType.String ? Member() : default; break;
                 case 13: return ReadServiceTier();
                 case 14: NoteSearch("web_search_options"); break;
                 case 15: NoteSearch("enable_search"); break;
@@ -193,6 +196,7 @@ public sealed partial class ChatRequest
                 Fail("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options", null);
             }
 
+            _request._saysThinking = _others is not null && (_others.Contains("thinking") || _others.Contains("enable_thinking"));
             _request.TakeCount(_count);
             return _error;
         }

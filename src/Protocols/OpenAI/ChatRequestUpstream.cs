@@ -19,6 +19,22 @@ public readonly record struct UpstreamChanges
 
     /// <summary>The provider does not know <c>stream_options</c>: it is taken out rather than made to ask for usage.</summary>
     public bool WithoutStreamOptions { get; init; }
+
+    /// <summary>How the provider wants to be told how much to think.</summary>
+    public ThinkingForm Thinking { get; init; }
+}
+
+/// <summary>How much a model is to think, as providers want to be told.</summary>
+public enum ThinkingForm
+{
+    /// <summary><c>reasoning_effort</c>, as it is.</summary>
+    Effort,
+
+    /// <summary><c>thinking: {"type": …}</c>.</summary>
+    Type,
+
+    /// <summary><c>enable_thinking</c>.</summary>
+    Flag,
 }
 
 public sealed partial class ChatRequest
@@ -44,6 +60,7 @@ public sealed partial class ChatRequest
 
         SpliceStreamOptions(ref splices, changes.WithoutStreamOptions);
         SpliceOutputLimit(ref splices, changes);
+        SpliceEffort(ref splices, changes.Thinking);
 
         return splices.Apply(Body);
     }
@@ -76,6 +93,33 @@ public sealed partial class ChatRequest
         {
             splices.Replace(_rootStart, _rootStart, StreamOptionsFirst);
         }
+    }
+
+    /// <summary>Says <c>reasoning_effort</c> in the provider's way, unless the client has done so itself: whether to think, of which there is no more.</summary>
+    private void SpliceEffort(ref JsonSplices splices, ThinkingForm form)
+    {
+        if (form == ThinkingForm.Effort || !_effortMember.IsPresent)
+        {
+            return;
+        }
+
+        if (_saysThinking)
+        {
+            splices.Remove(Body.Span, _effortMember);
+            return;
+        }
+
+        var effort = _effortMember.Value(Body.Span);
+
+        var thinks = !effort.SequenceEqual("\"none\""u8) && !effort.SequenceEqual("\"minimal\""u8);
+        var member = (form, thinks) switch
+        {
+            (ThinkingForm.Type, true) => "\"thinking\":{\"type\":\"enabled\"}"u8,
+            (ThinkingForm.Type, false) => "\"thinking\":{\"type\":\"disabled\"}"u8,
+            (_, true) => "\"enable_thinking\":true"u8,
+            _ => "\"enable_thinking\":false"u8,
+        };
+        splices.Replace(_effortMember.NameStart, _effortMember.ValueEnd, member.ToArray());
     }
 
     private void SpliceOutputLimit(ref JsonSplices splices, in UpstreamChanges changes)

@@ -87,7 +87,7 @@ internal sealed class UpstreamErrorDetails
             switch (name)
             {
                 case "message" or "detail" or "error" when Message.Length == 0: Message = value; break;
-                case "type" when Type.Length == 0: Type = value; break;
+                case "type" when isError || Type.Length == 0: Type = value; break;
                 case "param" when Param.Length == 0: Param = value; break;
                 case "code" when isError || Code.Length == 0: Code = value; break;
                 default: break;

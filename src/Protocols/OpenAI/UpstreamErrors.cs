@@ -42,11 +42,11 @@ public static class UpstreamErrors
     private static UpstreamFailure? ByCode(string code) => code switch
     {
         "insufficient_quota" or "billing_hard_limit_reached" or "billing_not_active" or "insufficient_balance" or "billing_error"
-            or "Arrearage" or "1113" or "1308" or "1309" or "1310" or "1311" or "1312" or "1313" => UpstreamFailure.OutOfFunds,
+            or "exceeded_current_quota_error" or "Arrearage" or "1113" or "1308" or "1309" or "1310" or "1311" or "1312" or "1313" => UpstreamFailure.OutOfFunds,
         "invalid_api_key" or "InvalidApiKey" or "account_deactivated" or "authentication_error" or "UNAUTHENTICATED"
             or "1000" or "1001" or "1002" or "1003" or "1004" => UpstreamFailure.Auth,
-        "rate_limit_exceeded" or "rate_limit_error" or "RESOURCE_EXHAUSTED" or "1302" or "1303" or "1304" => UpstreamFailure.RateLimited,
-        "server_is_overloaded" or "slow_down" or "overloaded_error" or "UNAVAILABLE" or "1305" => UpstreamFailure.Overloaded,
+        "rate_limit_exceeded" or "rate_limit_error" or "rate_limit_reached_error" or "RESOURCE_EXHAUSTED" or "1302" or "1303" or "1304" => UpstreamFailure.RateLimited,
+        "server_is_overloaded" or "slow_down" or "overloaded_error" or "engine_overloaded_error" or "UNAVAILABLE" or "1305" => UpstreamFailure.Overloaded,
         "model_not_found" or "ModelNotFound" or "1211" => UpstreamFailure.ModelMissing,
         "content_filter" or "content_policy_violation" or "data_inspection_failed" or "DataInspectionFailed" or "1301"
             => UpstreamFailure.ContentFiltered,

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using OrleansGateway.SimulatedProvider;
 using OrleansGateway.Tests.Integration.Gateway;
 using OrleansGateway.Tests.Integration.Postgres;
 using Xunit;
@@ -10,7 +11,10 @@ namespace OrleansGateway.Tests.Integration.Clients;
 /// <summary>A gateway before a provider of each protocol.</summary>
 public sealed class ClientsFixture(PostgresServer server) : IAsyncLifetime
 {
+    public const string Realtime = "by-realtime";
+
     private ScriptedProvider _provider = null!;
+    private SimulatedProviderHost _simulated = null!;
 
     internal GatewayFixture Gateway { get; private set; } = null!;
 
@@ -19,7 +23,8 @@ public sealed class ClientsFixture(PostgresServer server) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _provider = await ScriptedProvider.StartAsync();
-        Gateway = await GatewayFixture.StartAsync(server, gateway => File.WriteAllText(gateway.CatalogPath, Catalog(_provider.Address)));
+        _simulated = await SimulatedProviderHost.StartAsync();
+        Gateway = await GatewayFixture.StartAsync(server, gateway => File.WriteAllText(gateway.CatalogPath, Catalog(_provider.Address, _simulated.BaseAddress)));
         Key = await Gateway.CreateKeyAsync(await Gateway.CreateAccountAsync("100"));
     }
 
@@ -28,9 +33,10 @@ public sealed class ClientsFixture(PostgresServer server) : IAsyncLifetime
         await Gateway.VerifyAsync();
         await Gateway.DisposeAsync();
         await _provider.DisposeAsync();
+        await _simulated.DisposeAsync();
     }
 
-    private static string Catalog(string address)
+    private static string Catalog(string address, Uri simulated)
     {
         var (providers, channels, models) = (new JsonArray(), new JsonArray(), new JsonArray());
         foreach (var (model, kind, url, responses) in new[]
@@ -39,6 +45,7 @@ public sealed class ClientsFixture(PostgresServer server) : IAsyncLifetime
             ("by-responses", "openai", address + "/openai/v1", true),
             ("by-anthropic", "anthropic", address + "/anthropic/v1", false),
             ("by-gemini", "gemini", address + "/gemini/v1beta", false),
+            (Realtime, "openai", simulated + "v1", false),
         })
         {
             providers.Add(new JsonObject { ["name"] = model, ["kind"] = kind, ["base_url"] = url, ["unknown_fields"] = "pass" });
@@ -56,6 +63,10 @@ public sealed class ClientsFixture(PostgresServer server) : IAsyncLifetime
                 ["created"] = "2026-01-01",
                 ["context_window"] = 200000,
                 ["max_output_tokens"] = 16384,
+                ["realtime"] = model == Realtime,
+                ["modalities"] = model == Realtime
+                    ? new JsonObject { ["input"] = new JsonArray("text", "audio"), ["output"] = new JsonArray("text", "audio") }
+                    : null,
                 ["bounds"] = new JsonObject { ["image_tokens"] = 2000 },
                 ["prices"] = new JsonArray(new JsonObject
                 {
@@ -96,6 +107,8 @@ public sealed partial class NodeClientTests(ClientsFixture clients, ITestOutputH
             data.Add("vercel", "previous", model);
         }
 
+        data.Add("realtime", "openai", ClientsFixture.Realtime);
+        data.Add("realtime", "openai-previous", ClientsFixture.Realtime);
         return data;
     }
 

@@ -73,6 +73,7 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
     /// <param name="provider">Further fields of each provider by its index.</param>
     /// <param name="services">Adds to the relay's own.</param>
     /// <param name="kinds">The kinds of providers that the catalog may name, if not the shipped ones.</param>
+    /// <param name="models">Adds models to the one that there is.</param>
     public static async Task<EdgeFixture> StartAsync(
         int providers = 1,
         Action<int, JsonObject>? channel = null,
@@ -81,7 +82,8 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         AccountingOptions? accounting = null,
         Action<int, JsonObject>? provider = null,
         Action<IServiceCollection>? services = null,
-        ImmutableArray<string>? kinds = null)
+        ImmutableArray<string>? kinds = null,
+        Action<JsonArray>? models = null)
     {
         var hosts = new List<SimulatedProviderHost>();
         for (var i = 0; i < providers; i++)
@@ -110,7 +112,7 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         }
 
         var app = builder.Build();
-        CatalogSnapshot Make(Action<int, JsonObject>? more) => Catalog(hosts, channel + more, model, provider, kinds);
+        CatalogSnapshot Make(Action<int, JsonObject>? more) => Catalog(hosts, channel + more, model, provider, kinds, models);
         fixture = new EdgeFixture(app, hosts, account, key, Make) { Current = Make(null) };
 
         // Registered before the relay's own callback and therefore run after it.
@@ -165,6 +167,9 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         return Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
     }
 
+    /// <summary>Stops the relay as a gateway that ends in order.</summary>
+    public Task StopAsync() => _app.StopAsync(TestContext.Current.CancellationToken);
+
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
@@ -183,7 +188,8 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
         Action<int, JsonObject>? change,
         Action<JsonObject>? changeModel,
         Action<int, JsonObject>? changeProvider,
-        ImmutableArray<string>? kinds)
+        ImmutableArray<string>? kinds,
+        Action<JsonArray>? addModels)
     {
         var model = new JsonObject
         {
@@ -200,6 +206,8 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
             }),
         };
         changeModel?.Invoke(model);
+        var models = new JsonArray(model);
+        addModels?.Invoke(models);
         var catalog = new JsonObject
         {
             ["providers"] = new JsonArray([.. hosts.Select((host, index) =>
@@ -208,7 +216,7 @@ internal sealed class EdgeFixture : IAsyncDisposable, ICatalogSource
                 changeProvider?.Invoke(index, provider);
                 return provider;
             })]),
-            ["models"] = new JsonArray(model),
+            ["models"] = models,
             ["channels"] = new JsonArray([.. hosts.Select((_, index) =>
             {
                 var channel = new JsonObject

@@ -27,7 +27,7 @@ public sealed class CatalogSnapshotTests
         Assert.Equal(1_767_312_000, model.Created);
         Assert.Equal((100_000, 8_000), (model.ContextWindow, model.MaxOutputTokens));
         Assert.Equal((1_500, 100_000, 100_000), (model.ImageTokens, model.AudioTokens, model.FileTokens));
-        Assert.Equal(Units.TextTokens | UnitSet.Of(ImageInput), model.Kinds);
+        Assert.Equal(Units.TextTokens | UnitSet.Of(ImageInput, CachedImageInput), model.Kinds);
         Assert.Equal(new Route(channel, "acme-small-2026"), Assert.Single(catalog.RoutesTo(model)));
     }
 
@@ -45,6 +45,8 @@ public sealed class CatalogSnapshotTests
                 [CacheWrite1h] = 3_000_000_000,
                 [AudioInput] = 1_500_000_000,
                 [ImageInput] = 1_500_000_000,
+                [CachedAudioInput] = 1_500_000_000,
+                [CachedImageInput] = 1_500_000_000,
                 [Output] = 6_000_000_000,
                 [Reasoning] = 6_000_000_000,
                 [AudioOutput] = 6_000_000_000,
@@ -65,6 +67,15 @@ public sealed class CatalogSnapshotTests
         var text = CatalogText.With("\"output\": 6 }", rate + ", \"output\": 6 }");
 
         Assert.Equal(nanos, PriceOf(text, "small@1").Base[CacheWrite1h]);
+    }
+
+    [Fact]
+    public void Parse_CachedMedia_FollowTheirOwnKind()
+    {
+        var text = CatalogText.With("\"output\": 6 }", "\"audio_input\": 32, \"cached_audio_input\": 0.40, \"image_input\": 5, \"output\": 6 }");
+        var rates = PriceOf(text, "small@1").Base;
+
+        Assert.Equal((400_000_000, 5_000_000_000), (rates[CachedAudioInput], rates[CachedImageInput]));
     }
 
     [Fact]

@@ -10,7 +10,7 @@ namespace OrleansGateway.Tests.Unit.Pricing;
 internal static class PriceGenerators
 {
     /// <summary>A list to check the table of units against.</summary>
-    public static readonly UnitSet InputTokens = UnitSet.Of(Input, CachedInput, CacheWrite5m, CacheWrite1h, AudioInput, ImageInput);
+    public static readonly UnitSet InputTokens = UnitSet.Of(Input, CachedInput, CacheWrite5m, CacheWrite1h, AudioInput, ImageInput, CachedAudioInput, CachedImageInput);
 
     /// <inheritdoc cref="InputTokens"/>
     public static readonly UnitSet OutputTokens = UnitSet.Of(Output, Reasoning, AudioOutput, ImageOutput);
@@ -36,7 +36,7 @@ internal static class PriceGenerators
     private static readonly Gen<Rates> Rates =
         from rates in Rate.ArrayOf(Units.Count)
         from isSold in Gen.Frequency([(1, Gen.Constant(false)), (3, Gen.Constant(true))]).ArrayOf(Units.Count)
-        select new Rates(unit => unit <= Calls || isSold[(int)unit] ? rates[(int)unit] : null);
+        select new Rates(unit => !Others.Contains(unit) || unit == Calls || isSold[(int)unit] ? rates[(int)unit] : null);
 
     private static readonly Gen<(long Above, Rates Rates)[]> Tiers =
         from count in Gen.Choose(0, 3)

@@ -26,6 +26,12 @@ internal sealed class ChatUpstreamRequest(ChatRequest request) : IUpstreamReques
             _ => OutputLimitField.None,
         },
         WithoutStreamOptions = !route.Channel.SupportsStreamUsage,
+        Thinking = route.Channel.Provider.Traits.ThinkingField switch
+        {
+            ThinkingField.Thinking => ThinkingForm.Type,
+            ThinkingField.EnableThinking => ThinkingForm.Flag,
+            _ => ThinkingForm.Effort,
+        },
     });
 
     public string? AddedField(Channel channel) => request.LacksStreamOptions && channel.SupportsStreamUsage ? "stream_options" : null;

@@ -1,5 +1,6 @@
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
+using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.OpenAI.Endpoints;
 
@@ -17,7 +18,10 @@ internal sealed class EndpointUpstreamRequest(EndpointRequest request) : IUpstre
     public string Accept => request.Stream ? "text/event-stream" : request.Form == AnswerForm.Json ? "application/json" : "*/*";
 
     public UpstreamBody BodyFor(Route route, CostBound bound) => request.ForUpstream(new EndpointChanges(
-        route.UpstreamModel, bound.LoweredCap, route.Channel.SupportsStreamUsage, route.Channel.DropParams));
+        route.UpstreamModel, bound.LoweredCap, route.Channel.SupportsStreamUsage, route.Channel.DropParams, IsSoldByTokens(bound)));
+
+    /// <summary>Whether an answer costs by what comes.</summary>
+    public static bool IsSoldByTokens(CostBound bound) => bound.CoverFor(1) > bound.CoverFor(0) || bound.Price.Base[Unit.Input] > 0;
 
     public string? AddedField(Channel channel) =>
         request is CompletionRequest { LacksStreamOptions: true } && channel.SupportsStreamUsage ? "stream_options" : null;

@@ -42,26 +42,44 @@ internal sealed class OpenAIDialect : IDialect
     {
         var channel = route.Channel;
         var path = EndpointPaths.Of(request.Format) ?? PathOf(request.Format);
-        var message = UpstreamMessage.Post(new Uri(channel.Provider.BaseUrl!, path), request, route, bound, memory);
-        if (channel.Key is { } key)
+        var message = UpstreamMessage.Post(UrlOf(route, path), request, route, bound, memory);
+        foreach (var (name, value) in HeadersOf(channel))
         {
-            message.Headers.TryAddWithoutValidation("Authorization", "Bearer " + key.Reveal());
-        }
-
-        if (channel.Organization is { } organization)
-        {
-            message.Headers.TryAddWithoutValidation("OpenAI-Organization", organization);
-        }
-
-        if (channel.Project is { } project)
-        {
-            message.Headers.TryAddWithoutValidation("OpenAI-Project", project);
+            message.Headers.TryAddWithoutValidation(name, value);
         }
 
         return message;
     }
 
+    /// <summary>What shows a provider who asks.</summary>
+    public static IEnumerable<(string Name, string Value)> HeadersOf(Channel channel)
+    {
+        if (channel.Key is { } key)
+        {
+            yield return channel.Provider.Traits.KeyHeader is { } header ? (header, key.Reveal()) : ("Authorization", "Bearer " + key.Reveal());
+        }
+
+        if (channel.Organization is { } organization)
+        {
+            yield return ("OpenAI-Organization", organization);
+        }
+
+        if (channel.Project is { } project)
+        {
+            yield return ("OpenAI-Project", project);
+        }
+    }
+
     public UpstreamError ReadError(int status, ReadOnlySpan<byte> body, Channel channel) => ReadErrorOf(channel, status, body);
+
+    /// <summary>Where an endpoint of the route's provider is.</summary>
+    public static Uri UrlOf(Route route, string path)
+    {
+        var provider = route.Channel.Provider;
+        return provider.ApiVersion is { } version
+            ? new Uri(provider.BaseUrl!, $"deployments/{Uri.EscapeDataString(route.UpstreamModel)}/{path}?api-version={Uri.EscapeDataString(version)}")
+            : new Uri(provider.BaseUrl!, path);
+    }
 
     private static string PathOf(string format) => format == WireFormats.Chat ? "chat/completions" : format;
 

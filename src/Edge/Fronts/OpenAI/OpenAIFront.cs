@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using OrleansGateway.Edge.Fronts.OpenAI.Balances;
 using OrleansGateway.Edge.Fronts.OpenAI.Endpoints;
+using OrleansGateway.Edge.Fronts.OpenAI.Realtime;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Protocols.OpenAI;
@@ -24,6 +25,7 @@ internal sealed class OpenAIFront : IFront, IModelsForm
         }
 
         BalanceEndpoints.Map(routes, this);
+        RealtimeEndpoint.Map(routes, this);
         routes.Models("/v1/models", "/v1/models/{**model}", this);
     }
 
@@ -74,7 +76,8 @@ internal sealed class OpenAIFront : IFront, IModelsForm
     /// <summary>A request that is refused.</summary>
     public static ApiError ErrorOf(in OpenAIError error) => new(ErrorKind.InvalidRequest, error.Message ?? "", error.Param, error.Code);
 
-    private OpenAIError Convert(in ApiError error)
+    /// <summary>An error in this protocol's form.</summary>
+    public OpenAIError Convert(in ApiError error)
     {
         var (status, type, code) = ErrorOf(error);
         return new OpenAIError(status, error.Message, type, error.Param, code);

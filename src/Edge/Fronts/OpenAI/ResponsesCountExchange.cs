@@ -21,7 +21,7 @@ internal sealed class ResponsesCountExchange(ResponsesRequest request, IFront fr
 
     public IStreamForm StreamForm => front;
 
-    public bool MayBeEvents => false;
+    public bool MayBeEvents(Call call) => false;
 
     public ReadOnlyMemory<byte>? OwnAnswer(CostBound bound) => Encoding.ASCII.GetBytes(
         string.Create(CultureInfo.InvariantCulture, $$"""{"object":"response.input_tokens","input_tokens":{{bound.EstimatedInputTokens}}}"""));

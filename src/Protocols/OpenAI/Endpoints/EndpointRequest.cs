@@ -8,7 +8,9 @@ namespace OrleansGateway.Protocols.OpenAI.Endpoints;
 /// <param name="MaxOutputTokens">The output limit to forward in place of the client's, tokens; null leaves it.</param>
 /// <param name="WithStreamUsage">Whether the usage of a stream is asked for, where the endpoint has to be asked.</param>
 /// <param name="Without">Names of fields that are left out.</param>
-public readonly record struct EndpointChanges(string Model, int? MaxOutputTokens, bool WithStreamUsage, IReadOnlyCollection<string> Without);
+/// <param name="WithSoundAsEvents">Whether speech is asked for as events, which tell its usage, where the client wants it as bytes.</param>
+public readonly record struct EndpointChanges(
+    string Model, int? MaxOutputTokens, bool WithStreamUsage, IReadOnlyCollection<string> Without, bool WithSoundAsEvents = false);
 
 /// <summary>What was counted of an answer.</summary>
 /// <param name="Reported">The usage that the provider reported; null when it reported none.</param>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Json;
 using OrleansGateway.Protocols.Metering;
 
 namespace OrleansGateway.Protocols.OpenAI.Endpoints;
@@ -13,7 +14,11 @@ public sealed class SpeechRequest : JsonRequest
     /// <summary>No text takes longer to say: a digit or a sign may be a word.</summary>
     private const double SecondsPerCharacter = 0.5;
 
+    private static readonly byte[] Events = "\"stream_format\":\"sse\","u8.ToArray();
+
     private double _speed = 1;
+    private JsonMember _streamFormat;
+    private string? _responseFormat;
 
     /// <summary>Its fields.</summary>
     public static RequestFields Table { get; } = new(
@@ -22,7 +27,7 @@ public sealed class SpeechRequest : JsonRequest
         new("input", FieldHandling.Bounds, "characters; for models that are sold by tokens input, and output by the time that it takes to say it"),
         new("instructions", FieldHandling.Bounds, "input"),
         new("speed", FieldHandling.Bounds, "a slow voice makes more sound"),
-        new("stream_format", FieldHandling.Bounds, "`sse` is a stream of events, which is held for all that it can cost"),
+        new("stream_format", FieldHandling.Bounds, "`sse` is a stream of events, which is held for all that it can cost; models that are sold by tokens are always asked for it"),
         new("voice", FieldHandling.Bounds, "a name; one by its id belongs to the provider's account, and is refused"),
         TierRefused,
         .. RequestFields.Passed("nothing", "response_format", "sample_rate", "volume", "language", "lang_code", "gain"),
@@ -37,6 +42,18 @@ public sealed class SpeechRequest : JsonRequest
 
     /// <inheritdoc/>
     public override AnswerForm Form => AnswerForm.Sound;
+
+    /// <summary>The media type of what is asked for, where the provider does not tell it.</summary>
+    public string SoundType => _responseFormat switch
+    {
+        null or "mp3" => "audio/mpeg",
+        "opus" => "audio/ogg",
+        "aac" => "audio/aac",
+        "flac" => "audio/flac",
+        "wav" => "audio/wav",
+        "pcm" => "audio/pcm",
+        _ => "application/octet-stream",
+    };
 
     /// <inheritdoc/>
     public override ChargedBy ChargedBy => ChargedBy.Speech;
@@ -68,7 +85,7 @@ public sealed class SpeechRequest : JsonRequest
                 ReadText(name, ref reader);
                 break;
             case "response_format":
-                ReadText(name, ref reader);
+                _responseFormat = ReadText(name, ref reader);
                 break;
             case "speed" when reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out var speed) && speed is >= 0.25 and <= 4:
                 _speed = speed;
@@ -99,9 +116,27 @@ public sealed class SpeechRequest : JsonRequest
         OutputTokensMost = (long)Math.Ceiling((((Characters * SecondsPerCharacter) + 5) / _speed) * TokensPerSecond);
     }
 
+    private protected override void Splice(ref JsonSplices splices, in EndpointChanges changes)
+    {
+        if (!changes.WithSoundAsEvents || Stream)
+        {
+            return;
+        }
+
+        if (_streamFormat.IsPresent)
+        {
+            splices.ReplaceValue(_streamFormat, Events.AsMemory("\"stream_format\":"u8.Length..^1));
+        }
+        else
+        {
+            splices.Replace(RootStart, RootStart, Events);
+        }
+    }
+
     private void ReadStreamFormat(string name, ref Utf8JsonReader reader)
     {
         var format = ReadText(name, ref reader);
+        _streamFormat = Member((int)reader.TokenStartIndex, reader);
         Stream = format == "sse";
         if (format is not (null or "sse" or "audio"))
         {

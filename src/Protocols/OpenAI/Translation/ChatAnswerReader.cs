@@ -19,6 +19,7 @@ public sealed class ChatAnswerReader(string answerId) : IAnswerReader
     private readonly ChatMender _mender = new(answerId);
     private readonly ArrayBufferWriter<byte> _mended = new(256);
     private readonly List<(int Choice, int Index)> _calls = [];
+    private byte[] _lastCallId = [];
     private UInt128 _reasoning;
 
     /// <inheritdoc/>
@@ -294,7 +295,7 @@ public sealed class ChatAnswerReader(string answerId) : IAnswerReader
             return;
         }
 
-        var index = 0;
+        int? index = null;
         ReadOnlySpan<byte> id = default, name = default, arguments = default, signature = default;
         var depth = call.CurrentDepth;
         ReadOnlySpan<byte> member = default;
@@ -313,7 +314,10 @@ public sealed class ChatAnswerReader(string answerId) : IAnswerReader
         }
 
         EndReasoning(choice, events);
-        var (tool, isNew) = Number(choice, index);
+        // Whole answers have no index; a call that has none is another one if it has another id, else the one before.
+        var isNext = !id.IsEmpty && !id.SequenceEqual(_lastCallId);
+        var (tool, isNew) = Number(choice, index ?? Math.Max(0, _calls.Count(known => known.Choice == choice) - (isNext ? 0 : 1)));
+        _lastCallId = isNext ? id.ToArray() : _lastCallId;
         if (isNew)
         {
             events.Take(new AnswerEvent { Kind = AnswerEventKind.ToolStart, Choice = choice, Tool = tool, Id = id, Name = name });

@@ -29,6 +29,8 @@ internal sealed class EndpointEdge : IAsyncDisposable
     /// <param name="price">The model's price, the fields of <c>per_million</c> and beside it.</param>
     /// <param name="model">Further fields of the model.</param>
     /// <param name="showCost">Whether the key asks for <c>usage.cost</c>.</param>
+    /// <param name="status">The answer's HTTP status.</param>
+    /// <param name="provider">Further fields of the provider.</param>
     /// <param name="missing">How many bytes more the answer says to have than come.</param>
     public static async Task<EndpointEdge> StartAsync(
         byte[] body,
@@ -38,13 +40,19 @@ internal sealed class EndpointEdge : IAsyncDisposable
         bool showCost = false,
         Action<JsonObject>? channel = null,
         int missing = 0,
-        IEnumerable<KeyValuePair<string, string?>>? settings = null)
+        IEnumerable<KeyValuePair<string, string?>>? settings = null,
+        int status = 200,
+        Action<JsonObject>? provider = null)
     {
-        var head = string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 200 OK\r\nContent-Type: {type}\r\nContent-Length: {body.Length + missing}\r\n\r\n");
-        var provider = new Backend(_ => [Step.Send(head), Step.Send(body)]);
+        var head = string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 {status} Status\r\nContent-Type: {type}\r\nContent-Length: {body.Length + missing}\r\n\r\n");
+        var backend = new Backend(_ => [Step.Send(head), Step.Send(body)]);
         var edge = await EdgeFixture.StartAsync(
             settings: settings,
-            provider: (_, fields) => fields["base_url"] = provider.Url,
+            provider: (_, fields) =>
+            {
+                fields["base_url"] = backend.Url;
+                provider?.Invoke(fields);
+            },
             channel: (_, fields) =>
             {
                 fields["models"] = new JsonObject { ["test-model"] = "up" };
@@ -65,7 +73,7 @@ internal sealed class EndpointEdge : IAsyncDisposable
             edge.Account.OnAdmit = request => Task.FromResult(FakeAccount.Admit(request) with { ShowCost = true });
         }
 
-        return new EndpointEdge(provider, edge);
+        return new EndpointEdge(backend, edge);
     }
 
     public static Task<EndpointEdge> StartAsync(

@@ -14,9 +14,14 @@ internal sealed class EndpointExchange(EndpointRequest request, IFront front) : 
 
     public IUpstreamRequest Request { get; } = new EndpointUpstreamRequest(request);
 
-    public IStreamForm StreamForm => front;
+    public IStreamForm StreamForm { get; } = request is SpeechRequest { Stream: false } speech ? new BytesForm(speech.SoundType) : front;
 
-    public bool MayBeEvents => request.Stream;
+    /// <summary>Sound may begin as events do: speech is events only where those were asked for, and where it says so.</summary>
+    public bool MayBeEvents(Call call) =>
+        request.Stream || (request is SpeechRequest && EndpointUpstreamRequest.IsSoldByTokens(call.Bound) && call.AnswerType == "text/event-stream");
+
+    /// <summary>Speech by the character: what it costs does not depend on what comes.</summary>
+    public bool PassesBytes(Call call) => request is SpeechRequest { Stream: false } && !EndpointUpstreamRequest.IsSoldByTokens(call.Bound);
 
     public string WholeType(Call call) => request.Form switch
     {

@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Buffers.Text;
+using System.Text.Json;
 using OrleansGateway.Edge.Fronts.Translation;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
@@ -50,6 +52,12 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
 
     public override void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos)
     {
+        if (!_request.Stream)
+        {
+            events.Write(_heldBack.Span);
+            return;
+        }
+
         if (outcome != AttemptOutcome.Completed)
         {
             // Nothing in these protocols says that an answer was cut.
@@ -72,12 +80,44 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
     {
         var read = base.Read(sseEvent, events);
         _hasMarker |= read == AnswerRead.End;
-        if (read == AnswerRead.Part && events is not null && !sseEvent.Data.IsEmpty)
+        if (read != AnswerRead.Part || events is null || sseEvent.Data.IsEmpty)
+        {
+            return read;
+        }
+
+        if (_request.Stream)
         {
             Write(AllChoicesEnded ? _heldBack : events, sseEvent);
         }
+        else if (!AllChoicesEnded)
+        {
+            WriteSound(events, sseEvent.Data.Span);
+        }
 
         return read;
+    }
+
+    /// <summary>Writes what has come before as bytes, and holds back what comes now.</summary>
+    private void WriteSound(PooledBytes events, ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json);
+        reader.Read();
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isSound = reader.ValueTextEquals("audio"u8);
+            reader.Read();
+            if (isSound && reader.TokenType == JsonTokenType.String)
+            {
+                events.Write(_heldBack.Span);
+                _heldBack.Clear();
+                _data.Clear();
+                _data.Advance(reader.CopyString(_data.GetSpan(reader.ValueSpan.Length)));
+                Base64.DecodeFromUtf8(_data.Span, _heldBack.GetSpan(Base64.GetMaxDecodedFromUtf8Length(_data.Length)), out _, out var written);
+                _heldBack.Advance(written);
+            }
+
+            reader.Skip();
+        }
     }
 
     private void Write(PooledBytes events, in SseEvent sseEvent)
