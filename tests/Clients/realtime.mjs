@@ -4,8 +4,8 @@ import { assert, key, model, url } from './common.mjs';
 const { default: OpenAI } = await import(process.env.OG_PACKAGE || 'openai');
 const { OpenAIRealtimeWebSocket } = await import(`${process.env.OG_PACKAGE || 'openai'}/realtime/websocket`);
 
-// The package connects with TLS only; the gateway under test has none.
-const Native = globalThis.WebSocket;
+// The package connects with TLS only; the gateway under test has none. Node before its version 22 has no WebSocket of its own.
+const Native = globalThis.WebSocket ?? (await import('ws')).WebSocket;
 globalThis.WebSocket = class extends Native {
   constructor(address, protocols) {
     super(String(address).replace(/^wss:/, 'ws:'), protocols);

@@ -42,7 +42,7 @@ internal sealed partial class FrontRoutes(
         Add(path, [.. methods.Select(own => (own.Method, Counted((context, _) => own.Handle(context))))]);
 
     /// <summary>Answers what is posted and not relayed.</summary>
-    public void Post(string path, Func<HttpContext, string, Task> handle) => Add(path, HttpMethods.Post, Counted(handle));
+    public void Post(string path, Func<HttpContext, string, Task> handle) => Add(path, (HttpMethods.Post, Counted(handle)));
 
     /// <summary>Serves WebSockets.</summary>
     /// <param name="handle">Gets what asks for one, and what does not.</param>

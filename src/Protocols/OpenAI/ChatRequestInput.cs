@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Json;
 
 namespace OrleansGateway.Protocols.OpenAI;
 

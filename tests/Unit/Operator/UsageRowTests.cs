@@ -72,7 +72,7 @@ public sealed class UsageRowTests
         Assert.Contains(fields, field => field is { Name: "shortfall_usd", Value: Usd { Nanos: var nanos } } && nanos == 2);
         Assert.Equal(Units.All.ToDictionary(unit => unit.Name(), unit => OfAll[unit]), total.Units);
         Assert.Equal(
-            (OfAll.TotalInput - OfAll[CachedInput], OfAll[CachedInput], OfAll.TotalOutput),
+            (OfAll.TotalInput - OfAll.Sum(Units.CachedTokens), OfAll.Sum(Units.CachedTokens), OfAll.TotalOutput),
             (ValueOf(fields, "fresh_input"), ValueOf(fields, "cached_input"), ValueOf(fields, "output")));
         Assert.All(Units.All.Where(PriceUnits.Contains), unit => Assert.Equal(OfAll[unit], ValueOf(fields, unit.Name())));
     }

@@ -27,7 +27,6 @@ public sealed class RealtimeEventTests
     [InlineData("""{"type":"session.update","session":{},"session":{"tools":[]}}""")]
     [InlineData("""{"type":"session.update","session":{"model":"a","model":"b"}}""")]
     [InlineData("""{"type":"response.create","response":"text"}""")]
-    [InlineData("""{"type":"a","x":"\ud800"""")]
     [InlineData("""{"type":"a","x":""")]
     public void Read_WhatIsNone_IsRefused(string json) => Assert.False(RealtimeEvent.TryRead(Encoding.UTF8.GetBytes(json), out _));
 
@@ -56,7 +55,7 @@ public sealed class RealtimeEventTests
     [InlineData("""{"turn_detection":{"type":"server_vad"}}""", TurnDetection.On)]
     [InlineData("""{"audio":{"output":{"voice":"x"}}}""", TurnDetection.Unsaid)]
     public void Read_Session_SaysWhetherResponsesBeginByThemselves(string session, TurnDetection expected) =>
-        Assert.Equal(expected, Read($$"""{"type":"session.update","session":{{session}}}""").Settings.TurnDetection);
+        Assert.Equal(expected, Read($$$"""{"type":"session.update","session":{{{session}}}}""").Settings.TurnDetection);
 
     [Fact]
     public void Read_Session_SaysWhatBearsOnMoney()
@@ -98,7 +97,7 @@ public sealed class RealtimeEventTests
     [InlineData("""{"input_tokens":10,"output_tokens":5,"output_token_details":{"audio_tokens":6}}""")]
     public void Read_UsageThatContradictsItself_KeepsToItsTotals(string usage)
     {
-        var read = Read($$"""{"type":"response.done","response":{"usage":{{usage}}}}""").Usage!.Value;
+        var read = Read($$$"""{"type":"response.done","response":{"usage":{{{usage}}}}}""").Usage!.Value;
 
         Assert.True(read.IsInconsistent);
         Assert.Equal(5, read.TotalOutput);
