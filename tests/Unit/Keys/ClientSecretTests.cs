@@ -26,7 +26,7 @@ public sealed class ClientSecretTests
         {
             var other = text[i] == 'A' ? 'B' : 'A';
             Assert.False(ClientSecret.TryParse(text[..i] + other + text[(i + 1)..], Secrets, out _));
-            Assert.False(ClientSecret.TryParse(text[..i], Secrets, out _));
+            Assert.False(ClientSecret.TryParse(text.AsSpan(0, i), Secrets, out _));
         }
 
         Assert.False(ClientSecret.TryParse(text, Make('t'), out _));

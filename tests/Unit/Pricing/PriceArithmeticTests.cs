@@ -17,6 +17,8 @@ public sealed class PriceArithmeticTests
         [CacheWrite1h] = 6_000_000_000,
         [AudioInput] = 40_000_000_000,
         [ImageInput] = 5_000_000_000,
+        [CachedAudioInput] = 400_000_000,
+        [CachedImageInput] = 500_000_000,
         [Output] = 15_000_000_000,
         [Reasoning] = 15_000_000_000,
         [AudioOutput] = 80_000_000_000,

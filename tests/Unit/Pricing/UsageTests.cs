@@ -44,7 +44,7 @@ public sealed class UsageTests
     [Fact]
     public void Totals_OfTokens_LeaveOtherUnitsOut()
     {
-        Assert.Equal((1 + 2 + 3 + 4 + 5 + 6, 7 + 8 + 9 + 10), (OfAll.TotalInput, OfAll.TotalOutput));
+        Assert.Equal((1 + 2 + 3 + 4 + 5 + 6 + 16 + 17, 7 + 8 + 9 + 10), (OfAll.TotalInput, OfAll.TotalOutput));
         Assert.Equal(long.MaxValue, new Usage { [Output] = long.MaxValue, [ImageOutput] = long.MaxValue }.TotalOutput);
         Assert.Equal(-1, new Usage { [Input] = long.MinValue, [CachedInput] = long.MaxValue }.TotalInput);
     }

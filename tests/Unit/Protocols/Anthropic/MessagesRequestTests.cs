@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
+using System.Text.Json.Nodes;
 using OrleansGateway.Protocols.Anthropic;
 using OrleansGateway.Protocols.Exchange;
 using Xunit;
