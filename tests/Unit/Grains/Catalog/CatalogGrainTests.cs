@@ -319,11 +319,7 @@ public sealed class CatalogGrainTests
 
         Assert.Contains(
             """
-<<<<<<< ours
-            {"price":{"id":"small@1","base":{"input":1500000000,"cached_input":150000000,"cache_write5m":1500000000,"cache_write1h":3000000000,"audio_input":1500000000,"image_input":1500000000,"output":6000000000,"reasoning":6000000000,"audio_output":6000000000,"image_output":6000000000,"calls":1000000000000},"tiers":[{"above_input_tokens":50000,
-=======
-            {"price":{"id":"small@1","base":{"input":1500000000,"cached_input":150000000,"cache_write5m":1500000000,"cache_write1h":1500000000,"audio_input":1500000000,"image_input":1500000000,"output":6000000000,"reasoning":6000000000,"audio_output":6000000000,"image_output":6000000000,"calls":1000000000000,"cached_audio_input":1500000000,"cached_image_input":1500000000},"tiers":[{"above_input_tokens":50000,
->>>>>>> theirs
+            {"price":{"id":"small@1","base":{"input":1500000000,"cached_input":150000000,"cache_write5m":1500000000,"cache_write1h":3000000000,"audio_input":1500000000,"image_input":1500000000,"output":6000000000,"reasoning":6000000000,"audio_output":6000000000,"image_output":6000000000,"calls":1000000000000,"cached_audio_input":1500000000,"cached_image_input":1500000000},"tiers":[{"above_input_tokens":50000,
             """,
             _storage.Text,
             StringComparison.Ordinal);
