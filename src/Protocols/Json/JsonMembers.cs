@@ -133,11 +133,11 @@ public static class JsonMembers
         return kept.WrittenMemory;
     }
 
-    /// <summary>A member's value as it stands; empty where it is no object, or has no such member.</summary>
+    /// <summary>A member's value as it stands; empty where there is no object, or none with such a member.</summary>
     public static ReadOnlyMemory<byte> Value(ReadOnlyMemory<byte> json, string name)
     {
         var reader = new Utf8JsonReader(json.Span);
-        if (!TryFind(ref reader, name))
+        if (json.IsEmpty || !TryFind(ref reader, name))
         {
             return default;
         }
@@ -151,7 +151,7 @@ public static class JsonMembers
     public static string? Text(ReadOnlyMemory<byte> json, string name)
     {
         var reader = new Utf8JsonReader(json.Span);
-        return TryFind(ref reader, name) ? reader.Text() : null;
+        return !json.IsEmpty && TryFind(ref reader, name) ? reader.Text() : null;
     }
 
     /// <summary>Whether a value is a list of nothing, or no list.</summary>
