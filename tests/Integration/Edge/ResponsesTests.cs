@@ -297,7 +297,7 @@ public sealed class ResponsesTests
         var items = await JsonOf(path + "/input_items");
         Assert.Equal(["msg_two", $"msg_0_{(string)answered["id"]!}"], items["data"]!.AsArray().Select(item => (string)item!["id"]!));
         Assert.Equal(
-            """{"role":"user","content":[{"type":"input_text","text":"one"}],"type":"message"}""",
+            """{"type":"message","role":"user","content":[{"type":"input_text","text":"one"}]}""",
             Without(items["data"]![1]!.AsObject(), "id").ToJsonString());
         Assert.False((bool)items["has_more"]!);
         var first = await JsonOf(path + "/input_items?order=asc&limit=1");
