@@ -27,6 +27,9 @@ public sealed record Sums(IReadOnlyList<UsageTotal> Totals);
 /// </summary>
 public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
 {
+    /// <summary>For how many days people find one request by its id where it was not charged: usage has no index for that.</summary>
+    public const int UnchargedDays = 2;
+
     /// <summary>Accounts by id, as their rows stand.</summary>
     public async Task<Result<Page<AccountListing>>> AccountsAsync(
         Actor actor, AccountFilter filter, PageRequest page, CancellationToken cancellationToken)
@@ -58,23 +61,45 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
                 static key => key.KeyId,
                 Paging.Text);
 
-    /// <summary>Relayed requests, newest first.</summary>
-    public async Task<Result<Page<UsageListing>>> UsageAsync(Actor actor, UsageFilter filter, PageRequest page, CancellationToken cancellationToken) =>
+    /// <summary>Relayed requests, newest first. One request that a person looks for and that was not charged is found for <see cref="UnchargedDays"/>.</summary>
+    public async Task<Result<Page<UsageListing>>> UsageAsync(Actor actor, UsageFilter filter, PageRequest page, CancellationToken cancellationToken)
+    {
+        if (await RefusalAsync(actor, filter, cancellationToken) is { } failure)
+        {
+            return failure;
+        }
+
+        var narrowed = await NarrowAsync(actor, filter, cancellationToken);
+        return await new Paging("usage", filter).ReadAsync(
+            page,
+            (before, limit) => queries.UsageAsync(narrowed, before, limit, cancellationToken),
+            static row => string.Create(CultureInfo.InvariantCulture, $"{row.At.UtcTicks} {row.RequestId}"),
+            ParsePlace);
+    }
+
+    /// <summary>Every relayed request of a filter, oldest first; as <see cref="UsageAsync"/>, where it is one request's.</summary>
+    public async Task<Result<Export<UsageListing>>> ExportUsageAsync(Actor actor, UsageFilter filter, CancellationToken cancellationToken) =>
         await RefusalAsync(actor, filter, cancellationToken) is { } failure
             ? failure
-            : await new Paging("usage", filter).ReadAsync(
-                page,
-                (before, limit) => queries.UsageAsync(filter, before, limit, cancellationToken),
-                static row => string.Create(CultureInfo.InvariantCulture, $"{row.At.UtcTicks} {row.RequestId}"),
-                ParsePlace);
-
-    /// <summary>Every relayed request of a filter, oldest first.</summary>
-    public async Task<Result<Export<UsageListing>>> ExportUsageAsync(Actor actor, UsageFilter filter, CancellationToken cancellationToken) =>
-        await RefusalAsync(actor, filter, cancellationToken) is { } failure ? failure : new Export<UsageListing>(queries.ExportUsageAsync(filter, cancellationToken));
+            : new Export<UsageListing>(queries.ExportUsageAsync(await NarrowAsync(actor, filter, cancellationToken), cancellationToken));
 
     /// <summary>Sums of usage, a row a group, by group.</summary>
-    public async Task<Result<Sums>> SumUsageAsync(Actor actor, UsageFilter filter, UsageGroups groups, CancellationToken cancellationToken) =>
-        await RefusalAsync(actor, filter, cancellationToken) is { } failure ? failure : new Sums(await queries.UsageTotalsAsync(filter, groups, cancellationToken));
+    public async Task<Result<Sums>> SumUsageAsync(Actor actor, UsageFilter filter, UsageGroups groups, CancellationToken cancellationToken)
+    {
+        if (await RefusalAsync(actor, filter, cancellationToken) is { } failure)
+        {
+            return failure;
+        }
+
+        try
+        {
+            return new Sums(await queries.UsageTotalsAsync(filter, groups, cancellationToken));
+        }
+        catch (TimeoutException)
+        {
+            return Failure.Unavailable;
+        }
+    }
 
     /// <summary>An account's movements of money, newest first.</summary>
     public async Task<Result<Page<LedgerListing>>> LedgerAsync(Actor actor, LedgerFilter filter, PageRequest page, CancellationToken cancellationToken) =>
@@ -110,6 +135,19 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
                 (before, limit) => queries.AuditAsync(filter, before, limit, cancellationToken),
                 static row => row.Id.ToString(CultureInfo.InvariantCulture),
                 Paging.Number);
+    }
+
+    /// <summary>One request of an account is looked for at the time that its charge has, not through all calls.</summary>
+    private async Task<UsageFilter> NarrowAsync(Actor actor, UsageFilter filter, CancellationToken cancellationToken)
+    {
+        if (filter is not { RequestId: { } requestId, AccountId: { } accountId, From: null, To: null })
+        {
+            return filter;
+        }
+
+        return await queries.ChargedAtAsync(accountId, requestId, cancellationToken) is { } at
+            ? filter with { From = at, To = at.AddTicks(TimeSpan.TicksPerMicrosecond) }
+            : actor.Kind == ActorKind.Person ? filter with { From = time.GetUtcNow().AddDays(-UnchargedDays) } : filter;
     }
 
     private async Task<Failure?> RefusalAsync(Actor actor, string accountId, CancellationToken cancellationToken) =>

@@ -24,6 +24,9 @@ public static class WebModule
     /// <summary>The key of the connections for people, which the host provides.</summary>
     public const string PeoplePool = "people";
 
+    /// <summary>The key of the connections, and of the reports, for what is streamed to people and may take long; the host provides both.</summary>
+    public const string ExportPool = "exports";
+
     /// <summary>The largest form, bytes.</summary>
     private const long FormBytesMax = 64 * 1024;
 
@@ -45,6 +48,7 @@ public static class WebModule
         services.AddHttpContextAccessor();
         services.AddSingleton(HtmlEncoder.Create(UnicodeRanges.All));
         services.AddSingleton<ContentTexts>();
+        services.AddSingleton<Exports>();
         services.AddAntiforgery(antiforgery =>
         {
             antiforgery.Cookie.Name = "csrf";
@@ -89,8 +93,9 @@ public static class WebModule
             site.Use((context, next) => Requests.OnlyHttps(context, next, host, options));
             site.UseLanguages();
             site.Use((context, next) => Requests.WhenReady(context, next, host));
-            site.UseAuthentication();
             site.UseRateLimiter();
+            site.Use(HashPermits.TakeAsync);
+            site.UseAuthentication();
             site.UseAuthorization();
             site.Use(AccountOfVisitor.EnsureAsync);
             site.UseAntiforgery();
@@ -105,7 +110,6 @@ public static class WebModule
         app.MapPreferences();
         app.MapPeople();
         app.MapUsageExport();
-        app.MapMyData();
         app.MapRazorComponents<App>().WithStaticAssets();
     }
 

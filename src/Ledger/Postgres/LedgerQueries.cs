@@ -8,7 +8,9 @@ using OrleansGateway.Grains.Contracts.Pricing;
 namespace OrleansGateway.Ledger.Postgres;
 
 /// <summary>What operators and customers read of the ledger. Lists come in pages: the next begins after the last one's last row.</summary>
-public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
+/// <param name="dataSource">From <see cref="LedgerDataSource.Create"/>.</param>
+/// <param name="patience">How long a report waits for others to end; null waits for as long as it takes.</param>
+public sealed class LedgerQueries(NpgsqlDataSource dataSource, TimeSpan? patience = null) : IDisposable
 {
     /// <summary>The most rows of a page.</summary>
     public const int MaxPage = 1000;
@@ -134,6 +136,15 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
             $"SELECT {UsageColumns.Listed} FROM usage {where.Sql} ORDER BY at DESC, request_id DESC", where, limit, cancellationToken);
     }
 
+    /// <summary>When a request of an account was charged; null where it was not. An index has it: usage itself is found by its time.</summary>
+    public async Task<DateTimeOffset?> ChargedAtAsync(string accountId, string requestId, CancellationToken cancellationToken)
+    {
+        await using var command = dataSource.CreateCommand("SELECT at FROM ledger WHERE account_id = $1 AND ref = $2 AND kind = 'charge'");
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = accountId });
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = requestId });
+        return await command.ExecuteScalarAsync(cancellationToken) is DateTime at ? new DateTimeOffset(at) : null;
+    }
+
     /// <summary>All usage rows of a filter, oldest first, as they come.</summary>
     public IAsyncEnumerable<UsageListing> ExportUsageAsync(UsageFilter filter, CancellationToken cancellationToken)
     {
@@ -219,8 +230,9 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
 
     private async Task<Place> TakePlaceAsync(CancellationToken cancellationToken)
     {
-        await _reports.WaitAsync(cancellationToken);
-        return new Place(_reports);
+        return await _reports.WaitAsync(patience ?? Timeout.InfiniteTimeSpan, cancellationToken)
+            ? new Place(_reports)
+            : throw new TimeoutException("As many reports run as may, and none has ended for a while.");
     }
 
     private static async Task<NpgsqlTransaction> BeginReportAsync(NpgsqlConnection connection, CancellationToken cancellationToken)

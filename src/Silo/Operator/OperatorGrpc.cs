@@ -5,6 +5,7 @@ using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Hosting;
 using OrleansGateway.Operations;
 using OrleansGateway.Silo.Configuration;
+using OrleansGateway.Silo.Hosting;
 
 namespace OrleansGateway.Silo.Operator;
 
@@ -61,7 +62,7 @@ internal sealed partial class OperatorGrpc(IServiceProvider services, IOptions<O
         server.AddSingleton(SiteAddress.Of(services.GetRequiredService<IConfiguration>()));
         server.AddSingleton(services.GetRequiredService<KeyOperations>());
         server.AddSingleton(services.GetRequiredService<CatalogOperations>());
-        server.AddSingleton(services.GetRequiredService<ReportOperations>());
+        server.AddSingleton(services.GetRequiredKeyedService<ReportOperations>(GatewayBuilder.OperatorReports));
         server.AddSingleton(services.GetRequiredService<Readiness>());
         server.AddGrpc(grpc =>
         {

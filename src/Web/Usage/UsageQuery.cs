@@ -48,7 +48,7 @@ internal sealed record UsageQuery
         Status = Status,
         RequestId = RequestId,
 
-        // Who looks for one request does not know its day.
+        // Who looks for one request does not know its day; what it was charged tells.
         From = RequestId is null ? StartOf(From, person.Zone) : null,
         To = RequestId is null ? StartOf(To.AddDays(1), person.Zone) : null,
     };

@@ -11,7 +11,7 @@ namespace OrleansGateway.Tests.Browser.Flows;
 [Collection(nameof(SiteCollection))]
 public sealed class ConsoleTests(Site site)
 {
-    private static readonly string[] Pages = ["/console", "/console/keys", "/console/keys/new", "/console/usage", "/console/prices", "/console/profile", "/console/security", "/console/security/app", "/console/sessions", "/console/privacy"];
+    private static readonly string[] Pages = ["/console", "/console/keys", "/console/keys/new", "/console/usage", "/console/prices", "/console/profile", "/console/email", "/console/security", "/console/security/app", "/console/sessions", "/console/privacy", "/console/privacy/delete"];
 
     [Theory]
     [InlineData("en")]

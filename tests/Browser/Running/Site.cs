@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
+using Npgsql;
 using OrleansGateway.SimulatedProvider;
 using OrleansGateway.Tests.Integration.Gateway;
 using OrleansGateway.Tests.Integration.Postgres;
@@ -26,6 +27,43 @@ public sealed partial class Site : IAsyncLifetime
 
     private string Mails => Path.Combine(_folder, "mail");
 
+    /// <summary>Ends the gateway without a word, and starts it again.</summary>
+    public async Task RestartAsync()
+    {
+        _process!.Signal(GatewayProcess.SigKill);
+        await _process.DisposeAsync();
+        _process = GatewayProcess.Start(GatewayProcess.Silo, _settings);
+        await _process.LineAsync(" is in force: ");
+    }
+
+    /// <summary>Asks or changes the database, beside the gateway.</summary>
+    /// <returns>The first value of the first row.</returns>
+    public async Task<object?> SqlAsync(string sql, params object[] parameters)
+    {
+        await using var source = NpgsqlDataSource.Create(_database);
+        await using var command = source.CreateCommand(sql);
+        foreach (var parameter in parameters)
+        {
+            command.Parameters.Add(new NpgsqlParameter { Value = parameter });
+        }
+
+        return await command.ExecuteScalarAsync(TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Waits until a statement is true of the database.</summary>
+    public async Task UntilAsync(string sql, params object[] parameters)
+    {
+        for (var looks = 0; await SqlAsync(sql, parameters) is not true; looks++)
+        {
+            await LookAgainAsync(looks, sql);
+        }
+    }
+
+    /// <summary>All mails that an address got so far.</summary>
+    public IReadOnlyList<MimeKit.MimeMessage> MailsOf(string to) =>
+        [.. (Directory.Exists(Mails) ? Directory.GetFiles(Mails, "*.eml") : []).Order().Select(file => MimeKit.MimeMessage.Load(file))
+            .Where(mime => mime.To.Mailboxes.Any(mailbox => mailbox.Address == to))];
+
     public async ValueTask InitializeAsync()
     {
         _database = await _server.CreateDatabaseAsync();
@@ -47,6 +85,10 @@ public sealed partial class Site : IAsyncLifetime
             ["Gateway:Catalog"] = catalog,
             ["Site:Url"] = Url,
             ["Site:MailFolder"] = Mails,
+
+            // Tests say whence they come.
+            ["Edge:TrustedProxies:0"] = "127.0.0.1",
+            ["Edge:TrustedProxies:1"] = "::1",
             ["Site:BcryptCost"] = "10",
             ["Site:FormsPerMinute"] = "1000",
             ["SIMULATED_PROVIDER_URL"] = new Uri(_provider.BaseAddress, "v1").AbsoluteUri,
@@ -73,24 +115,30 @@ public sealed partial class Site : IAsyncLifetime
         return await Visitor.StartAsync(context);
     }
 
-    /// <summary>The link in the newest mail to an address that leads to a page; waits until it is there.</summary>
-    public async Task<string> MailedLinkAsync(string to, string page)
+    /// <summary>The link in the newest mail to an address that leads to a page with a token; waits until it is there.</summary>
+    public Task<string> MailedLinkAsync(string to, string page) => MailedLinkOfAsync(to, $"/{page}?");
+
+    /// <summary>The same of a link that begins with a path.</summary>
+    public async Task<string> MailedLinkOfAsync(string to, string path)
     {
-        while (true)
+        for (var looks = 0; ; looks++)
         {
-            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
-            foreach (var file in Directory.Exists(Mails) ? Directory.GetFiles(Mails, "*.eml").OrderDescending() : Enumerable.Empty<string>())
+            var link = MailsOf(to).Reverse().SelectMany(mime => Link().Matches(mime.TextBody ?? "").Select(match => match.Value))
+                .FirstOrDefault(link => link.StartsWith(Url + path, StringComparison.Ordinal));
+            if (link is not null)
             {
-                var mime = await MimeKit.MimeMessage.LoadAsync(file, TestContext.Current.CancellationToken);
-                var link = Link().Matches(mime.TextBody ?? "").Select(match => match.Value).FirstOrDefault(link => link.StartsWith($"{Url}/{page}?", StringComparison.Ordinal));
-                if (link is not null && mime.To.Mailboxes.Any(mailbox => mailbox.Address == to))
-                {
-                    return link;
-                }
+                return link;
             }
 
-            await Task.Delay(50, TestContext.Current.CancellationToken);
+            await LookAgainAsync(looks, $"{to} {path}");
         }
+    }
+
+    /// <summary>Pauses; what does not come for half a minute does not come, and the gateway may have said why.</summary>
+    private async Task LookAgainAsync(int looks, string what)
+    {
+        Assert.True(looks < 600, $"It never came: {what}\n{_process!.Output}");
+        await Task.Delay(50, TestContext.Current.CancellationToken);
     }
 
     /// <summary>Adds money to an account, as an operator does.</summary>
@@ -105,7 +153,9 @@ public sealed partial class Site : IAsyncLifetime
         return (account, link.Split('\n')[1].Split(',')[1]);
     }
 
-    private async Task<string> CommandAsync(params string[] arguments)
+    /// <summary>Runs a command of an operator's.</summary>
+    /// <returns>What it writes.</returns>
+    public async Task<string> CommandAsync(params string[] arguments)
     {
         var (code, output, errors) = await GatewayProcess.RunAsync(_settings, arguments);
         Assert.True(code == 0, errors);
