@@ -76,6 +76,14 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
     public async Task<Result<Sums>> SumUsageAsync(Actor actor, UsageFilter filter, UsageGroups groups, CancellationToken cancellationToken) =>
         await RefusalAsync(actor, filter, cancellationToken) is { } failure ? failure : new Sums(await queries.UsageTotalsAsync(filter, groups, cancellationToken));
 
+    /// <summary>The same for spans of time one after another, a row a group of each that has one, by span.</summary>
+    /// <param name="bounds">Ascending: a span ends where the next begins.</param>
+    public async Task<Result<Sums>> SumUsageAsync(
+        Actor actor, UsageFilter filter, IReadOnlyList<DateTimeOffset> bounds, UsageGroups groups, CancellationToken cancellationToken) =>
+        await RefusalAsync(actor, filter, cancellationToken) is { } failure
+            ? failure
+            : new Sums(await queries.UsageTotalsAsync(filter, bounds, groups, cancellationToken));
+
     /// <summary>An account's movements of money, newest first.</summary>
     public async Task<Result<Page<LedgerListing>>> LedgerAsync(Actor actor, LedgerFilter filter, PageRequest page, CancellationToken cancellationToken) =>
         await RefusalAsync(actor, filter.AccountId, cancellationToken) is { } failure

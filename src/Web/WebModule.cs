@@ -10,10 +10,13 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Hosting;
 using OrleansGateway.Web.Accounts;
+using OrleansGateway.Web.Announcing;
 using OrleansGateway.Web.Components;
 using OrleansGateway.Web.Http;
 using OrleansGateway.Web.Layout;
 using OrleansGateway.Web.Pages.Public;
+using OrleansGateway.Web.Playground;
+using OrleansGateway.Web.Search;
 using OrleansGateway.Web.Usage;
 
 namespace OrleansGateway.Web;
@@ -45,6 +48,9 @@ public static class WebModule
         services.AddHttpContextAccessor();
         services.AddSingleton(HtmlEncoder.Create(UnicodeRanges.All));
         services.AddSingleton<ContentTexts>();
+        services.AddSingleton<SearchIndex>();
+        services.AddSingleton<ShownAnnouncements>();
+        services.AddPlayground();
         services.AddAntiforgery(antiforgery =>
         {
             antiforgery.Cookie.Name = "csrf";
@@ -105,6 +111,8 @@ public static class WebModule
         app.MapPreferences();
         app.MapPeople();
         app.MapUsageExport();
+        app.MapPlayground();
+        app.MapSiteMap();
         app.MapMyData();
         app.MapRazorComponents<App>().WithStaticAssets();
     }

@@ -17,8 +17,21 @@ internal sealed record ShownModel(Model Model, Price? Price, IReadOnlyList<Provi
     public static ShownModel Of(CatalogSnapshot catalog, Model model, DateTimeOffset now) => new(
         model, catalog.PriceFor(model, now), [.. catalog.RoutesTo(model).Select(static route => route.Channel.Provider).Distinct()]);
 
-    /// <summary>The rate of a million, or a dash.</summary>
-    public string PerMillion(Unit unit) => Price?.Base[unit] is { } nanos ? Format.Usd(nanos) : "–";
+    /// <summary>What text costs by the million tokens, or a dash.</summary>
+    public string PerMillion(Unit unit) => Price is not null && Units(Price.Base).Contains(unit) ? Format.Usd(Price.Base[unit]!.Value) : "–";
+
+    /// <summary>What is priced beside text, each with its unit.</summary>
+    public IReadOnlyList<string> OtherRates => Price is null
+        ? []
+        : [.. Units(Price.Base).Where(static unit => !Grains.Contracts.Pricing.Units.TextTokens.Contains(unit))
+            .Select(unit => $"{CatalogTexts.Name(unit)} {CatalogTexts.Rate(unit, Price.Base[unit]!.Value)}")];
+
+    /// <summary>The units that a model is priced by: of one that is priced by some, those that cost nothing are none; of a free one they all are.</summary>
+    public static IReadOnlyList<Unit> Units(Rates rates)
+    {
+        IReadOnlyList<Unit> priced = [.. Grains.Contracts.Pricing.Units.All.Where(unit => rates[unit] > 0)];
+        return priced.Count > 0 ? priced : [.. Grains.Contracts.Pricing.Units.All.Where(unit => rates[unit] is not null)];
+    }
 }
 
 /// <summary>Names of units and modalities in the reader's language.</summary>

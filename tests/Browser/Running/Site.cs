@@ -49,6 +49,7 @@ public sealed partial class Site : IAsyncLifetime
             ["Site:MailFolder"] = Mails,
             ["Site:BcryptCost"] = "10",
             ["Site:FormsPerMinute"] = "1000",
+            ["Site:SecurityMail"] = "security@example.org",
             ["SIMULATED_PROVIDER_URL"] = new Uri(_provider.BaseAddress, "v1").AbsoluteUri,
         };
         _process = GatewayProcess.Start(GatewayProcess.Silo, _settings);
@@ -62,39 +63,54 @@ public sealed partial class Site : IAsyncLifetime
     }
 
     /// <summary>A visitor with an empty browser.</summary>
-    public async Task<Visitor> VisitAsync(string language = "en", bool isPhone = false)
+    /// <param name="isDark">Whether their system is.</param>
+    public async Task<Visitor> VisitAsync(string language = "en", bool isPhone = false, bool isDark = false, bool hasScripts = true)
     {
         var context = await _browser!.NewContextAsync(new BrowserNewContextOptions
         {
             BaseURL = Url,
             Locale = language == "zh" ? "zh-CN" : "en-US",
             ViewportSize = isPhone ? new ViewportSize { Width = 360, Height = 740 } : new ViewportSize { Width = 1280, Height = 900 },
+            ColorScheme = isDark ? ColorScheme.Dark : ColorScheme.Light,
+            JavaScriptEnabled = hasScripts,
         });
         return await Visitor.StartAsync(context);
     }
 
     /// <summary>The link in the newest mail to an address that leads to a page; waits until it is there.</summary>
-    public async Task<string> MailedLinkAsync(string to, string page)
+    /// <param name="other">A link that is not meant: an earlier mail's.</param>
+    public async Task<string> MailedLinkAsync(string to, string page, string? other = null)
     {
+        using var watcher = new FileSystemWatcher(Directory.CreateDirectory(Mails).FullName) { NotifyFilter = NotifyFilters.FileName, InternalBufferSize = 64 * 1024 };
+        using var arrived = new SemaphoreSlim(0);
+        watcher.Renamed += (_, _) => arrived.Release();
+        watcher.EnableRaisingEvents = true;
         while (true)
         {
-            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
-            foreach (var file in Directory.Exists(Mails) ? Directory.GetFiles(Mails, "*.eml").OrderDescending() : Enumerable.Empty<string>())
+            foreach (var file in Directory.GetFiles(Mails, "*.eml").OrderDescending())
             {
                 var mime = await MimeKit.MimeMessage.LoadAsync(file, TestContext.Current.CancellationToken);
                 var link = Link().Matches(mime.TextBody ?? "").Select(match => match.Value).FirstOrDefault(link => link.StartsWith($"{Url}/{page}?", StringComparison.Ordinal));
-                if (link is not null && mime.To.Mailboxes.Any(mailbox => mailbox.Address == to))
+                if (link is not null && link != other && mime.To.Mailboxes.Any(mailbox => mailbox.Address == to))
                 {
                     return link;
                 }
             }
 
-            await Task.Delay(50, TestContext.Current.CancellationToken);
+            await arrived.WaitAsync(TestContext.Current.CancellationToken);
         }
     }
 
     /// <summary>Adds money to an account, as an operator does.</summary>
     public Task CreditAsync(string account, string usd) => CommandAsync("account", "credit", account, usd, "--ref", "test");
+
+    /// <summary>Tells everybody something, as an operator does.</summary>
+    /// <returns>The announcement's id.</returns>
+    public async Task<string> AnnounceAsync(string english, string chinese, string level) =>
+        (await CommandAsync("announcement", "announce", english, chinese, "--level", level, "--format", "csv")).Split('\n')[1].Split(',')[0];
+
+    /// <summary>Takes it back.</summary>
+    public Task WithdrawAsync(string announcement) => CommandAsync("announcement", "withdraw", announcement);
 
     /// <summary>An account that nobody owns yet, and the link to it.</summary>
     public async Task<(string Account, string Link)> OwnerLinkAsync()
