@@ -59,8 +59,10 @@ public static class WebModule
 
         services.AddPeople(SettingValues.Read<SiteOptions>(builder.Configuration.GetSection(SiteOptions.Section)));
 
-        // What a build has made is served from where it lies; what was published has it beside the program.
+        // What a build has made is served from where it lies; what was published has it beside the program. Either way it stays as it was
+        // made: else what a build has compressed would be read anew for each request, and no browser would keep it.
         builder.WebHost.UseStaticWebAssets();
+        builder.Configuration["ReloadStaticAssetsAtRuntime"] = "false";
     }
 
     /// <summary>What stands before the site's pages, and before nothing of the relay.</summary>

@@ -18,19 +18,21 @@ internal sealed record ShownModel(Model Model, Price? Price, IReadOnlyList<Provi
         model, catalog.PriceFor(model, now), [.. catalog.RoutesTo(model).Select(static route => route.Channel.Provider).Distinct()]);
 
     /// <summary>What text costs by the million tokens, or a dash.</summary>
-    public string PerMillion(Unit unit) => Price is not null && Units(Price.Base).Contains(unit) ? Format.Usd(Price.Base[unit]!.Value) : "–";
+    public string PerMillion(Unit unit) => Price is not null && PricedBy(Price.Base).Contains(unit) ? Format.Usd(Price.Base[unit]!.Value) : "–";
 
     /// <summary>What is priced beside text, each with its unit.</summary>
     public IReadOnlyList<string> OtherRates => Price is null
         ? []
-        : [.. Units(Price.Base).Where(static unit => !Grains.Contracts.Pricing.Units.TextTokens.Contains(unit))
-            .Select(unit => $"{CatalogTexts.Name(unit)} {CatalogTexts.Rate(unit, Price.Base[unit]!.Value)}")];
+        : [.. PricedBy(Price.Base).Where(static unit => !Units.TextTokens.Contains(unit)).Select(unit => $"{CatalogTexts.Name(unit)} {CatalogTexts.Rate(unit, Price.Base[unit]!.Value)}")];
 
-    /// <summary>The units that a model is priced by: of one that is priced by some, those that cost nothing are none; of a free one they all are.</summary>
-    public static IReadOnlyList<Unit> Units(Rates rates)
+    /// <summary>
+    /// The units that the model is priced by: of those that it can use, the ones that cost something; of a free model all that it can use.
+    /// </summary>
+    public IReadOnlyList<Unit> PricedBy(Rates rates)
     {
-        IReadOnlyList<Unit> priced = [.. Grains.Contracts.Pricing.Units.All.Where(unit => rates[unit] > 0)];
-        return priced.Count > 0 ? priced : [.. Grains.Contracts.Pricing.Units.All.Where(unit => rates[unit] is not null)];
+        IReadOnlyList<Unit> usable = [.. Units.All.Where(unit => rates[unit] is not null && (Model.Kinds.Contains(unit) || !Units.Tokens.Contains(unit)))];
+        IReadOnlyList<Unit> priced = [.. usable.Where(unit => rates[unit] > 0)];
+        return priced.Count > 0 ? priced : usable;
     }
 }
 

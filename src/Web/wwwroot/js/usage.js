@@ -22,7 +22,7 @@
     grid: { top: 48, left: 8, right: 8, bottom: 8, containLabel: true },
     xAxis: { type: "category", data: column(0), axisLabel: { color: colour } },
     yAxis: [
-      { type: "value", axisLabel: { color: colour, formatter: "${value}" }, splitNumber: 4 },
+      { type: "value", axisLabel: { color: colour, formatter: "${value}" }, splitLine: { lineStyle: { opacity: 0.2 } }, splitNumber: 4 },
       { type: "value", axisLabel: { color: colour }, splitLine: { show: false }, minInterval: 1 },
     ],
     series: [
