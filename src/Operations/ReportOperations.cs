@@ -78,7 +78,7 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
 
     /// <summary>The same for spans of time one after another, a row a group of each that has one, by span.</summary>
     /// <param name="bounds">Ascending: a span ends where the next begins.</param>
-    public async Task<Result<Sums>> SumUsageAsync(
+    public async Task<Result<Sums>> SumUsageOverTimeAsync(
         Actor actor, UsageFilter filter, IReadOnlyList<DateTimeOffset> bounds, UsageGroups groups, CancellationToken cancellationToken) =>
         await RefusalAsync(actor, filter, cancellationToken) is { } failure
             ? failure
