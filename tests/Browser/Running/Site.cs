@@ -54,6 +54,7 @@ public sealed partial class Site : IAsyncLifetime
         };
         _process = GatewayProcess.Start(GatewayProcess.Silo, _settings);
         await _process.LineAsync(" is in force: ");
+        await _process.LineAsync("Clients reach the gateway at");
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
         {

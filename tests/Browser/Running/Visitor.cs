@@ -23,7 +23,7 @@ public sealed class Visitor : IAsyncDisposable
 
     public static async Task<Visitor> StartAsync(IBrowserContext context)
     {
-        context.SetDefaultTimeout(15_000);
+        context.SetDefaultTimeout(60_000);
         var visitor = new Visitor(context, await context.NewPageAsync());
         visitor.Page.Console += (_, message) =>
         {
