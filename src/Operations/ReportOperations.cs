@@ -27,9 +27,6 @@ public sealed record Sums(IReadOnlyList<UsageTotal> Totals);
 /// </summary>
 public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
 {
-    /// <summary>For how many days people find one request by its id where it was not charged: usage has no index for that.</summary>
-    public const int UnchargedDays = 2;
-
     /// <summary>Accounts by id, as their rows stand.</summary>
     public async Task<Result<Page<AccountListing>>> AccountsAsync(
         Actor actor, AccountFilter filter, PageRequest page, CancellationToken cancellationToken)
@@ -61,45 +58,35 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
                 static key => key.KeyId,
                 Paging.Text);
 
-    /// <summary>Relayed requests, newest first. One request that a person looks for and that was not charged is found for <see cref="UnchargedDays"/>.</summary>
-    public async Task<Result<Page<UsageListing>>> UsageAsync(Actor actor, UsageFilter filter, PageRequest page, CancellationToken cancellationToken)
-    {
-        if (await RefusalAsync(actor, filter, cancellationToken) is { } failure)
-        {
-            return failure;
-        }
+    /// <summary>Relayed requests, newest first.</summary>
+    public async Task<Result<Page<UsageListing>>> UsageAsync(Actor actor, UsageFilter filter, PageRequest page, CancellationToken cancellationToken) =>
+        await RefusalAsync(actor, filter, cancellationToken) is { } failure
+            ? failure
+            : await new Paging("usage", filter).ReadAsync(
+                page,
+                (before, limit) => queries.UsageAsync(filter, before, limit, cancellationToken),
+                static row => string.Create(CultureInfo.InvariantCulture, $"{row.At.UtcTicks} {row.RequestId}"),
+                ParsePlace);
 
-        var narrowed = await NarrowAsync(actor, filter, cancellationToken);
-        return await new Paging("usage", filter).ReadAsync(
-            page,
-            (before, limit) => queries.UsageAsync(narrowed, before, limit, cancellationToken),
-            static row => string.Create(CultureInfo.InvariantCulture, $"{row.At.UtcTicks} {row.RequestId}"),
-            ParsePlace);
-    }
-
-    /// <summary>Every relayed request of a filter, oldest first; as <see cref="UsageAsync"/>, where it is one request's.</summary>
+    /// <summary>Every relayed request of a filter, oldest first.</summary>
     public async Task<Result<Export<UsageListing>>> ExportUsageAsync(Actor actor, UsageFilter filter, CancellationToken cancellationToken) =>
         await RefusalAsync(actor, filter, cancellationToken) is { } failure
             ? failure
-            : new Export<UsageListing>(queries.ExportUsageAsync(await NarrowAsync(actor, filter, cancellationToken), cancellationToken));
+            : new Export<UsageListing>(queries.ExportUsageAsync(filter, cancellationToken));
 
-    /// <summary>Sums of usage, a row a group, by group.</summary>
-    public async Task<Result<Sums>> SumUsageAsync(Actor actor, UsageFilter filter, UsageGroups groups, CancellationToken cancellationToken)
-    {
-        if (await RefusalAsync(actor, filter, cancellationToken) is { } failure)
-        {
-            return failure;
-        }
+    /// <summary>Sums of usage, a row a group, by group; <see cref="FailureKind.Unavailable"/> where they take longer than a report may.</summary>
+    public async Task<Result<Sums>> SumUsageAsync(Actor actor, UsageFilter filter, UsageGroups groups, CancellationToken cancellationToken) =>
+        await RefusalAsync(actor, filter, cancellationToken) is { } failure
+            ? failure
+            : await SumAsync(queries.UsageTotalsAsync(filter, groups, cancellationToken));
 
-        try
-        {
-            return new Sums(await queries.UsageTotalsAsync(filter, groups, cancellationToken));
-        }
-        catch (TimeoutException)
-        {
-            return Failure.Unavailable;
-        }
-    }
+    /// <summary>The same for spans of time one after another, a row a group of each that has one, by span.</summary>
+    /// <param name="bounds">Ascending: a span ends where the next begins.</param>
+    public async Task<Result<Sums>> SumUsageOverTimeAsync(
+        Actor actor, UsageFilter filter, IReadOnlyList<DateTimeOffset> bounds, UsageGroups groups, CancellationToken cancellationToken) =>
+        await RefusalAsync(actor, filter, cancellationToken) is { } failure
+            ? failure
+            : await SumAsync(queries.UsageTotalsAsync(filter, bounds, groups, cancellationToken));
 
     /// <summary>An account's movements of money, newest first.</summary>
     public async Task<Result<Page<LedgerListing>>> LedgerAsync(Actor actor, LedgerFilter filter, PageRequest page, CancellationToken cancellationToken) =>
@@ -137,17 +124,16 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
                 Paging.Number);
     }
 
-    /// <summary>One request of an account is looked for at the time that its charge has, not through all calls.</summary>
-    private async Task<UsageFilter> NarrowAsync(Actor actor, UsageFilter filter, CancellationToken cancellationToken)
+    private static async Task<Result<Sums>> SumAsync(Task<IReadOnlyList<UsageTotal>> totals)
     {
-        if (filter is not { RequestId: { } requestId, AccountId: { } accountId, From: null, To: null })
+        try
         {
-            return filter;
+            return new Sums(await totals);
         }
-
-        return await queries.ChargedAtAsync(accountId, requestId, cancellationToken) is { } at
-            ? filter with { From = at, To = at.AddTicks(TimeSpan.TicksPerMicrosecond) }
-            : actor.Kind == ActorKind.Person ? filter with { From = time.GetUtcNow().AddDays(-UnchargedDays) } : filter;
+        catch (TimeoutException)
+        {
+            return Failure.Unavailable;
+        }
     }
 
     private async Task<Failure?> RefusalAsync(Actor actor, string accountId, CancellationToken cancellationToken) =>

@@ -20,6 +20,9 @@ public sealed class SiteOptions
     /// <summary>Where people reach the site: what links in mails begin with. Empty: there is no site.</summary>
     public string Url { get; set; } = "";
 
+    /// <summary>Where the playground reaches the relay; empty for this program's own port.</summary>
+    public string RelayUrl { get; set; } = "";
+
     /// <summary>What it is called in titles and mails.</summary>
     public string Name { get; set; } = "OrleansGateway";
 
@@ -100,6 +103,11 @@ internal sealed class SiteOptionsValidator : IValidateOptions<SiteOptions>
         if (Uri.TryCreate(options.Url, UriKind.Absolute, out var url) && url.Scheme == "http" && !url.IsLoopback)
         {
             problems.Add(nameof(options.Url), "is plain http beyond this machine; it must be https://….");
+        }
+
+        if (options.RelayUrl.Length > 0)
+        {
+            problems.CheckUrls(nameof(options.RelayUrl), options.RelayUrl);
         }
 
         problems.CheckRange(nameof(options.AgeMinimum), options.AgeMinimum, 13, 21, "years");

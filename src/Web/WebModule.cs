@@ -10,10 +10,13 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Hosting;
 using OrleansGateway.Web.Accounts;
+using OrleansGateway.Web.Announcing;
 using OrleansGateway.Web.Components;
 using OrleansGateway.Web.Http;
 using OrleansGateway.Web.Layout;
 using OrleansGateway.Web.Pages.Public;
+using OrleansGateway.Web.Playground;
+using OrleansGateway.Web.Search;
 using OrleansGateway.Web.Usage;
 
 namespace OrleansGateway.Web;
@@ -49,6 +52,9 @@ public static class WebModule
         services.AddSingleton(HtmlEncoder.Create(UnicodeRanges.All));
         services.AddSingleton<ContentTexts>();
         services.AddSingleton<Exports>();
+        services.AddSingleton<SearchIndex>();
+        services.AddSingleton<ShownAnnouncements>();
+        services.AddPlayground();
         services.AddAntiforgery(antiforgery =>
         {
             antiforgery.Cookie.Name = "csrf";
@@ -57,8 +63,10 @@ public static class WebModule
 
         services.AddPeople(SettingValues.Read<SiteOptions>(builder.Configuration.GetSection(SiteOptions.Section)));
 
-        // What a build has made is served from where it lies; what was published has it beside the program.
+        // What a build has made is served from where it lies; what was published has it beside the program. Either way it stays as it was
+        // made: else what a build has compressed would be read anew for each request, and no browser would keep it.
         builder.WebHost.UseStaticWebAssets();
+        builder.Configuration["ReloadStaticAssetsAtRuntime"] = "false";
     }
 
     /// <summary>What stands before the site's pages, and before nothing of the relay.</summary>
@@ -110,6 +118,8 @@ public static class WebModule
         app.MapPreferences();
         app.MapPeople();
         app.MapUsageExport();
+        app.MapPlayground();
+        app.MapSiteMap();
         app.MapRazorComponents<App>().WithStaticAssets();
     }
 

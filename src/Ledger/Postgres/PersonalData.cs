@@ -33,20 +33,58 @@ public sealed class PersonalData(NpgsqlDataSource dataSource)
         await BlankCallsAsync(accountId, cancellationToken);
     }
 
-    /// <summary>Blanks the addresses from which a person asked for changes.</summary>
-    private Task BlankAuditAsync(string accountId, string personId, CancellationToken cancellationToken) => RunAsync(
-        $"""
-        WITH asked AS (
-            SELECT id, actor_kind = 'person' AND actor_id = $2 AS is_theirs FROM audit
-            WHERE phase = 'intent' AND (subject = $1 OR starts_with(subject, $1 || '/') OR subject = 'person/' || $2 OR (actor_kind = 'person' AND actor_id = $2)))
-        UPDATE audit SET
-            address = CASE WHEN asked.is_theirs AND audit.address IS NOT NULL THEN '{Blank}' ELSE audit.address END,
-            request = audit_blanked(request), before = audit_blanked(before), after = audit_blanked(after), failure = audit_blanked(failure)
-        FROM asked WHERE audit.id = asked.id OR audit.intent_id = asked.id
-        """,
-        cancellationToken,
-        accountId,
-        personId);
+    /// <summary>Blanks the addresses from which a person asked for changes, and what names them in those and in others' of the account.</summary>
+    private async Task BlankAuditAsync(string accountId, string personId, CancellationToken cancellationToken)
+    {
+        // '0' is what follows '/'. Each branch, and each update, is one index' range.
+        var asked = await IdsAsync(
+            """
+            SELECT id FROM audit WHERE phase = 'intent' AND subject = $1
+            UNION SELECT id FROM audit WHERE phase = 'intent' AND subject >= $1 || '/' AND subject < $1 || '0'
+            UNION SELECT id FROM audit WHERE phase = 'intent' AND subject = 'person/' || $2
+            UNION SELECT id FROM audit WHERE phase = 'intent' AND actor_kind = 'person' AND actor_id = $2
+            """,
+            cancellationToken,
+            accountId,
+            personId);
+        foreach (var few in asked.Chunk(RowsAtOnce))
+        {
+            await RunAsync(
+                $"""
+                UPDATE audit SET request = audit_blanked(request), before = audit_blanked(before),
+                    address = CASE WHEN actor_kind = 'person' AND actor_id = $2 THEN '{Blank}' ELSE address END
+                WHERE id = ANY ($1)
+                """,
+                cancellationToken,
+                few,
+                personId);
+            await RunAsync(
+                "UPDATE audit SET after = audit_blanked(after), failure = audit_blanked(failure) WHERE phase = 'outcome' AND intent_id = ANY ($1)",
+                cancellationToken,
+                few);
+            await RunAsync(
+                $"""
+                UPDATE audit SET address = '{Blank}' FROM audit asked
+                WHERE audit.phase = 'retry' AND audit.intent_id = asked.id AND asked.id = ANY ($1) AND asked.actor_kind = 'person' AND asked.actor_id = $2
+                """,
+                cancellationToken,
+                few,
+                personId);
+        }
+    }
+
+    private async Task<IReadOnlyList<long>> IdsAsync(string sql, CancellationToken cancellationToken, params object[] parameters)
+    {
+        await using var command = Command(sql, parameters);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var ids = new List<long>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            ids.Add(reader.GetInt64(0));
+        }
+
+        return ids;
+    }
 
     private async Task BlankCallsAsync(string accountId, CancellationToken cancellationToken)
     {
@@ -78,14 +116,20 @@ public sealed class PersonalData(NpgsqlDataSource dataSource)
         }
     }
 
-    private async Task RunAsync(string sql, CancellationToken cancellationToken, params string[] parameters)
+    private async Task RunAsync(string sql, CancellationToken cancellationToken, params object[] parameters)
     {
-        await using var command = dataSource.CreateCommand(sql);
+        await using var command = Command(sql, parameters);
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    private NpgsqlCommand Command(string sql, object[] parameters)
+    {
+        var command = dataSource.CreateCommand(sql);
         foreach (var parameter in parameters)
         {
-            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = parameter });
+            command.Parameters.Add(new NpgsqlParameter { Value = parameter });
         }
 
-        await command.ExecuteNonQueryAsync(cancellationToken);
+        return command;
     }
 }

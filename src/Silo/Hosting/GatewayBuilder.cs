@@ -91,6 +91,8 @@ internal static class GatewayBuilder
         builder.Services.AddSingleton<KeyOperations>();
         builder.Services.AddSingleton(provider => new Memberships(provider.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<OwnerOperations>();
+        builder.Services.AddSingleton(provider => new Announcements(provider.GetRequiredService<NpgsqlDataSource>()));
+        builder.Services.AddSingleton<AnnouncementOperations>();
         builder.Services.AddSingleton<CatalogOperations>();
         builder.Services.AddKeyedSingleton(OperatorReports, (provider, _) => new LedgerQueries(provider.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddKeyedSingleton(OperatorReports, (provider, key) => new ReportOperations(

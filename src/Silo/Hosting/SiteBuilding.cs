@@ -19,6 +19,9 @@ internal static class SiteBuilding
     /// <summary>How long a page or an export waits for others to end.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long the sums of a page may take: the page comes without those that take longer.</summary>
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(5);
+
     /// <summary>Adds it where one machine runs everything and the settings name its address.</summary>
     /// <returns>Whether there is a site.</returns>
     public static bool AddSiteIfWanted(this WebApplicationBuilder builder)
@@ -30,27 +33,29 @@ internal static class SiteBuilding
 
         builder.Services.AddSingleton<ISiteHost, SiteHost>();
 
-        // Pools of their own: neither operators' reports nor exports keep people from signing in or from their pages, nor people anybody
-        // else from anything.
+        // Small pools of their own: neither operators' reports nor exports keep people from signing in or from their pages, nor people
+        // anybody else from anything.
         AddPool(builder.Services, WebModule.PeoplePool);
         AddPool(builder.Services, PagePool);
         AddPool(builder.Services, WebModule.ExportPool);
         builder.Services.AddSingleton(provider => new Memberships(provider.GetRequiredKeyedService<NpgsqlDataSource>(WebModule.PeoplePool)));
         builder.Services.AddSingleton(provider => new PersonalData(provider.GetRequiredKeyedService<NpgsqlDataSource>(WebModule.ExportPool)));
-        builder.Services.AddSingleton(provider => Reports(provider, PagePool));
-        builder.Services.AddKeyedSingleton(WebModule.ExportPool, static (provider, _) => Reports(provider, WebModule.ExportPool));
+        AddReports(builder.Services, PagePool, Longest);
+        AddReports(builder.Services, WebModule.ExportPool, longest: null);
+        builder.Services.AddSingleton(static provider => provider.GetRequiredKeyedService<ReportOperations>(PagePool));
         builder.AddSite();
         return true;
     }
 
-    private static void AddPool(IServiceCollection services, string name)
-    {
-        services.AddKeyedSingleton(name, static (provider, _) => LedgerDataSource.Create(provider.GetRequiredService<IOptions<LedgerSettings>>().Value.Ledger));
-        services.AddKeyedSingleton(name, static (provider, key) => new LedgerQueries(provider.GetRequiredKeyedService<NpgsqlDataSource>(key), Patience));
-    }
+    private static void AddPool(IServiceCollection services, string name) =>
+        services.AddKeyedSingleton(name, static (provider, _) => LedgerDataSource.Create(provider.GetRequiredService<IOptions<LedgerSettings>>().Value.Ledger, LedgerDataSource.SiteSessions));
 
-    private static ReportOperations Reports(IServiceProvider provider, string pool) =>
-        new(provider.GetRequiredKeyedService<LedgerQueries>(pool), provider.GetRequiredService<TimeProvider>());
+    private static void AddReports(IServiceCollection services, string pool, TimeSpan? longest)
+    {
+        services.AddKeyedSingleton(pool, (provider, key) => new LedgerQueries(provider.GetRequiredKeyedService<NpgsqlDataSource>(key), Patience, longest));
+        services.AddKeyedSingleton(pool, static (provider, key) => new ReportOperations(
+            provider.GetRequiredKeyedService<LedgerQueries>(key), provider.GetRequiredService<TimeProvider>()));
+    }
 
     private sealed class SiteHost(SiloService silo, ICatalogSource catalog, IOptions<RetentionOptions> retention) : ISiteHost
     {

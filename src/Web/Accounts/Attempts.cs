@@ -30,14 +30,15 @@ internal sealed class Attempts(PeopleContext people, ISiteHost host, TimeProvide
     public async Task<bool> MayTryPasswordAsync(HttpContext http, string email, Guid? personId)
     {
         var subject = SubjectOf(email);
-        if (!await CountAsync(subject, ClientNetwork.Of(host.AddressOf(http)), NetworkMax))
+        var network = ClientNetwork.Of(host.AddressOf(http));
+        if (!await CountAsync(subject, network, NetworkMax))
         {
             return false;
         }
 
-        var isFew = await CountAsync(subject, Everywhere, EverywhereMax);
-        var address = host.AddressOf(http);
-        return isFew || await people.SignIns.AnyAsync(record => record.PersonId == personId && record.Outcome == "signed_in" && record.Address == address);
+        return await CountAsync(subject, Everywhere, EverywhereMax)
+            || (await people.SignIns.Where(record => record.PersonId == personId && record.Outcome == "signed_in").Select(record => record.Address).Distinct().ToListAsync())
+                .Exists(address => ClientNetwork.Of(address) == network);
     }
 
     /// <summary>Counts an attempt to give a code: whoever makes one knows the password, so that it is not a stranger's to stop the owner.</summary>

@@ -35,9 +35,16 @@ internal sealed class Consents(PeopleContext people, AccountOperations accounts,
     public async Task<bool> GiveAsync(HttpContext http, CancellationToken cancellationToken)
     {
         var person = http.Person()!;
+
+        // Recorded last: what breaks off before can be asked for again.
+        if (person is { DeletionDueAt: null, AccountId: { } accountId }
+            && (await accounts.UnpauseAsync(person.Actor, random.NewRequestId(), accountId, Reason, cancellationToken)).Failure is not null)
+        {
+            return false;
+        }
+
         await RecordAsync(http, person.Id, isGiven: true, cancellationToken);
-        return person.DeletionDueAt is not null || person.AccountId is null
-            || (await accounts.UnpauseAsync(person.Actor, random.NewRequestId(), person.AccountId, Reason, cancellationToken)).Failure is null;
+        return true;
     }
 
     private async Task RecordAsync(HttpContext http, Guid personId, bool isGiven, CancellationToken cancellationToken)

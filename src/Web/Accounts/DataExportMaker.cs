@@ -47,13 +47,20 @@ internal sealed partial class DataExportMaker(IServiceScopeFactory scopes, ISite
         var found = await people.DataExports
             .FromSql($"""
                 UPDATE people.data_export SET next_try_at = {until}, tries = tries + 1
-                WHERE id = (SELECT id FROM people.data_export WHERE ready_at IS NULL AND next_try_at <= {now} AND tries < {TriesMax}
+                WHERE id = (SELECT id FROM people.data_export WHERE ready_at IS NULL AND next_try_at <= {now}
                     ORDER BY next_try_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *
                 """)
             .AsNoTracking().ToListAsync(cancellationToken);
         if (found is not [var export])
         {
             return false;
+        }
+
+        if (export.Tries > TriesMax)
+        {
+            // A process that died was at its last try.
+            await GiveUpAsync(scope.ServiceProvider, people, export, cancellationToken);
+            return true;
         }
 
         try
@@ -63,12 +70,32 @@ internal sealed partial class DataExportMaker(IServiceScopeFactory scopes, ISite
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
             LogNotMade(export.Id, export.Tries, exception.Message);
+            if (export.Tries == TriesMax)
+            {
+                await using var last = scopes.CreateAsyncScope();
+                await GiveUpAsync(last.ServiceProvider, last.ServiceProvider.GetRequiredService<PeopleContext>(), export, cancellationToken);
+                return true;
+            }
+
             var again = time.GetUtcNow() + TimeSpan.FromSeconds(Math.Pow(2, export.Tries) * 10);
             await people.DataExports.Where(one => one.Id == export.Id && one.Tries == export.Tries && one.ReadyAt == null)
                 .ExecuteUpdateAsync(set => set.SetProperty(one => one.NextTryAt, again), cancellationToken);
         }
 
         return true;
+    }
+
+    /// <summary>Removes it, so that another can be asked for, and tells the person.</summary>
+    private static async Task GiveUpAsync(IServiceProvider services, PeopleContext people, DataExport export, CancellationToken cancellationToken)
+    {
+        await using var transaction = await people.Database.BeginTransactionAsync(cancellationToken);
+        if (await people.DataExports.Where(one => one.Id == export.Id && one.Tries == export.Tries && one.ReadyAt == null).ExecuteDeleteAsync(cancellationToken) == 1)
+        {
+            services.GetRequiredService<PersonMails>().ExportFailed(await people.Users.SingleAsync(one => one.Id == export.PersonId, cancellationToken));
+            await people.SaveChangesAsync(cancellationToken);
+        }
+
+        await transaction.CommitAsync(cancellationToken);
     }
 
     private async Task MakeAsync(IServiceProvider services, PeopleContext people, DataExport export, CancellationToken cancellationToken)

@@ -47,14 +47,25 @@ internal sealed partial class Deletions(
         return true;
     }
 
-    /// <summary>Takes it back; keys work again unless something else stops them.</summary>
+    /// <summary>Takes it back before its day; keys work again unless something else stops them.</summary>
     /// <returns>Whether it is so.</returns>
     public async Task<bool> UndoAsync(CurrentPerson person, CancellationToken cancellationToken)
     {
-        var isUndone = await people.Users.Where(one => one.Id == person.Id && one.DeletedAt == null)
+        if (person.DeletionDueAt <= time.GetUtcNow())
+        {
+            return false;
+        }
+
+        // The mark goes last: what breaks off before can be asked for again.
+        if (person is { PolicyWithdrawnAt: null, AccountId: { } accountId }
+            && (await accounts.UnpauseAsync(person.Actor, random.NewRequestId(), accountId, Reason, cancellationToken)).Failure is not null)
+        {
+            return false;
+        }
+
+        var now = time.GetUtcNow();
+        return await people.Users.Where(one => one.Id == person.Id && one.DeletedAt == null && (one.DeletionDueAt == null || one.DeletionDueAt > now))
             .ExecuteUpdateAsync(set => set.SetProperty(one => one.DeletionDueAt, (DateTimeOffset?)null), cancellationToken) == 1;
-        return isUndone && (person.PolicyWithdrawnAt is not null || person.AccountId is null
-            || (await accounts.UnpauseAsync(person.Actor, random.NewRequestId(), person.AccountId, Reason, cancellationToken)).Failure is null);
     }
 
     /// <summary>Carries out those whose day has come. What fails is carried out at another time, from its beginning.</summary>

@@ -68,7 +68,8 @@ internal sealed class EmailChanges(UserManager<Person> users, PeopleContext peop
 
     /// <summary>
     /// Undoes a change by the link that was mailed to the old address, and what came after it. Whoever changed the address knew the
-    /// password and had a session: both are over.
+    /// password and had a session, and may have added an app or a passkey: all of them are over. Who registered the old address meanwhile
+    /// and did not confirm it, which only its owner could, is gone.
     /// </summary>
     /// <returns>The person, whose next step is a new password; null if the link is used up or too old.</returns>
     public async Task<Person?> UndoAsync(string? secret)
@@ -81,13 +82,21 @@ internal sealed class EmailChanges(UserManager<Person> users, PeopleContext peop
         }
 
         await using var transaction = await people.Database.BeginTransactionAsync();
-        (person.Email, person.UserName, person.EmailConfirmed, person.PasswordHash) = (change.OldEmail, change.OldEmail, true, null);
+        var (id, normalized) = (person.Id, users.NormalizeEmail(change.OldEmail));
+        await people.Database.ExecuteSqlAsync(
+            $"""
+            DELETE FROM people.person WHERE normalized_email = {normalized} AND id <> {id} AND NOT email_confirmed
+                AND NOT EXISTS (SELECT FROM people.account_member WHERE person_id = person.id)
+            """);
+        (person.Email, person.UserName, person.EmailConfirmed, person.PasswordHash, person.TwoFactorEnabled) = (change.OldEmail, change.OldEmail, true, null, false);
         if (await people.EmailChanges.Where(one => one.PersonId == person.Id && one.At >= change.At).ExecuteDeleteAsync() == 0
             || !(await users.UpdateSecurityStampAsync(person)).Succeeded)
         {
             return null;
         }
 
+        await people.Database.ExecuteSqlAsync(
+            $"WITH tokens AS (DELETE FROM people.person_token WHERE user_id = {id}) DELETE FROM people.person_passkey WHERE user_id = {id}");
         await signIns.EndAllAsync(person.Id);
         await attempts.ForgetAllAsync(change.OldEmail);
         await transaction.CommitAsync();

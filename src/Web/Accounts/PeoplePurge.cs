@@ -22,6 +22,10 @@ internal sealed partial class PeoplePurge(
     private const long PurgeLock = 0x6F67_0010;
 
     private const int RowsAtOnce = 1_000;
+
+    /// <summary>Exports go with all their parts.</summary>
+    private const int ExportsAtOnce = 10;
+
     private static readonly TimeSpan Every = TimeSpan.FromHours(1);
     private static readonly TimeSpan AskEvery = TimeSpan.FromSeconds(5);
 
@@ -58,14 +62,22 @@ internal sealed partial class PeoplePurge(
 
         try
         {
-            var removed = 0L;
+            await using var scope = scopes.CreateAsyncScope();
+            var (removed, deleted) = (0L, await scope.ServiceProvider.GetRequiredService<Deletions>().CompleteDueAsync(cancellationToken));
             foreach (var (table, which, before) in Old())
             {
-                removed += await DeleteAsync(connection, table, which, before, cancellationToken);
+                try
+                {
+                    removed += await DeleteAsync(connection, table, which, before, cancellationToken);
+                }
+                catch (PostgresException exception)
+                {
+                    // The others go nevertheless.
+                    LogTableFailed(table, exception.MessageText);
+                }
             }
 
-            await using var scope = scopes.CreateAsyncScope();
-            LogDone(removed, await scope.ServiceProvider.GetRequiredService<Deletions>().CompleteDueAsync(cancellationToken));
+            LogDone(removed, deleted);
             return true;
         }
         finally
@@ -97,14 +109,15 @@ internal sealed partial class PeoplePurge(
 
     private static async Task<long> DeleteAsync(NpgsqlConnection connection, string table, string which, DateTimeOffset before, CancellationToken cancellationToken)
     {
+        var atOnce = table == "data_export" ? ExportsAtOnce : RowsAtOnce;
         for (var removed = 0L; ;)
         {
             await using var delete = new NpgsqlCommand(
-                $"DELETE FROM people.{table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM people.{table} WHERE {which} LIMIT {RowsAtOnce} FOR UPDATE SKIP LOCKED))", connection);
+                $"DELETE FROM people.{table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM people.{table} WHERE {which} LIMIT {atOnce} FOR UPDATE SKIP LOCKED))", connection);
             delete.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = before.UtcDateTime });
             var rows = await delete.ExecuteNonQueryAsync(cancellationToken);
             removed += rows;
-            if (rows < RowsAtOnce)
+            if (rows < atOnce)
             {
                 return removed;
             }
@@ -116,4 +129,7 @@ internal sealed partial class PeoplePurge(
 
     [LoggerMessage(1431, LogLevel.Warning, "What is kept of people was not purged, and is tried again in an hour: {Message}")]
     private partial void LogFailed(string message);
+
+    [LoggerMessage(1432, LogLevel.Warning, "Rows of {Table} that were kept long enough were not removed, and are tried again in an hour: {Message}")]
+    private partial void LogTableFailed(string table, string message);
 }

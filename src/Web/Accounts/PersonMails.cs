@@ -65,6 +65,10 @@ internal sealed class PersonMails(UserManager<Person> users, PeopleContext peopl
         Add(person, nameof(Texts.MailExportSubject), nameof(Texts.MailExportBody), $"{Url}/console/privacy");
 
     /// <summary>Queued by the caller's next save.</summary>
+    public void ExportFailed(Person person) =>
+        Add(person, nameof(Texts.MailExportFailedSubject), nameof(Texts.MailExportFailedBody), $"{Url}/console/privacy");
+
+    /// <summary>Queued by the caller's next save.</summary>
     public void DeletionAsked(Person person, DateTimeOffset dueAt) =>
         Add(person, nameof(Texts.MailDeletionSubject), nameof(Texts.MailDeletionBody), $"{Url}/console/privacy", dueAt.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture));
 

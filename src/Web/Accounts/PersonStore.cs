@@ -17,13 +17,33 @@ internal sealed class PersonStore(PeopleContext context, IDataProtectionProvider
     private const string TokenProvider = "[AspNetUserStore]";
     private const string RecoveryCodes = "RecoveryCodes";
 
+    /// <summary>What all that data protection writes begins with; no secret of an app, in base32, does, and no recovery code.</summary>
+    private const string ProtectedPrefix = "CfDJ8";
+
     private readonly IDataProtector _protector = protection.CreateProtector("people.person_token");
 
     public override Task SetTokenAsync(Person user, string loginProvider, string name, string? value, CancellationToken cancellationToken) =>
         base.SetTokenAsync(user, loginProvider, name, value is null ? null : Of(user, name).Protect(value), cancellationToken);
 
-    public override async Task<string?> GetTokenAsync(Person user, string loginProvider, string name, CancellationToken cancellationToken) =>
-        await base.GetTokenAsync(user, loginProvider, name, cancellationToken) is { Length: > 0 } value ? Of(user, name).Unprotect(value) : null;
+    public override async Task<string?> GetTokenAsync(Person user, string loginProvider, string name, CancellationToken cancellationToken)
+    {
+        if (await base.GetTokenAsync(user, loginProvider, name, cancellationToken) is not { Length: > 0 } value)
+        {
+            return null;
+        }
+
+        if (value.StartsWith(ProtectedPrefix, StringComparison.Ordinal))
+        {
+            return Of(user, name).Unprotect(value);
+        }
+
+        // As earlier versions wrote it: from now on as this one does.
+        var plain = name == RecoveryCodes ? string.Join(';', value.Split(';').Select(Digest)) : value;
+        var (id, kept) = (user.Id, Of(user, name).Protect(plain));
+        await Context.Database.ExecuteSqlAsync(
+            $"UPDATE people.person_token SET value = {kept} WHERE user_id = {id} AND login_provider = {loginProvider} AND name = {name} AND value = {value}", cancellationToken);
+        return plain;
+    }
 
     public override Task ReplaceCodesAsync(Person user, IEnumerable<string> recoveryCodes, CancellationToken cancellationToken) =>
         base.ReplaceCodesAsync(user, recoveryCodes.Select(Digest), cancellationToken);

@@ -38,21 +38,21 @@ internal sealed class Registrations(
         if (await users.FindByEmailAsync(email) is { } known)
         {
             var hash = hasher.HashPassword(known, password);
-            if (!await mails.MayMailAsync(email))
-            {
-                // The links that the address has got today stay good.
-                return [];
-            }
-
+            var mayMail = await mails.MayMailAsync(email);
             if (known.EmailConfirmed)
             {
-                await mails.AlreadyRegisteredAsync(known);
+                if (mayMail)
+                {
+                    await mails.AlreadyRegisteredAsync(known);
+                }
+
                 return [];
             }
 
-            // Whoever registered the address first need not own it: the last password counts, and links of before are void.
+            // Whoever registered the address first need not own it: the last password counts, and links of before are void, whether or not
+            // the address got as many mails today as it may.
             (known.PasswordHash, known.Name, known.Language) = (hash, name, language);
-            if ((await users.UpdateSecurityStampAsync(known)).Succeeded)
+            if ((await users.UpdateSecurityStampAsync(known)).Succeeded && mayMail)
             {
                 await mails.AddConfirmAsync(known);
             }

@@ -38,6 +38,9 @@ internal sealed class SignIns(
     private const int AgentLengthMax = 300;
     private const string StampClaim = "stamp";
 
+    /// <summary>Of an app's code.</summary>
+    private const int CodeLength = 6;
+
     /// <summary>By e-mail address and password.</summary>
     public async Task<SignInOutcome> ByPasswordAsync(HttpContext http, string email, string password)
     {
@@ -111,7 +114,8 @@ internal sealed class SignIns(
     /// <summary>Whether it is the code of a person's app, which is taken once.</summary>
     public async Task<bool> TakeCodeAsync(Person person, string code)
     {
-        if (!await users.VerifyTwoFactorTokenAsync(person, TokenOptions.DefaultAuthenticatorProvider, code))
+        // Else one code could be written in several ways, each of which would be taken once.
+        if (code.Length != CodeLength || !code.All(char.IsAsciiDigit) || !await users.VerifyTwoFactorTokenAsync(person, TokenOptions.DefaultAuthenticatorProvider, code))
         {
             return false;
         }

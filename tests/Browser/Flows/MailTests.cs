@@ -22,9 +22,18 @@ public sealed class MailTests(Site site)
 
         Assert.Equal(8, site.MailsOf(email).Count);
 
-        // The last link is still good.
+        // Whoever registers last has the password, and no link of before confirms it.
+        const string ownersOwn = "the owner's own password";
         using var owner = new FormClient(site);
-        await owner.TakenAsync(FormClient.Path(await site.MailedLinkAsync(email, "confirm")), "confirm");
+        await owner.TakenAsync(
+            "/register", "register", ("Email", email), ("PersonName", "Ada"), ("Password", ownersOwn), ("Agreed", "true"), ("OldEnough", "true"));
+        using var confirmed = await owner.SubmitAsync(FormClient.Path(await site.MailedLinkAsync(email, "confirm")), "confirm");
+        Assert.Equal(System.Net.HttpStatusCode.UnprocessableEntity, confirmed.StatusCode);
+        await site.SqlAsync("UPDATE people.person SET email_confirmed = true WHERE email = $1", email);
+        using var stopped = await stranger.SignInAsync(email, People.Password);
+        Assert.Equal(System.Net.HttpStatusCode.UnprocessableEntity, stopped.StatusCode);
+        using var taken = await owner.SignInAsync(email, ownersOwn);
+        Assert.Equal(System.Net.HttpStatusCode.Found, taken.StatusCode);
     }
 
     [Fact]
@@ -42,11 +51,24 @@ public sealed class MailTests(Site site)
     [Fact]
     public async Task Forgot_ForAnAddressThatNobodyHas_QueuesTheSame()
     {
+        const string known = "somebody-here@example.org";
         using var stranger = new FormClient(site, "203.0.113.22");
-        await stranger.TakenAsync("/forgot", "forgot", ("Email", "nobody-here@example.org"));
-        await site.UntilAsync("SELECT count(*) = 0 FROM people.mail");
+        await stranger.RegisterAsync(known);
 
+        Assert.Equal(1L, await QueuedAsync(known));
+        Assert.Equal(1L, await QueuedAsync("nobody-here@example.org"));
+        await site.UntilAsync("SELECT count(*) = 0 FROM people.mail");
+        Assert.Equal(2, site.MailsOf(known).Count);
         Assert.Empty(site.MailsOf("nobody-here@example.org"));
+
+        // Rows of the queue are numbered.
+        async Task<long> QueuedAsync(string email)
+        {
+            const string Last = "SELECT last_value FROM pg_sequences WHERE schemaname = 'people' AND sequencename = 'mail_id_seq'";
+            var before = (long)(await site.SqlAsync(Last))!;
+            await stranger.TakenAsync("/forgot", "forgot", ("Email", email));
+            return (long)(await site.SqlAsync(Last))! - before;
+        }
     }
 
     [Theory]

@@ -42,7 +42,18 @@ public sealed partial class PersonalDataTests(Site site)
         using var wrong = await byOld.SignInAsync(old, People.Password);
         Assert.Equal(HttpStatusCode.UnprocessableEntity, wrong.StatusCode);
 
-        // 3. The old address undoes it: sessions end, the password is gone, a new one is set.
+        // 3. Whoever changed it adds a second factor and a passkey, and registers the old address.
+        await site.SqlAsync(
+            """
+            WITH thief AS (UPDATE people.person SET two_factor_enabled = true WHERE email = $1 RETURNING id),
+            tokens AS (INSERT INTO people.person_token SELECT id, '[AspNetUserStore]', 'AuthenticatorKey', 'ABCDEFGH' FROM thief)
+            INSERT INTO people.person_passkey (credential_id, user_id, data) SELECT '\x01', id, '{}' FROM thief
+            """,
+            changed);
+        using var blocker = new FormClient(site);
+        await blocker.RegisterAsync(old);
+
+        // 4. The old address undoes it: sessions and factors end, the password is gone, a new one is set.
         using var owner = new FormClient(site);
         var undo = FormClient.Path(await site.MailedLinkAsync(old, "email/undo"));
         var reset = await owner.TakenAsync(undo, "email-undo");
@@ -50,9 +61,11 @@ public sealed partial class PersonalDataTests(Site site)
         Assert.Equal(HttpStatusCode.Found, over.StatusCode);
         using var known = await owner.SignInAsync(old, People.Password);
         Assert.Equal(HttpStatusCode.UnprocessableEntity, known.StatusCode);
+        Assert.Equal(0L, await site.SqlAsync(
+            "SELECT (SELECT count(*) FROM people.person_passkey WHERE user_id = p.id) + (SELECT count(*) FROM people.person_token WHERE user_id = p.id) FROM people.person p WHERE email = $1", old));
         await owner.TakenAsync(reset, "reset", ("Password", Later));
         using var signedIn = await owner.SignInAsync(old, Later);
-        Assert.Equal(HttpStatusCode.Found, signedIn.StatusCode);
+        Assert.Equal("/console", FormClient.Location(signedIn));
         using var used = await owner.SubmitAsync(undo, "email-undo");
         Assert.Equal(HttpStatusCode.UnprocessableEntity, used.StatusCode);
     }
@@ -211,7 +224,7 @@ public sealed partial class PersonalDataTests(Site site)
         Assert.Equal(HttpStatusCode.OK, await CallAsync(key));
         var request = (string)(await site.SqlAsync("SELECT request_id FROM usage WHERE account_id = $1", account))!;
 
-        Assert.Contains($"<td class=\"mono\">{request}</td>", await person.TextAsync($"/console/usage?request={request}"), StringComparison.Ordinal);
+        Assert.Contains($">{request}</a></td>", await person.TextAsync($"/console/usage?request={request}"), StringComparison.Ordinal);
     }
 
     /// <summary>A person has two exports at a time, read or not; the console goes on beside them.</summary>

@@ -108,7 +108,7 @@ public sealed partial class RouteTests(Site site)
             }
         }
 
-        foreach (var path in new[] { "/sign-out", "/passkey/create", "/passkey/request" })
+        foreach (var path in new[] { "/sign-out", "/passkey/create", "/passkey/request", "/console/playground/stream" })
         {
             using var answer = await person.PostAsync(path, []);
             Assert.True(answer.StatusCode == HttpStatusCode.BadRequest, $"{path}: {(int)answer.StatusCode}");

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
+using OrleansGateway.Operations;
 using OrleansGateway.Tests.Integration.Postgres;
 using OrleansGateway.Web.Accounts;
 using OrleansGateway.Web.Mail;
@@ -50,6 +51,63 @@ public sealed class PurgeTests(PostgresServer server)
         Assert.Equal(2L, await people.SqlAsync("SELECT count(*) FROM people.person"));
         Assert.Equal(1L, await people.SqlAsync("SELECT count(*) FROM people.sign_in"));
         Assert.Equal(1L, await people.SqlAsync("SELECT count(*) FROM people.session"));
+    }
+
+    [Fact]
+    public async Task Table_ThatCannotBePurged_KeepsNoOtherFromIt()
+    {
+        await using var people = await InProcess.StartAsync(server, new NoMail());
+        await people.SqlAsync("DROP TABLE people.sign_in");
+        await people.SqlAsync("INSERT INTO people.mail_count (recipient, day, mails) VALUES (gen_random_uuid(), '2000-01-01', 1)");
+        await people.SqlAsync("INSERT INTO people.attempt (subject, network, attempts, at) VALUES (gen_random_uuid(), '*', 1, '1900-01-01')");
+
+        Assert.True(await people.Services.GetRequiredService<PeoplePurge>().RunAsync(TestContext.Current.CancellationToken));
+
+        Assert.Equal(0L, await people.SqlAsync("SELECT count(*) FROM people.attempt"));
+    }
+
+    /// <summary>Once its day has come it is carried out: what is left of it could not be kept.</summary>
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(0, false)]
+    public async Task Deletion_IsUndone_BeforeItsDayAlone(int daysLeft, bool isUndone)
+    {
+        await using var people = await InProcess.StartAsync(server, new NoMail());
+        var id = new Guid(1, 2, 3, new byte[8]);
+        var due = people.Time.GetUtcNow().AddDays(daysLeft);
+        await people.WithAsync(async (context, _) =>
+        {
+            context.Users.Add(new Person { Id = id, UserName = "x", DeletionDueAt = due });
+            return await context.SaveChangesAsync(TestContext.Current.CancellationToken);
+        });
+        var person = new CurrentPerson(id, Guid.Empty, "", "", null, TimeZoneInfo.Utc, new Actor(ActorKind.Person, id.ToString("N"), "-")) { DeletionDueAt = due };
+
+        Assert.Equal(isUndone, await people.WithAsync((_, services) => services.GetRequiredService<Deletions>().UndoAsync(person, TestContext.Current.CancellationToken)));
+
+        Assert.Equal(isUndone ? 1L : 0L, await people.SqlAsync("SELECT count(*) FROM people.person WHERE deletion_due_at IS NULL"));
+    }
+
+    [Theory]
+    [InlineData(5)]
+    [InlineData(6)]
+    public async Task Export_ThatFailsAtItsLastTry_IsGoneAndToldOf(int tries)
+    {
+        await using var people = await InProcess.StartAsync(server, new NoMail());
+        var (id, now) = (new Guid(1, 2, 3, new byte[8]), people.Time.GetUtcNow());
+        await people.WithAsync(async (context, _) =>
+        {
+            context.Users.Add(new Person { Id = id, UserName = "x@example.org", Email = "x@example.org", EmailConfirmed = true });
+            context.DataExports.Add(new DataExport { Id = id, PersonId = id, AskedAt = now, NextTryAt = now, Tries = tries, ExpiresAt = now.AddDays(7) });
+            return await context.SaveChangesAsync(TestContext.Current.CancellationToken);
+        });
+
+        // What exports are made of is not there.
+        using var maker = ActivatorUtilities.CreateInstance<DataExportMaker>(people.Services);
+        Assert.True(await maker.MakeNextAsync(TestContext.Current.CancellationToken));
+
+        Assert.Equal(0L, await people.SqlAsync("SELECT count(*) FROM people.data_export"));
+        Assert.Equal(1L, await people.SqlAsync("SELECT count(*) FROM people.mail"));
+        Assert.False(await maker.MakeNextAsync(TestContext.Current.CancellationToken));
     }
 
     [Fact]

@@ -91,10 +91,12 @@ public sealed partial class Site : IAsyncLifetime
             ["Edge:TrustedProxies:1"] = "::1",
             ["Site:BcryptCost"] = "10",
             ["Site:FormsPerMinute"] = "1000",
+            ["Site:SecurityMail"] = "security@example.org",
             ["SIMULATED_PROVIDER_URL"] = new Uri(_provider.BaseAddress, "v1").AbsoluteUri,
         };
         _process = GatewayProcess.Start(GatewayProcess.Silo, _settings);
         await _process.LineAsync(" is in force: ");
+        await _process.LineAsync("Clients reach the gateway at");
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
         {
@@ -104,33 +106,41 @@ public sealed partial class Site : IAsyncLifetime
     }
 
     /// <summary>A visitor with an empty browser.</summary>
-    public async Task<Visitor> VisitAsync(string language = "en", bool isPhone = false)
+    /// <param name="isDark">Whether their system is.</param>
+    public async Task<Visitor> VisitAsync(string language = "en", bool isPhone = false, bool isDark = false, bool hasScripts = true)
     {
         var context = await _browser!.NewContextAsync(new BrowserNewContextOptions
         {
             BaseURL = Url,
             Locale = language == "zh" ? "zh-CN" : "en-US",
             ViewportSize = isPhone ? new ViewportSize { Width = 360, Height = 740 } : new ViewportSize { Width = 1280, Height = 900 },
+            ColorScheme = isDark ? ColorScheme.Dark : ColorScheme.Light,
+            JavaScriptEnabled = hasScripts,
         });
         return await Visitor.StartAsync(context);
     }
 
     /// <summary>The link in the newest mail to an address that leads to a page with a token; waits until it is there.</summary>
-    public Task<string> MailedLinkAsync(string to, string page) => MailedLinkOfAsync(to, $"/{page}?");
+    /// <param name="other">A link that is not meant: an earlier mail's.</param>
+    public Task<string> MailedLinkAsync(string to, string page, string? other = null) => MailedLinkOfAsync(to, $"/{page}?", other);
 
     /// <summary>The same of a link that begins with a path.</summary>
-    public async Task<string> MailedLinkOfAsync(string to, string path)
+    public async Task<string> MailedLinkOfAsync(string to, string path, string? other = null)
     {
-        for (var looks = 0; ; looks++)
+        using var watcher = new FileSystemWatcher(Directory.CreateDirectory(Mails).FullName) { NotifyFilter = NotifyFilters.FileName, InternalBufferSize = 64 * 1024 };
+        using var arrived = new SemaphoreSlim(0);
+        watcher.Renamed += (_, _) => arrived.Release();
+        watcher.EnableRaisingEvents = true;
+        while (true)
         {
             var link = MailsOf(to).Reverse().SelectMany(mime => Link().Matches(mime.TextBody ?? "").Select(match => match.Value))
-                .FirstOrDefault(link => link.StartsWith(Url + path, StringComparison.Ordinal));
+                .FirstOrDefault(link => link.StartsWith(Url + path, StringComparison.Ordinal) && link != other);
             if (link is not null)
             {
                 return link;
             }
 
-            await LookAgainAsync(looks, $"{to} {path}");
+            await arrived.WaitAsync(TestContext.Current.CancellationToken);
         }
     }
 
@@ -143,6 +153,14 @@ public sealed partial class Site : IAsyncLifetime
 
     /// <summary>Adds money to an account, as an operator does.</summary>
     public Task CreditAsync(string account, string usd) => CommandAsync("account", "credit", account, usd, "--ref", "test");
+
+    /// <summary>Tells everybody something, as an operator does.</summary>
+    /// <returns>The announcement's id.</returns>
+    public async Task<string> AnnounceAsync(string english, string chinese, string level) =>
+        (await CommandAsync("announcement", "announce", english, chinese, "--level", level, "--format", "csv")).Split('\n')[1].Split(',')[0];
+
+    /// <summary>Takes it back.</summary>
+    public Task WithdrawAsync(string announcement) => CommandAsync("announcement", "withdraw", announcement);
 
     /// <summary>An account that nobody owns yet, and the link to it.</summary>
     public async Task<(string Account, string Link)> OwnerLinkAsync()
