@@ -175,6 +175,44 @@ public sealed class AccountOperations(IGrainFactory grains, Changes changes, Ran
             cancellationToken);
     }
 
+    /// <summary>Suspends an account because its owner asks for it.</summary>
+    /// <param name="reason">Of whoever asks the audit later: <c>policy</c> where consent was taken back, <c>deletion</c> where it is going to be closed.</param>
+    public Task<Result<Account>> PauseAsync(Actor actor, string requestId, string accountId, string reason, CancellationToken cancellationToken) =>
+        SetPausedAsync(
+            actor, requestId, accountId, reason, "account.pause",
+            id => ChangeAsync(id, () => grains.Account(id).SetStatusAsync(new SetStatusRequest(0, AccountStatus.Suspended, null))), cancellationToken);
+
+    /// <summary>Ends what <see cref="PauseAsync"/> began; an operator's suspension stays.</summary>
+    public Task<Result<Account>> UnpauseAsync(Actor actor, string requestId, string accountId, string reason, CancellationToken cancellationToken) =>
+        SetPausedAsync(
+            actor, requestId, accountId, reason, "account.unpause",
+            async id => await changes.IsPausedByOwnerAsync(id)
+                ? await ChangeAsync(id, () => grains.Account(id).SetStatusAsync(new SetStatusRequest(0, AccountStatus.Active, null)))
+                : await FindAsync(id),
+            cancellationToken);
+
+    private async Task<Result<Account>> SetPausedAsync(
+        Actor actor, string requestId, string accountId, string reason, string action, Func<string, Task<Result<Account>>> act, CancellationToken cancellationToken)
+    {
+        var problems = new Problems();
+        problems.CheckRequestId(requestId);
+        problems.CheckText("reason", reason);
+        return problems.ToFailure() is { } failure ? failure : await changes.RunAsync(
+            actor,
+            requestId,
+            new Change<Account>
+            {
+                Action = action,
+                RefusalOf = by => by.RefusalFor(accountId),
+                AccountId = accountId,
+                Subject = accountId,
+                Request = new { accountId, reason },
+                Read = ReadAsync,
+                Act = act,
+            },
+            cancellationToken);
+    }
+
     /// <summary>Adds or takes money. The same kind and ref never move it twice, whatever the request id.</summary>
     /// <param name="kind">Null is refused.</param>
     /// <param name="reference">

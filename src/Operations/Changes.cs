@@ -41,6 +41,9 @@ public sealed class Changes(AuditLog audit)
 {
     private const string Done = "done";
 
+    /// <inheritdoc cref="AuditLog.IsPausedByOwnerAsync"/>
+    internal Task<bool> IsPausedByOwnerAsync(string accountId) => audit.IsPausedByOwnerAsync(accountId, CancellationToken.None);
+
     internal async Task<Result<T>> RunAsync<T>(Actor actor, string requestId, Change<T> change, CancellationToken cancellationToken)
         where T : class
     {

@@ -70,11 +70,23 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
 
     /// <summary>Every relayed request of a filter, oldest first.</summary>
     public async Task<Result<Export<UsageListing>>> ExportUsageAsync(Actor actor, UsageFilter filter, CancellationToken cancellationToken) =>
-        await RefusalAsync(actor, filter, cancellationToken) is { } failure ? failure : new Export<UsageListing>(queries.ExportUsageAsync(filter, cancellationToken));
+        await RefusalAsync(actor, filter, cancellationToken) is { } failure
+            ? failure
+            : new Export<UsageListing>(queries.ExportUsageAsync(filter, cancellationToken));
 
-    /// <summary>Sums of usage, a row a group, by group.</summary>
+    /// <summary>Sums of usage, a row a group, by group; <see cref="FailureKind.Unavailable"/> where they take longer than a report may.</summary>
     public async Task<Result<Sums>> SumUsageAsync(Actor actor, UsageFilter filter, UsageGroups groups, CancellationToken cancellationToken) =>
-        await RefusalAsync(actor, filter, cancellationToken) is { } failure ? failure : new Sums(await queries.UsageTotalsAsync(filter, groups, cancellationToken));
+        await RefusalAsync(actor, filter, cancellationToken) is { } failure
+            ? failure
+            : await SumAsync(queries.UsageTotalsAsync(filter, groups, cancellationToken));
+
+    /// <summary>The same for spans of time one after another, a row a group of each that has one, by span.</summary>
+    /// <param name="bounds">Ascending: a span ends where the next begins.</param>
+    public async Task<Result<Sums>> SumUsageOverTimeAsync(
+        Actor actor, UsageFilter filter, IReadOnlyList<DateTimeOffset> bounds, UsageGroups groups, CancellationToken cancellationToken) =>
+        await RefusalAsync(actor, filter, cancellationToken) is { } failure
+            ? failure
+            : await SumAsync(queries.UsageTotalsAsync(filter, bounds, groups, cancellationToken));
 
     /// <summary>An account's movements of money, newest first.</summary>
     public async Task<Result<Page<LedgerListing>>> LedgerAsync(Actor actor, LedgerFilter filter, PageRequest page, CancellationToken cancellationToken) =>
@@ -110,6 +122,18 @@ public sealed class ReportOperations(LedgerQueries queries, TimeProvider time)
                 (before, limit) => queries.AuditAsync(filter, before, limit, cancellationToken),
                 static row => row.Id.ToString(CultureInfo.InvariantCulture),
                 Paging.Number);
+    }
+
+    private static async Task<Result<Sums>> SumAsync(Task<IReadOnlyList<UsageTotal>> totals)
+    {
+        try
+        {
+            return new Sums(await totals);
+        }
+        catch (TimeoutException)
+        {
+            return Failure.Unavailable;
+        }
     }
 
     private async Task<Failure?> RefusalAsync(Actor actor, string accountId, CancellationToken cancellationToken) =>

@@ -13,6 +13,7 @@ public enum FailureKind
 
     UnknownAccount,
     UnknownKey,
+    UnknownAnnouncement,
 
     /// <summary>No catalog is published yet.</summary>
     NoCatalog,

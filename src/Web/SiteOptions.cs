@@ -20,6 +20,9 @@ public sealed class SiteOptions
     /// <summary>Where people reach the site: what links in mails begin with. Empty: there is no site.</summary>
     public string Url { get; set; } = "";
 
+    /// <summary>Where the playground reaches the relay; empty for this program's own port.</summary>
+    public string RelayUrl { get; set; } = "";
+
     /// <summary>What it is called in titles and mails.</summary>
     public string Name { get; set; } = "OrleansGateway";
 
@@ -41,7 +44,7 @@ public sealed class SiteOptions
     /// <summary>How new passwords are hashed; older hashes are renewed at sign-in.</summary>
     public PasswordHash PasswordHash { get; set; } = PasswordHash.Bcrypt;
 
-    /// <summary>The most forms of sign-in, registration and reset from one address, a minute.</summary>
+    /// <summary>The most forms and exports from one network, a minute: an IPv4 address, or the /64 of an IPv6 address.</summary>
     public int FormsPerMinute { get; set; } = 40;
 
     /// <summary>The cost of bcrypt.</summary>
@@ -49,6 +52,15 @@ public sealed class SiteOptions
 
     /// <summary>How long a session lasts without a visit, days.</summary>
     public int SessionDays { get; set; } = 14;
+
+    /// <summary>How long somebody who registered may confirm their address before they are forgotten, days.</summary>
+    public int UnconfirmedDays { get; set; } = 7;
+
+    /// <summary>How long a person who deletes their account may undo it, days.</summary>
+    public int DeletionGraceDays { get; set; } = 7;
+
+    /// <summary>How long an export of a person's data can be fetched, days.</summary>
+    public int ExportDays { get; set; } = 7;
 
     /// <summary>Where mails are put that nobody sends.</summary>
     public string MailFolder { get; set; } = ".data/mail";
@@ -65,8 +77,17 @@ public sealed class SiteOptions
     /// <summary>With which password.</summary>
     public string SmtpPassword { get; set; } = "";
 
+    /// <summary>A key of Resend, which sends mails then; empty for none.</summary>
+    public string ResendKey { get; set; } = "";
+
+    /// <summary>Where Resend is.</summary>
+    public string ResendUrl { get; set; } = "https://api.resend.com";
+
     /// <summary>Whom mails come from.</summary>
     public string MailFrom { get; set; } = "gateway@localhost";
+
+    /// <summary>Whether mails leave this machine.</summary>
+    internal bool IsMailSent => SmtpHost.Length > 0 || ResendKey.Length > 0;
 
     /// <summary>Whether the connection of people is encrypted.</summary>
     internal bool IsHttps => Url.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
@@ -84,10 +105,24 @@ internal sealed class SiteOptionsValidator : IValidateOptions<SiteOptions>
             problems.Add(nameof(options.Url), "is plain http beyond this machine; it must be https://….");
         }
 
+        if (options.RelayUrl.Length > 0)
+        {
+            problems.CheckUrls(nameof(options.RelayUrl), options.RelayUrl);
+        }
+
         problems.CheckRange(nameof(options.AgeMinimum), options.AgeMinimum, 13, 21, "years");
         problems.CheckRange(nameof(options.FormsPerMinute), options.FormsPerMinute, 1, 10_000);
         problems.CheckRange(nameof(options.BcryptCost), options.BcryptCost, 10, 15);
         problems.CheckRange(nameof(options.SessionDays), options.SessionDays, 1, 90, "days");
+        problems.CheckRange(nameof(options.UnconfirmedDays), options.UnconfirmedDays, 1, 90, "days");
+        problems.CheckRange(nameof(options.DeletionGraceDays), options.DeletionGraceDays, 0, 29, "days");
+        problems.CheckRange(nameof(options.ExportDays), options.ExportDays, 1, 30, "days");
+        problems.CheckUrls(nameof(options.ResendUrl), options.ResendUrl);
+        if (options.SmtpHost.Length > 0 && options.ResendKey.Length > 0)
+        {
+            problems.Add(nameof(options.ResendKey), "is set beside SmtpHost: mails go one way; leave one of them empty.");
+        }
+
         problems.CheckRange(nameof(options.SmtpPort), options.SmtpPort, 1, 65535);
         CheckMail(nameof(options.MailFrom), options.MailFrom, isNeeded: true);
         CheckMail(nameof(options.SupportMail), options.SupportMail, isNeeded: false);

@@ -10,10 +10,13 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Hosting;
 using OrleansGateway.Web.Accounts;
+using OrleansGateway.Web.Announcing;
 using OrleansGateway.Web.Components;
 using OrleansGateway.Web.Http;
 using OrleansGateway.Web.Layout;
 using OrleansGateway.Web.Pages.Public;
+using OrleansGateway.Web.Playground;
+using OrleansGateway.Web.Search;
 using OrleansGateway.Web.Usage;
 
 namespace OrleansGateway.Web;
@@ -23,6 +26,9 @@ public static class WebModule
 {
     /// <summary>The key of the connections for people, which the host provides.</summary>
     public const string PeoplePool = "people";
+
+    /// <summary>The key of the connections, and of the reports, for what is streamed to people and may take long; the host provides both.</summary>
+    public const string ExportPool = "exports";
 
     /// <summary>The largest form, bytes.</summary>
     private const long FormBytesMax = 64 * 1024;
@@ -45,6 +51,10 @@ public static class WebModule
         services.AddHttpContextAccessor();
         services.AddSingleton(HtmlEncoder.Create(UnicodeRanges.All));
         services.AddSingleton<ContentTexts>();
+        services.AddSingleton<Exports>();
+        services.AddSingleton<SearchIndex>();
+        services.AddSingleton<ShownAnnouncements>();
+        services.AddPlayground();
         services.AddAntiforgery(antiforgery =>
         {
             antiforgery.Cookie.Name = "csrf";
@@ -53,8 +63,10 @@ public static class WebModule
 
         services.AddPeople(SettingValues.Read<SiteOptions>(builder.Configuration.GetSection(SiteOptions.Section)));
 
-        // What a build has made is served from where it lies; what was published has it beside the program.
+        // What a build has made is served from where it lies; what was published has it beside the program. Either way it stays as it was
+        // made: else what a build has compressed would be read anew for each request, and no browser would keep it.
         builder.WebHost.UseStaticWebAssets();
+        builder.Configuration["ReloadStaticAssetsAtRuntime"] = "false";
     }
 
     /// <summary>What stands before the site's pages, and before nothing of the relay.</summary>
@@ -89,8 +101,9 @@ public static class WebModule
             site.Use((context, next) => Requests.OnlyHttps(context, next, host, options));
             site.UseLanguages();
             site.Use((context, next) => Requests.WhenReady(context, next, host));
-            site.UseAuthentication();
             site.UseRateLimiter();
+            site.Use(HashPermits.TakeAsync);
+            site.UseAuthentication();
             site.UseAuthorization();
             site.Use(AccountOfVisitor.EnsureAsync);
             site.UseAntiforgery();
@@ -105,7 +118,8 @@ public static class WebModule
         app.MapPreferences();
         app.MapPeople();
         app.MapUsageExport();
-        app.MapMyData();
+        app.MapPlayground();
+        app.MapSiteMap();
         app.MapRazorComponents<App>().WithStaticAssets();
     }
 

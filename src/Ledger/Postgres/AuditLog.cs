@@ -55,6 +55,22 @@ public sealed class AuditLog(string connectionString, NpgsqlDataSource others, T
         return null;
     }
 
+    /// <summary>
+    /// Whether an account is suspended because its owner paused it: it was active then, and no operator has set its status since.
+    /// </summary>
+    public async Task<bool> IsPausedByOwnerAsync(string accountId, CancellationToken cancellationToken)
+    {
+        await using var command = others.CreateCommand(
+            """
+            SELECT EXISTS (SELECT FROM audited_change paused
+                WHERE paused.subject = $1 AND paused.outcome = 'done' AND paused.action = 'account.pause' AND paused.before->>'status' = 'active'
+                AND NOT EXISTS (SELECT FROM audited_change later WHERE later.subject = $1 AND later.id > paused.id AND later.outcome = 'done'
+                    AND (later.action = 'account.status' OR later.action = 'account.unpause' AND later.after->>'status' = 'active')))
+            """);
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = accountId });
+        return await command.ExecuteScalarAsync(cancellationToken) is true;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -28,12 +28,20 @@ public static class LedgerDataSource
     /// <summary>Those of reports, and as many again for lists, health and upkeep.</summary>
     private const int MaxSessions = 2 * MaxReports;
 
+    /// <summary>Of each of the site's pools: the reports that run at once, and some for what is short.</summary>
+    public const int SiteSessions = MaxReports + 3;
+
     /// <summary>
     /// A pool for what is no movement of money: while reports hold all of its sessions, none of the money's is missing.
     /// </summary>
     /// <param name="connectionString">An Npgsql connection string; what it says of the above is overridden.</param>
-    public static NpgsqlDataSource Create(string connectionString) =>
-        NpgsqlDataSource.Create(Settings(connectionString));
+    /// <param name="sessions">The most that it has.</param>
+    public static NpgsqlDataSource Create(string connectionString, int sessions = MaxSessions)
+    {
+        var settings = Settings(connectionString);
+        settings.MaxPoolSize = sessions;
+        return NpgsqlDataSource.Create(settings);
+    }
 
     /// <summary>
     /// The pool of what commits money. Its statements have no time-out, which would cancel them: <see cref="LedgerSessions"/> gives up
@@ -70,7 +78,6 @@ public static class LedgerDataSource
         {
             CommandTimeout = CommandTimeoutSeconds,
             CancellationTimeout = 1000,
-            MaxPoolSize = MaxSessions,
             MinPoolSize = 0,
             Enlist = false,
             // Nothing sets session state, so a returned session needs no reset.

@@ -2,13 +2,17 @@ using System.Data;
 using System.Runtime.CompilerServices;
 using Dapper;
 using Npgsql;
+using NpgsqlTypes;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Pricing;
 
 namespace OrleansGateway.Ledger.Postgres;
 
 /// <summary>What operators and customers read of the ledger. Lists come in pages: the next begins after the last one's last row.</summary>
-public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
+/// <param name="dataSource">From <see cref="LedgerDataSource.Create"/>.</param>
+/// <param name="patience">How long a report waits for others to end; null waits for as long as it takes.</param>
+/// <param name="longest">How long sums over usage may take, whole seconds; null for as long as any report.</param>
+public sealed class LedgerQueries(NpgsqlDataSource dataSource, TimeSpan? patience = null, TimeSpan? longest = null) : IDisposable
 {
     /// <summary>The most rows of a page.</summary>
     public const int MaxPage = 1000;
@@ -37,6 +41,8 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
 
     /// <summary>Those that take long leave sessions to the others of the pool.</summary>
     private readonly SemaphoreSlim _reports = new(LedgerDataSource.MaxReports);
+
+    private readonly int _sumSeconds = (int)(longest?.TotalSeconds ?? ReportSeconds);
 
     static LedgerQueries()
     {
@@ -127,7 +133,7 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
         UsageFilter filter, UsagePlace? before, int limit, CancellationToken cancellationToken)
     {
         var where = Conditions.Of(filter);
-        where.Add(filter.RequestId, "request_id = {0}");
+        where.AddRequest(filter);
         where.Add(before?.At.UtcDateTime, "at <= {0}");
         where.Add(before?.RequestId, "(at, request_id) < (@" + where.Last + ", {0})");
         return PageAsync<UsageListing>(
@@ -138,44 +144,90 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
     public IAsyncEnumerable<UsageListing> ExportUsageAsync(UsageFilter filter, CancellationToken cancellationToken)
     {
         var where = Conditions.Of(filter);
-        where.Add(filter.RequestId, "request_id = {0}");
+        where.AddRequest(filter);
         return ExportAsync<UsageListing>($"SELECT {UsageColumns.Listed} FROM usage {where.Sql} ORDER BY at, request_id", where, cancellationToken);
     }
 
     /// <summary>Sums over the usage of a filter, a row a group, by group. A day whose rows are gone counts whole, as if at its beginning.</summary>
+    public Task<IReadOnlyList<UsageTotal>> UsageTotalsAsync(UsageFilter filter, UsageGroups groups, CancellationToken cancellationToken) =>
+        UsageTotalsAsync(
+            filter with { From = null, To = null },
+            [filter.From ?? DateTimeOffset.MinValue, filter.To ?? DateTimeOffset.MaxValue],
+            groups,
+            cancellationToken);
+
+    /// <summary>
+    /// The same for spans of time one after another, a row a group of each that has one, by span. Whole hours come from their totals, what is
+    /// not in those yet from the ledger, and what begins or ends within an hour from usage itself: the sums are those of the rows.
+    /// </summary>
+    /// <param name="filter">Which usage; its own times count for nothing.</param>
+    /// <param name="bounds">Ascending: a span ends where the next begins.</param>
+    /// <param name="groups">What to sum by.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="TimeoutException">They took longer than they may, or as many reports ran as may.</exception>
     public async Task<IReadOnlyList<UsageTotal>> UsageTotalsAsync(
-        UsageFilter filter, UsageGroups groups, CancellationToken cancellationToken)
+        UsageFilter filter, IReadOnlyList<DateTimeOffset> bounds, UsageGroups groups, CancellationToken cancellationToken)
     {
         (UsageGroups Group, string Column)[] all =
         [
-            (UsageGroups.Day, "(at AT TIME ZONE 'UTC')::date AS day"), (UsageGroups.Account, "account_id"),
-            (UsageGroups.Key, "key_id"), (UsageGroups.Model, "model"), (UsageGroups.Channel, "channel"),
+            (UsageGroups.Day, "(at AT TIME ZONE 'UTC')::date AS day"), (UsageGroups.Account, "account_id"), (UsageGroups.Key, "key_id"),
+            (UsageGroups.Model, "model"), (UsageGroups.Channel, "channel"), (UsageGroups.Status, "status"),
         ];
-        var columns = all.Where(one => groups.HasFlag(one.Group)).Select(one => one.Column).ToArray();
-        var places = string.Join(", ", Enumerable.Range(1, columns.Length));
-        var where = Conditions.Of(filter);
+        IReadOnlyList<string> columns = [.. bounds.Count > 2 ? ["span"] : Array.Empty<string>(), .. all.Where(one => groups.HasFlag(one.Group)).Select(one => one.Column)];
+        var places = string.Join(", ", Enumerable.Range(1, columns.Count));
+        var where = Conditions.Of(filter with { From = null, To = null });
+        new Spans(bounds).AddTo(where.Parameters);
+        where.Parameters.Add("account", filter.AccountId);
+
+        // Span by span, by the index: OFFSET 0 keeps the planner, which does not know how few there are, from reading all usage instead.
         var sql =
             $"""
+            WITH full_span AS MATERIALIZED (SELECT * FROM unnest(@span, @spanFrom, @spanTo) AS t (span, since, upto))
+            , whole AS MATERIALIZED (SELECT * FROM unnest(@whole, @wholeFrom, @wholeTo) AS t (span, since, upto))
+            , part AS MATERIALIZED (SELECT * FROM unnest(@part, @partFrom, @partTo) AS t (span, since, upto))
+            , charged AS MATERIALIZED (
+                SELECT l.account_id, l.ref, l.at, -l.amount AS charge, l.shortfall
+                FROM account a LEFT JOIN usage_mark m ON m.account_id = a.id
+                JOIN ledger l ON l.account_id = a.id AND l.seq > coalesce(m.seq, 0)
+                WHERE a.seq > coalesce(m.seq, 0) AND l.kind = 'charge' {Of("a.id")})
+            {UsageTotals.RequestsSql(UsageTotals.SourceSql("usage"))}
             SELECT {string.Concat(columns.Select(column => column + ", "))} {Sum("requests")} AS requests,
                 coalesce(sum(requests) FILTER (WHERE status = 'completed'), 0)::bigint AS completed,
                 ARRAY[{string.Join(", ", UsageColumns.Counts.Select(Sum))}] AS usage,
                 {Sum("charge")} AS charge, {Sum("shortfall")} AS shortfall
             FROM (
-                SELECT at, 1 AS requests, 0 AS shortfall, {TotalColumns} FROM usage WHERE at >= {Kept}
+                SELECT span, hour AS at, requests, shortfall, {TotalColumns}
+                FROM whole CROSS JOIN LATERAL (SELECT * FROM usage_hour WHERE hour >= since AND hour < upto AND hour >= {Kept} {Of("account_id")} OFFSET 0) h
                 UNION ALL
-                SELECT l.at, 0, l.shortfall, {UsageColumns.Each(UsageColumns.GroupedBy, "u.{0}")}, 0, {UsageColumns.Each(UsageColumns.Counts.Select(_ => "0"))}
-                FROM ledger l JOIN usage u ON u.account_id = l.account_id AND u.at = l.at AND u.request_id = l.ref
-                WHERE l.kind = 'charge' AND l.shortfall > 0 AND l.at >= {Kept}
+                SELECT span, at, 1, shortfall, {TotalColumns} FROM whole JOIN request ON at >= since AND at < upto WHERE at >= {Kept}
                 UNION ALL
-                SELECT day::timestamptz, requests, shortfall, {TotalColumns} FROM usage_day
-                WHERE day < (SELECT purged_before::date FROM usage_purge)) t
-            {where.Sql} {(columns.Length == 0 ? "" : $"GROUP BY {places} ORDER BY {places}")}
+                SELECT span, at, 1, 0, {TotalColumns}
+                FROM part CROSS JOIN LATERAL (SELECT * FROM usage WHERE at >= since AND at < upto AND at >= {Kept} {Of("account_id")} OFFSET 0) u
+                UNION ALL
+                SELECT span, l.at, 0, l.shortfall, {UsageColumns.Each(UsageColumns.GroupedBy, "u.{0}")}, 0, {UsageColumns.Each(UsageColumns.Counts.Select(_ => "0"))}
+                FROM part JOIN ledger l ON l.at >= since AND l.at < upto
+                JOIN usage u ON u.account_id = l.account_id AND u.at = l.at AND u.request_id = l.ref
+                WHERE l.kind = 'charge' AND l.shortfall > 0 AND l.at >= {Kept} {Of("l.account_id")}
+                UNION ALL
+                SELECT span, day::timestamptz, requests, shortfall, {TotalColumns}
+                FROM full_span JOIN usage_day ON day::timestamptz >= since AND day::timestamptz < upto
+                WHERE day < (SELECT purged_before::date FROM usage_purge) {Of("account_id")}) t
+            {where.Sql} {(columns.Count == 0 ? "" : $"GROUP BY {places} ORDER BY {places}")}
             """;
         using var place = await TakePlaceAsync(cancellationToken);
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
-        await using var transaction = await BeginReportAsync(connection, cancellationToken);
-        var command = new CommandDefinition(sql, where.Parameters, transaction, ReportSeconds, cancellationToken: cancellationToken);
-        return (await connection.QueryAsync<UsageTotal>(command)).AsList();
+        await using var transaction = await BeginReportAsync(connection, _sumSeconds, cancellationToken);
+        var command = new CommandDefinition(sql, where.Parameters, transaction, _sumSeconds, cancellationToken: cancellationToken);
+        try
+        {
+            return (await connection.QueryAsync<UsageTotal>(command)).AsList();
+        }
+        catch (NpgsqlException exception) when (exception is PostgresException { SqlState: PostgresErrorCodes.QueryCanceled } or { InnerException: TimeoutException })
+        {
+            throw new TimeoutException("The sums took longer than they may.", exception);
+        }
+
+        string Of(string column) => filter.AccountId is null ? "" : $"AND {column} = @account";
     }
 
     /// <summary>Changes that were asked for, newest first.</summary>
@@ -210,7 +262,7 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
     {
         using var place = await TakePlaceAsync(cancellationToken);
         await using var connection = await dataSource.OpenConnectionAsync(cancellationToken);
-        await using var transaction = await BeginReportAsync(connection, cancellationToken);
+        await using var transaction = await BeginReportAsync(connection, ReportSeconds, cancellationToken);
         await foreach (var row in connection.QueryUnbufferedAsync<T>(sql, where.Parameters, transaction, ReportSeconds).WithCancellation(cancellationToken))
         {
             yield return row;
@@ -219,15 +271,16 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
 
     private async Task<Place> TakePlaceAsync(CancellationToken cancellationToken)
     {
-        await _reports.WaitAsync(cancellationToken);
-        return new Place(_reports);
+        return await _reports.WaitAsync(patience ?? Timeout.InfiniteTimeSpan, cancellationToken)
+            ? new Place(_reports)
+            : throw new TimeoutException("As many reports run as may, and none has ended for a while.");
     }
 
-    private static async Task<NpgsqlTransaction> BeginReportAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<NpgsqlTransaction> BeginReportAsync(NpgsqlConnection connection, int seconds, CancellationToken cancellationToken)
     {
         var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await connection.ExecuteAsync(new CommandDefinition(
-            $"SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = '{ReportSeconds}s'",
+            $"SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = '{seconds}s'",
             transaction: transaction,
             cancellationToken: cancellationToken));
         return transaction;
@@ -267,6 +320,17 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
         /// <summary>The name of the latest parameter.</summary>
         public string Last => $"p{_conditions.Count}";
 
+        /// <summary>One request, whose charge's row in the ledger knows when it was: no other day is looked at.</summary>
+        public void AddRequest(UsageFilter filter)
+        {
+            Add(filter.RequestId, "request_id = {0}");
+            if (filter is { RequestId: not null, AccountId: not null })
+            {
+                Parameters.Add("account", filter.AccountId);
+                _conditions.Add($"at = (SELECT at FROM ledger WHERE account_id = @account AND kind = 'charge' AND ref = @{Last})");
+            }
+        }
+
         /// <param name="value">Null adds nothing.</param>
         /// <param name="condition">With <c>{0}</c> in the value's place.</param>
         public void Add(object? value, string condition)
@@ -277,7 +341,7 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
             }
 
             var name = $"p{_conditions.Count + 1}";
-            Parameters.Add(name, value is DateTime ? new UtcTime(value) : value);
+            Parameters.Add(name, value is DateTime ? new Typed(value, NpgsqlDbType.TimestampTz) : value);
             _conditions.Add(condition.Replace("{0}", "@" + name, StringComparison.Ordinal));
         }
 
@@ -316,10 +380,52 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource) : IDisposable
         public override void SetValue(IDbDataParameter parameter, Usage value) => throw new NotSupportedException();
     }
 
-    /// <summary>Dapper would send a DateTime as a time without a zone.</summary>
-    private sealed class UtcTime(object value) : SqlMapper.ICustomQueryParameter
+    /// <summary>Spans of time, each cut at the first and the last full hour in it.</summary>
+    private sealed class Spans
     {
-        public void AddParameter(IDbCommand command, string name) =>
-            command.Parameters.Add(new NpgsqlParameter(name, NpgsqlTypes.NpgsqlDbType.TimestampTz) { Value = value });
+        private readonly List<(int Span, DateTime From, DateTime To)> _all = [];
+        private readonly List<(int Span, DateTime From, DateTime To)> _whole = [];
+        private readonly List<(int Span, DateTime From, DateTime To)> _parts = [];
+
+        public Spans(IReadOnlyList<DateTimeOffset> bounds)
+        {
+            for (var i = 0; i + 1 < bounds.Count; i++)
+            {
+                var (from, to) = (bounds[i].UtcDateTime, bounds[i + 1].UtcDateTime);
+                var (first, last) = (HourOf(from.Ticks % TimeSpan.TicksPerHour == 0 ? from : from.AddHours(1)), HourOf(to));
+                _all.Add((i, from, to));
+                if (first >= last)
+                {
+                    _parts.Add((i, from, to));
+                    continue;
+                }
+
+                _whole.Add((i, first, last));
+                _parts.AddRange(new[] { (i, from, first), (i, last, to) }.Where(static part => part.Item2 < part.Item3));
+            }
+        }
+
+        public void AddTo(DynamicParameters parameters)
+        {
+            Add("span", _all);
+            Add("whole", _whole);
+            Add("part", _parts);
+
+            void Add(string name, List<(int Span, DateTime From, DateTime To)> spans)
+            {
+                parameters.Add(name, new Typed(spans.Select(static one => one.Span).ToArray(), NpgsqlDbType.Array | NpgsqlDbType.Integer));
+                parameters.Add(name + "From", new Typed(spans.Select(static one => one.From).ToArray(), NpgsqlDbType.Array | NpgsqlDbType.TimestampTz));
+                parameters.Add(name + "To", new Typed(spans.Select(static one => one.To).ToArray(), NpgsqlDbType.Array | NpgsqlDbType.TimestampTz));
+            }
+        }
+
+        /// <summary>The end of all times stays what it is.</summary>
+        private static DateTime HourOf(DateTime time) => time == DateTime.MaxValue ? time : time.AddTicks(-(time.Ticks % TimeSpan.TicksPerHour));
+    }
+
+    /// <summary>Dapper would send a DateTime as a time without a zone.</summary>
+    private sealed class Typed(object value, NpgsqlDbType type) : SqlMapper.ICustomQueryParameter
+    {
+        public void AddParameter(IDbCommand command, string name) => command.Parameters.Add(new NpgsqlParameter(name, type) { Value = value });
     }
 }

@@ -105,16 +105,26 @@ public enum UsageGroups
     Key = 4,
     Model = 8,
     Channel = 16,
+
+    /// <summary>How requests ended.</summary>
+    Status = 32,
 }
 
 /// <summary>A group's sums. What it was not grouped by is null.</summary>
 public sealed record UsageTotal
 {
+    /// <summary>Which of the spans of time that were asked for, counted from 0.</summary>
+    public int Span { get; init; }
+
     public DateOnly? Day { get; init; }
     public string? AccountId { get; init; }
     public string? KeyId { get; init; }
     public string? Model { get; init; }
     public string? Channel { get; init; }
+
+    /// <summary>As stored, see <see cref="UsageListing.Status"/>.</summary>
+    public string? Status { get; init; }
+
     public required long Requests { get; init; }
 
     /// <summary>Those whose provider finished its answer.</summary>

@@ -16,6 +16,15 @@ public sealed class Memberships(NpgsqlDataSource dataSource)
         return await command.ExecuteScalarAsync(cancellationToken) as string;
     }
 
+    /// <summary>Whether a person has an account and nobody else does.</summary>
+    public async Task<bool> IsAloneAsync(Guid personId, CancellationToken cancellationToken)
+    {
+        await using var command = dataSource.CreateCommand(
+            "SELECT count(*) = 1 FROM people.account_member WHERE account_id = (SELECT account_id FROM people.account_member WHERE person_id = $1)");
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = personId });
+        return await command.ExecuteScalarAsync(cancellationToken) is true;
+    }
+
     /// <summary>Makes a person who has no account the owner of one.</summary>
     /// <returns>The account that the person has then: the first one stays.</returns>
     public async Task<string> JoinAsync(Guid personId, string accountId, DateTimeOffset now, CancellationToken cancellationToken)

@@ -73,14 +73,13 @@ public static class UsageTotals
 
     /// <summary>
     /// Answers how many accounts had something new, how many charges it counted, and the last account that has nothing more (null if the
-    /// first one has). A charge without a usage row counts under empty names, so that no money is left out. Charges and usage are brought
-    /// together by grouping rather than by a join, which a plan for few rows would make row by row.
+    /// first one has). A charge without a usage row counts under empty names, so that no money is left out.
     /// </summary>
     private static string AddSql(IReadOnlyCollection<DateOnly> detached)
     {
         var source = string.Join(
             " UNION ALL ",
-            detached.Select(UsagePartitions.Name).Prepend("usage").Select(table => $"SELECT at, request_id, {Each(GroupedBy)}, {Each(Counts)} FROM {table}"));
+            detached.Select(UsagePartitions.Name).Prepend("usage").Select(SourceSql));
         return
             $"""
             WITH due AS MATERIALIZED (
@@ -91,19 +90,7 @@ public static class UsageTotals
                 SELECT l.account_id, l.ref, l.at, -l.amount AS charge, l.shortfall
                 FROM due JOIN ledger l ON l.account_id = due.id AND l.seq > due.counted AND l.seq <= due.upto
                 WHERE l.kind = 'charge')
-            , span AS MATERIALIZED (SELECT account_id, min(at) AS first, max(at) AS last FROM charged GROUP BY account_id)
-            , used AS MATERIALIZED (
-                SELECT u.* FROM span JOIN ({source}) u ON u.account_id = span.account_id AND u.at BETWEEN span.first AND span.last)
-            , request AS MATERIALIZED (
-                SELECT account_id, max(at) AS at, {Each(OfAccount, "coalesce(max({0}), '') AS {0}")},
-                    max(charge) AS charge, max(shortfall) AS shortfall, {Each(Counts, "coalesce(max({0}), 0) AS {0}")}
-                FROM (
-                    SELECT account_id, ref, at, charge, shortfall, {Each(OfAccount, "NULL AS {0}")}, {Each(Counts, "NULL::bigint AS {0}")}
-                    FROM charged
-                    UNION ALL
-                    SELECT account_id, request_id, NULL, NULL, NULL, {Each(OfAccount)}, {Each(Counts)} FROM used) both_of_it
-                GROUP BY account_id, ref
-                HAVING max(at) IS NOT NULL)
+            {RequestsSql(source)}
             , hours AS ({InsertSql("usage_hour", "hour", "date_trunc('hour', at)", $"hour, {Each(GroupedBy)}")})
             , days AS ({InsertSql("usage_day", "day", "(at AT TIME ZONE 'UTC')::date", $"day, {Each(GroupedBy)}")})
             , marked AS (
@@ -114,6 +101,31 @@ public static class UsageTotals
             FROM due
             """;
     }
+
+    /// <summary>
+    /// Brings the charges of <c>charged</c> (account_id, ref, at, charge, shortfall) together with their usage, as <c>request</c>: by grouping
+    /// rather than by a join, which a plan for few rows would make row by row. A charge without a usage row has empty names.
+    /// </summary>
+    /// <param name="source">Where usage is.</param>
+    internal static string RequestsSql(string source) =>
+        $"""
+        , span AS MATERIALIZED (SELECT account_id, min(at) AS first, max(at) AS last FROM charged GROUP BY account_id)
+        , used AS MATERIALIZED (
+            SELECT u.* FROM span JOIN ({source}) u ON u.account_id = span.account_id AND u.at BETWEEN span.first AND span.last)
+        , request AS MATERIALIZED (
+            SELECT account_id, max(at) AS at, {Each(OfAccount, "coalesce(max({0}), '') AS {0}")},
+                max(charge) AS charge, max(shortfall) AS shortfall, {Each(Counts, "coalesce(max({0}), 0) AS {0}")}
+            FROM (
+                SELECT account_id, ref, at, charge, shortfall, {Each(OfAccount, "NULL AS {0}")}, {Each(Counts, "NULL::bigint AS {0}")}
+                FROM charged
+                UNION ALL
+                SELECT account_id, request_id, NULL, NULL, NULL, {Each(OfAccount)}, {Each(Counts)} FROM used) both_of_it
+            GROUP BY account_id, ref
+            HAVING max(at) IS NOT NULL)
+        """;
+
+    /// <summary>The columns of usage that <see cref="RequestsSql"/> reads.</summary>
+    internal static string SourceSql(string table) => $"SELECT at, request_id, {Each(GroupedBy)}, {Each(Counts)} FROM {table}";
 
     private static string InsertSql(string table, string period, string of, string key) =>
         $"""

@@ -175,6 +175,7 @@ internal sealed class Connection : IAsyncDisposable
         calls.Add(binder => KeyService.BindService(binder, new StoredKeyGrpc(reports)));
         calls.Add(binder => CatalogService.BindService(binder, new StoredCatalogGrpc(database, TimeProvider.System)));
         calls.Add(binder => ReportService.BindService(binder, new ReportGrpc(reports)));
+        calls.Add(binder => AnnouncementService.BindService(binder, new StoredAnnouncementGrpc(new Announcements(database))));
         return new Connection(calls, null, null, database);
     }
 }

@@ -122,6 +122,7 @@ internal static class OperatorCommandLine
         ReadingVerbs.Ledger(),
         ReadingVerbs.Verify(),
         CatalogVerbs.Create(),
+        AnnouncementVerbs.Create(),
     };
 
     /// <summary>What the service refused, by field where it says so.</summary>

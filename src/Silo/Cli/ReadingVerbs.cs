@@ -19,7 +19,7 @@ internal static class ReadingVerbs
         var status = Choice("--status", "with this status alone", Enum.GetValues<RequestStatus>());
         var (from, to) = (From(), To());
         var limit = Limit($"at most so many, the newest first (default {NewestDefault})");
-        var by = Choices<UsageGroup>("--by", "sums instead of requests, by any of day, account, key, model, channel with commas between, or none");
+        var by = Choices<UsageGroup>("--by", "sums instead of requests, by any of day, account, key, model, channel, status with commas between, or none");
         var export = Flag("--export", "every request, the oldest first, as they come", "--all");
         Symbol[] symbols = [account, key, model, channel, status, from, to, limit, by, export];
         return Reading("usage", "relayed requests: tokens, charge, times", symbols, async (session, parsed) =>

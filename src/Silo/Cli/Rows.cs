@@ -113,6 +113,7 @@ internal static class Rows
             Group("key_id", total.HasKeyId, total.KeyId),
             Group("model", total.HasModel, total.Model),
             Group("channel", total.HasChannel, total.Channel),
+            Group("status", total.HasStatus, total.Status),
             new("requests", total.Requests),
             new("completed", total.Completed, IsDetail: true),
             new("fresh_input", usage.Sum(Units.InputTokens - Units.CachedTokens)),
@@ -153,6 +154,18 @@ internal static class Rows
 
     public static Field[] Of(VerifyProblem problem) =>
         [new("account_id", problem.AccountId), new("rule", problem.Rule), new("detail", problem.Detail)];
+
+    public static Field[] Of(Announcement announcement) =>
+    [
+        new("id", announcement.AnnouncementId),
+        new("level", Name(announcement.Level)),
+        new("from", Time(announcement.From)),
+        new("to", Time(announcement.To)),
+        new("withdrawn_at", Time(announcement.WithdrawnAt)),
+        new("english", announcement.English),
+        new("chinese", announcement.Chinese),
+        new("created_at", Time(announcement.CreatedAt), IsDetail: true),
+    ];
 
     /// <param name="outcome">What publishing came to; null if nothing was to be published.</param>
     public static Field[] Of(Catalog catalog, PublishOutcome? outcome) =>

@@ -17,6 +17,8 @@ internal sealed class Session(Connection connection, Output output, string reque
 
     public ReportService.ReportServiceClient Reports { get; } = new(connection.Calls);
 
+    public AnnouncementService.AnnouncementServiceClient Announcements { get; } = new(connection.Calls);
+
     public Output Output => output;
 
     /// <summary>Names this change.</summary>

@@ -16,6 +16,9 @@ namespace OrleansGateway.Silo.Hosting;
 /// <summary>The parts of a host that runs accounts.</summary>
 internal static class GatewayBuilder
 {
+    /// <summary>The key of what operators read; the site has its own.</summary>
+    public const string OperatorReports = "operator";
+
     private const string MoneyPool = "money";
 
     /// <summary>The database, the lock on it, and the journal that writes to it.</summary>
@@ -27,7 +30,6 @@ internal static class GatewayBuilder
         builder.Services.AddSingleton(provider => LedgerDataSource.Create(provider.GetRequiredService<IOptions<LedgerSettings>>().Value.Ledger));
         builder.Services.AddKeyedSingleton(MoneyPool, (provider, _) =>
             LedgerDataSource.CreateForMoney(provider.GetRequiredService<IOptions<LedgerSettings>>().Value.Ledger));
-        builder.Services.AddSingleton(provider => new LedgerQueries(provider.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<ILedger>(provider => new PostgresLedger(
             provider.GetRequiredKeyedService<NpgsqlDataSource>(MoneyPool),
             provider.GetRequiredService<NpgsqlDataSource>(),
@@ -89,8 +91,12 @@ internal static class GatewayBuilder
         builder.Services.AddSingleton<KeyOperations>();
         builder.Services.AddSingleton(provider => new Memberships(provider.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<OwnerOperations>();
+        builder.Services.AddSingleton(provider => new Announcements(provider.GetRequiredService<NpgsqlDataSource>()));
+        builder.Services.AddSingleton<AnnouncementOperations>();
         builder.Services.AddSingleton<CatalogOperations>();
-        builder.Services.AddSingleton<ReportOperations>();
+        builder.Services.AddKeyedSingleton(OperatorReports, (provider, _) => new LedgerQueries(provider.GetRequiredService<NpgsqlDataSource>()));
+        builder.Services.AddKeyedSingleton(OperatorReports, (provider, key) => new ReportOperations(
+            provider.GetRequiredKeyedService<LedgerQueries>(key), provider.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton(provider =>
         {
             var silo = provider.GetRequiredService<SiloService>();

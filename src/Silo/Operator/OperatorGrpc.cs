@@ -3,8 +3,10 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Hosting;
+using OrleansGateway.Ledger.Postgres;
 using OrleansGateway.Operations;
 using OrleansGateway.Silo.Configuration;
+using OrleansGateway.Silo.Hosting;
 
 namespace OrleansGateway.Silo.Operator;
 
@@ -61,7 +63,9 @@ internal sealed partial class OperatorGrpc(IServiceProvider services, IOptions<O
         server.AddSingleton(SiteAddress.Of(services.GetRequiredService<IConfiguration>()));
         server.AddSingleton(services.GetRequiredService<KeyOperations>());
         server.AddSingleton(services.GetRequiredService<CatalogOperations>());
-        server.AddSingleton(services.GetRequiredService<ReportOperations>());
+        server.AddSingleton(services.GetRequiredKeyedService<ReportOperations>(GatewayBuilder.OperatorReports));
+        server.AddSingleton(services.GetRequiredService<AnnouncementOperations>());
+        server.AddSingleton(services.GetRequiredService<Announcements>());
         server.AddSingleton(services.GetRequiredService<Readiness>());
         server.AddGrpc(grpc =>
         {
@@ -79,6 +83,7 @@ internal sealed partial class OperatorGrpc(IServiceProvider services, IOptions<O
         app.MapGrpcService<KeyGrpc>();
         app.MapGrpcService<CatalogGrpc>();
         app.MapGrpcService<ReportGrpc>();
+        app.MapGrpcService<AnnouncementGrpc>();
         app.MapGrpcReflectionService();
         app.MapGrpcHealthChecksService();
     }

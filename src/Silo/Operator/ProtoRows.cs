@@ -120,6 +120,7 @@ internal static class ProtoRows
         SetText(total.KeyId, text => written.KeyId = text);
         SetText(total.Model, text => written.Model = text);
         SetText(total.Channel, text => written.Channel = text);
+        SetText(total.Status, text => written.Status = text);
         return written;
     }
 
@@ -166,6 +167,18 @@ internal static class ProtoRows
         Outcome = row.Outcome ?? "",
         EndedAt = Write(row.EndedAt),
         Retries = (int)row.Retries,
+    };
+
+    public static Proto.Announcement ToProto(this Announcement announcement) => new()
+    {
+        AnnouncementId = announcement.AnnouncementId,
+        Level = Write<Proto.AnnouncementLevel>(announcement.Level),
+        From = Write(announcement.From),
+        To = Write(announcement.To),
+        English = announcement.English,
+        Chinese = announcement.Chinese,
+        CreatedAt = Write(announcement.CreatedAt),
+        WithdrawnAt = Write(announcement.WithdrawnAt),
     };
 
     public static UsageFilter Read(Proto.UsageFilter? filter) => filter is null

@@ -60,7 +60,7 @@ internal static class RichStatus
     private static Code CodeOf(FailureKind kind) => kind switch
     {
         FailureKind.Invalid or FailureKind.InvalidCatalog => Code.InvalidArgument,
-        FailureKind.UnknownAccount or FailureKind.UnknownKey or FailureKind.NoCatalog => Code.NotFound,
+        FailureKind.UnknownAccount or FailureKind.UnknownKey or FailureKind.UnknownAnnouncement or FailureKind.NoCatalog => Code.NotFound,
         FailureKind.RequestIdConflict or FailureKind.RefConflict => Code.AlreadyExists,
         FailureKind.InsufficientFunds or FailureKind.ClosedForGood => Code.FailedPrecondition,
         FailureKind.RequestRunning => Code.Aborted,

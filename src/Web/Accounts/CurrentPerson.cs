@@ -15,6 +15,12 @@ namespace OrleansGateway.Web.Accounts;
 /// <param name="Actor">What operations know them by.</param>
 internal sealed record CurrentPerson(Guid Id, Guid SessionId, string Name, string Email, string? AccountId, TimeZoneInfo Zone, Actor Actor)
 {
+    /// <inheritdoc cref="Accounts.Person.PolicyWithdrawnAt"/>
+    public DateTimeOffset? PolicyWithdrawnAt { get; init; }
+
+    /// <inheritdoc cref="Accounts.Person.DeletionDueAt"/>
+    public DateTimeOffset? DeletionDueAt { get; init; }
+
     private const string SessionClaim = "sid";
     private static readonly TimeSpan SeenEvery = TimeSpan.FromMinutes(5);
 
@@ -48,7 +54,7 @@ internal sealed record CurrentPerson(Guid Id, Guid SessionId, string Name, strin
         var people = services.GetRequiredService<PeopleContext>();
         var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
         var found = await people.Sessions.Where(session => session.Id == sessionId)
-            .Join(people.Users, session => session.PersonId, person => person.Id, (session, person) => new { session.SeenAt, person.Id, person.Name, person.Email, person.TimeZone })
+            .Join(people.Users, session => session.PersonId, person => person.Id, (session, person) => new { session.SeenAt, person.Id, person.Name, person.Email, person.TimeZone, person.PolicyWithdrawnAt, person.DeletionDueAt })
             .SingleOrDefaultAsync(http.RequestAborted);
         if (found is null)
         {
@@ -69,7 +75,11 @@ internal sealed record CurrentPerson(Guid Id, Guid SessionId, string Name, strin
             found.Email!,
             accountId,
             TimeZoneInfo.TryFindSystemTimeZoneById(found.TimeZone, out var zone) ? zone : TimeZoneInfo.Utc,
-            new Actor(ActorKind.Person, found.Id.ToString("N"), address) { AccountId = accountId });
+            new Actor(ActorKind.Person, found.Id.ToString("N"), address) { AccountId = accountId })
+        {
+            PolicyWithdrawnAt = found.PolicyWithdrawnAt,
+            DeletionDueAt = found.DeletionDueAt,
+        };
     }
 }
 

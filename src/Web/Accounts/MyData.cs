@@ -1,62 +1,87 @@
+using System.Globalization;
 using System.IO.Compression;
+using System.Text;
 using System.Text.Json;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Ledger.Postgres;
 using OrleansGateway.Operations;
 using OrleansGateway.Web.Usage;
 
 namespace OrleansGateway.Web.Accounts;
 
-/// <summary>All that is kept of a person and their account, as a ZIP that is written while it is read.</summary>
-internal static class MyData
+/// <summary>All that is kept of a person and their account, as a ZIP, row by row as the database gives them.</summary>
+internal sealed class MyData(PeopleContext people, Memberships memberships, [FromKeyedServices(WebModule.ExportPool)] ReportOperations reports)
 {
     private static readonly JsonSerializerOptions Json = new() { WriteIndented = true };
 
-    public static void MapMyData(this IEndpointRouteBuilder routes) =>
-        routes.MapGet("/console/my-data.zip", WriteAsync).RequireAuthorization();
-
-    private static async Task WriteAsync(HttpContext context, PeopleContext people, ReportOperations reports)
+    /// <summary>Writes it.</summary>
+    public async Task WriteAsync(Guid personId, Stream body, CancellationToken cancellationToken)
     {
-        var person = context.Person()!;
-        var ended = context.RequestAborted;
-        var self = await people.Users.AsNoTracking().Where(one => one.Id == person.Id)
-            .Select(one => new { one.Name, one.Email, one.Language, one.TimeZone, one.CreatedAt, one.AgeStatedAt, one.TwoFactorEnabled }).SingleAsync(ended);
-        var sessions = await people.Sessions.AsNoTracking().Where(one => one.PersonId == person.Id).Select(one => new { one.CreatedAt, one.SeenAt, one.Address, one.Agent }).ToListAsync(ended);
-        var signIns = await people.SignIns.AsNoTracking().Where(one => one.PersonId == person.Id).OrderBy(one => one.At)
-            .Select(one => new { one.At, one.Outcome, one.Address, one.Agent }).ToListAsync(ended);
-        var consents = await people.Consents.AsNoTracking().Where(one => one.PersonId == person.Id).OrderBy(one => one.At)
-            .Select(one => new { one.At, one.Purpose, one.Version, one.Language, one.IsGiven, one.Address }).ToListAsync(ended);
-        var keys = (await reports.KeysAsync(person.Actor, person.AccountId!, new PageRequest(LedgerQueries.MaxPage), ended)).Value;
-        var calls = await reports.ExportUsageAsync(person.Actor, new UsageFilter { AccountId = person.AccountId }, ended);
-        var ledger = await reports.ExportLedgerAsync(person.Actor, new LedgerFilter(person.AccountId!, null, null), ended);
-        context.Response.ContentType = "application/zip";
-        context.Response.Headers.ContentDisposition = "attachment; filename=my-data.zip";
-        context.Response.Headers.CacheControl = "no-store";
-        await using var zip = await ZipArchive.CreateAsync(context.Response.Body, ZipArchiveMode.Create, leaveOpen: true, entryNameEncoding: null, ended);
-        await AddAsync(zip, "read-me.txt", stream => stream.WriteAsync(System.Text.Encoding.UTF8.GetBytes(Texts.MyDataReadMe), ended).AsTask());
-        await AddAsync(zip, "person.json", stream => JsonSerializer.SerializeAsync(stream, self, Json, ended));
-        await AddAsync(zip, "sessions.json", stream => JsonSerializer.SerializeAsync(stream, sessions, Json, ended));
-        await AddAsync(zip, "sign-ins.json", stream => JsonSerializer.SerializeAsync(stream, signIns, Json, ended));
-        await AddAsync(zip, "consents.json", stream => JsonSerializer.SerializeAsync(stream, consents, Json, ended));
-        await AddAsync(zip, "keys.json", stream => JsonSerializer.SerializeAsync(
-            stream, keys?.Rows.Select(static key => new { key.KeyId, key.Settings.Name, Status = key.Status.ToString(), SpentUsd = Grains.Contracts.Money.FormatUsd(key.SpentNanos), key.UsedAt, key.UsedFrom }), Json, ended));
-        if (calls.Value is { } rows)
+        var self = await people.Users.AsNoTracking().Where(one => one.Id == personId)
+            .Select(one => new { one.Name, one.Email, one.Language, one.TimeZone, one.CreatedAt, one.AgeStatedAt, one.TwoFactorEnabled, one.PolicyWithdrawnAt, one.DeletionDueAt })
+            .SingleAsync(cancellationToken);
+        var sessions = people.Sessions.AsNoTracking().Where(one => one.PersonId == personId).OrderBy(one => one.CreatedAt)
+            .Select(one => new { one.CreatedAt, one.SeenAt, one.Address, one.Agent });
+        var signIns = people.SignIns.AsNoTracking().Where(one => one.PersonId == personId).OrderBy(one => one.At)
+            .Select(one => new { one.At, one.Outcome, one.Address, one.Agent });
+        var consents = people.Consents.AsNoTracking().Where(one => one.PersonId == personId).OrderBy(one => one.At)
+            .Select(one => new { one.At, one.Purpose, one.Version, one.Language, one.IsGiven, one.Address });
+        var passkeys = (await people.Set<IdentityUserPasskey<Guid>>().AsNoTracking().Where(one => one.UserId == personId).ToListAsync(cancellationToken))
+            .Select(static one => new { one.Data.Name, one.Data.CreatedAt });
+        var emails = people.EmailChanges.AsNoTracking().Where(one => one.PersonId == personId).OrderBy(one => one.At).Select(one => new { one.At, one.OldEmail });
+
+        await using var zip = await ZipArchive.CreateAsync(body, ZipArchiveMode.Create, leaveOpen: true, entryNameEncoding: null, cancellationToken);
+        var readMe = Texts.ResourceManager.GetString(nameof(Texts.MyDataReadMe), CultureInfo.GetCultureInfo(self.Language))!;
+        await AddAsync("read-me.txt", stream => stream.WriteAsync(Encoding.UTF8.GetBytes(readMe), cancellationToken).AsTask());
+        await AddJsonAsync("person.json", self);
+        await AddJsonAsync("sessions.json", sessions.AsAsyncEnumerable());
+        await AddJsonAsync("sign-ins.json", signIns.AsAsyncEnumerable());
+        await AddJsonAsync("consents.json", consents.AsAsyncEnumerable());
+        await AddJsonAsync("passkeys.json", passkeys);
+        await AddJsonAsync("e-mail-changes.json", emails.AsAsyncEnumerable());
+        if (await memberships.AccountOfAsync(personId, cancellationToken) is { } accountId)
         {
-            await AddAsync(zip, "calls.csv", stream => UsageExport.CsvAsync(rows.Rows, stream, ended));
+            var actor = new Actor(ActorKind.Person, personId.ToString("N"), "-") { AccountId = accountId };
+            await AddJsonAsync("keys.json", KeysAsync(actor, accountId, cancellationToken));
+            if ((await reports.ExportUsageAsync(actor, new UsageFilter { AccountId = accountId }, cancellationToken)).Value is { } calls)
+            {
+                await AddAsync("calls.csv", stream => UsageExport.CsvAsync(calls.Rows, stream, cancellationToken));
+            }
+
+            if ((await reports.ExportLedgerAsync(actor, new LedgerFilter(accountId, null, null), cancellationToken)).Value is { } ledger)
+            {
+                await AddAsync("ledger.csv", stream => UsageExport.LedgerCsvAsync(ledger.Rows, stream, cancellationToken));
+            }
         }
 
-        if (ledger.Value is { } entries)
+        Task AddJsonAsync<T>(string name, T value) => AddAsync(name, stream => JsonSerializer.SerializeAsync(stream, value, Json, cancellationToken));
+
+        async Task AddAsync(string name, Func<Stream, Task> write)
         {
-            await AddAsync(zip, "ledger.csv", stream => UsageExport.LedgerCsvAsync(entries.Rows, stream, ended));
+            await using var entry = await zip.CreateEntry(name).OpenAsync(cancellationToken);
+            await write(entry);
         }
     }
 
-    private static async Task AddAsync(ZipArchive zip, string name, Func<Stream, Task> write)
+    private async IAsyncEnumerable<object> KeysAsync(Actor actor, string accountId, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await using var entry = await zip.CreateEntry(name).OpenAsync();
-        await write(entry);
+        var page = new PageRequest(LedgerQueries.MaxPage);
+        while ((await reports.KeysAsync(actor, accountId, page, cancellationToken)).Value is { } keys)
+        {
+            foreach (var key in keys.Rows)
+            {
+                yield return new { key.KeyId, key.Settings.Name, Status = key.Status.ToString(), key.Settings.Addresses, SpentUsd = Money.FormatUsd(key.SpentNanos), key.UsedAt, key.UsedFrom };
+            }
+
+            if (keys.NextToken.Length == 0)
+            {
+                yield break;
+            }
+
+            page = page with { Token = keys.NextToken };
+        }
     }
 }

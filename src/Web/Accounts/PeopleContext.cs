@@ -19,6 +19,10 @@ public sealed class PeopleContext(DbContextOptions<PeopleContext> options) : Ide
 
     public DbSet<QueuedMail> Mails => Set<QueuedMail>();
 
+    public DbSet<EmailChange> EmailChanges => Set<EmailChange>();
+
+    public DbSet<DataExport> DataExports => Set<DataExport>();
+
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
 
     protected override void OnModelCreating(ModelBuilder builder)
@@ -31,6 +35,8 @@ public sealed class PeopleContext(DbContextOptions<PeopleContext> options) : Ide
 
             // Else two registrations at once could give one address two people.
             person.HasIndex(one => one.NormalizedEmail).IsUnique();
+            person.HasIndex(one => one.CreatedAt).HasFilter("NOT email_confirmed");
+            person.HasIndex(one => one.DeletionDueAt).HasFilter("deletion_due_at IS NOT NULL");
         });
         builder.Entity<IdentityUserClaim<Guid>>().ToTable("person_claim");
         builder.Entity<IdentityUserLogin<Guid>>().ToTable("person_login");
@@ -41,12 +47,14 @@ public sealed class PeopleContext(DbContextOptions<PeopleContext> options) : Ide
             session.ToTable("session");
             session.Property(one => one.Id).ValueGeneratedNever();
             session.HasOne<Person>().WithMany().HasForeignKey(one => one.PersonId);
+            session.HasIndex(one => one.SeenAt);
         });
         builder.Entity<SignInRecord>(record =>
         {
             record.ToTable("sign_in");
             record.HasOne<Person>().WithMany().HasForeignKey(one => one.PersonId);
             record.HasIndex(one => new { one.PersonId, one.At });
+            record.HasIndex(one => one.At);
         });
         builder.Entity<Consent>(consent =>
         {
@@ -57,6 +65,20 @@ public sealed class PeopleContext(DbContextOptions<PeopleContext> options) : Ide
         {
             mail.ToTable("mail");
             mail.HasIndex(one => one.NextTryAt);
+        });
+        builder.Entity<EmailChange>(change =>
+        {
+            change.ToTable("email_change");
+            change.Property(one => one.Id).ValueGeneratedNever();
+            change.HasOne<Person>().WithMany().HasForeignKey(one => one.PersonId);
+            change.HasIndex(one => one.UndoHash).IsUnique();
+        });
+        builder.Entity<DataExport>(export =>
+        {
+            export.ToTable("data_export");
+            export.Property(one => one.Id).ValueGeneratedNever();
+            export.HasOne<Person>().WithMany().HasForeignKey(one => one.PersonId);
+            export.HasIndex(one => one.NextTryAt).HasFilter("ready_at IS NULL");
         });
         builder.Entity<DataProtectionKey>().ToTable("data_protection_key");
     }

@@ -22,12 +22,9 @@ internal static class PeopleServices
 {
     public const int PasswordLengthMin = 10;
 
-    /// <summary>Attempts before an account is slowed down.</summary>
-    private const int AttemptsMax = 8;
-
-    private const int WaitingHashesMax = 64;
-
-    private static readonly string[] Guarded = ["/sign-in", "/register", "/forgot", "/reset", "/console/security"];
+    /// <summary>Forms that one network may send only so often.</summary>
+    private static readonly string[] Guarded =
+        ["/sign-in", "/register", "/forgot", "/reset", "/confirm", "/claim", "/email", "/passkey", "/console"];
 
     public static void AddPeople(this IServiceCollection services, SiteOptions site)
     {
@@ -53,8 +50,7 @@ internal static class PeopleServices
             identity.Password.RequireLowercase = false;
             identity.Password.RequireUppercase = false;
             identity.Password.RequireNonAlphanumeric = false;
-            identity.Lockout.MaxFailedAccessAttempts = AttemptsMax;
-        }).AddEntityFrameworkStores<PeopleContext>().AddSignInManager().AddDefaultTokenProviders();
+        }).AddUserStore<PersonStore>().AddSignInManager().AddDefaultTokenProviders();
         services.AddScoped<IPasswordHasher<Person>, PasswordHasher>();
         services.AddAuthentication(IdentityConstants.ApplicationScheme).AddIdentityCookies(cookies =>
         {
@@ -80,42 +76,58 @@ internal static class PeopleServices
         services.AddAuthorization();
         services.AddCascadingAuthenticationState();
         services.AddSingleton<MailQueue>();
-        services.AddSingleton<IMail>(provider => provider.GetRequiredService<IOptions<SiteOptions>>().Value.SmtpHost.Length == 0
-            ? ActivatorUtilities.CreateInstance<FolderMail>(provider)
-            : ActivatorUtilities.CreateInstance<SmtpMail>(provider));
+        services.AddSingleton<IMail>(provider => provider.GetRequiredService<IOptions<SiteOptions>>().Value switch
+        {
+            { SmtpHost.Length: > 0 } => ActivatorUtilities.CreateInstance<SmtpMail>(provider),
+            { ResendKey.Length: > 0 } => ActivatorUtilities.CreateInstance<ResendMail>(provider),
+            _ => ActivatorUtilities.CreateInstance<FolderMail>(provider),
+        });
         services.AddHostedService<MailSender>();
         services.AddScoped<PersonMails>();
+        services.AddScoped<Attempts>();
+        services.AddSingleton<HashPermits>();
         services.AddScoped<SignIns>();
         services.AddScoped<Registrations>();
+        services.AddScoped<Passkeys>();
+        Passkeys.Configure(services);
+        services.AddScoped<EmailChanges>();
+        services.AddScoped<Consents>();
+        services.AddScoped<Deletions>();
+        services.AddScoped<DataExports>();
+        services.AddScoped<MyData>();
+        services.AddScoped<ShownKeys>();
+        services.AddHostedService<DataExportMaker>();
+        services.AddHostedService<PeoplePurge>();
         services.AddRateLimiter(limits =>
         {
             limits.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
             limits.OnRejected = static (context, _) =>
                 new ValueTask(new RazorComponentResult<TooManyPage> { StatusCode = StatusCodes.Status429TooManyRequests }.ExecuteAsync(context.HttpContext));
-            limits.GlobalLimiter = PartitionedRateLimiter.CreateChained(PerAddress(), OneHashACore());
+            limits.GlobalLimiter = PerNetwork();
         });
     }
 
-    /// <summary>Sign-out, which a form of any page asks for.</summary>
-    public static void MapPeople(this IEndpointRouteBuilder routes) =>
+    /// <summary>What pages ask for beside pages, such as sign-out.</summary>
+    public static void MapPeople(this IEndpointRouteBuilder routes)
+    {
         routes.MapPost("/sign-out", static async (IFormCollection form, HttpContext context, SignIns signIns) =>
         {
             await signIns.EndAsync(context);
             return Results.LocalRedirect("/");
         });
+        Passkeys.Map(routes);
+        DataExports.Map(routes);
+    }
 
-    private static PartitionedRateLimiter<HttpContext> PerAddress() => PartitionedRateLimiter.Create<HttpContext, string>(static context => IsGuarded(context)
+    private static PartitionedRateLimiter<HttpContext> PerNetwork() => PartitionedRateLimiter.Create<HttpContext, string>(static context => IsGuarded(context)
         ? RateLimitPartition.GetFixedWindowLimiter(
-            context.RequestServices.GetRequiredService<ISiteHost>().AddressOf(context),
+            ClientNetwork.Of(context.RequestServices.GetRequiredService<ISiteHost>().AddressOf(context)),
             _ => new FixedWindowRateLimiterOptions { PermitLimit = context.RequestServices.GetRequiredService<IOptions<SiteOptions>>().Value.FormsPerMinute, Window = TimeSpan.FromMinutes(1) })
         : RateLimitPartition.GetNoLimiter(""));
 
-    /// <summary>A hash takes a core for a quarter of a second: half of the cores are the relay's.</summary>
-    private static PartitionedRateLimiter<HttpContext> OneHashACore() => PartitionedRateLimiter.Create<HttpContext, bool>(static context => IsGuarded(context)
-        ? RateLimitPartition.GetConcurrencyLimiter(
-            true, static _ => new ConcurrencyLimiterOptions { PermitLimit = Math.Max(1, Environment.ProcessorCount / 2), QueueLimit = WaitingHashesMax })
-        : RateLimitPartition.GetNoLimiter(false));
-
+    /// <summary>Forms, and files that are made while they are read.</summary>
     private static bool IsGuarded(HttpContext context) =>
-        HttpMethods.IsPost(context.Request.Method) && Guarded.Any(path => context.Request.Path.StartsWithSegments(path));
+        HttpMethods.IsPost(context.Request.Method)
+            ? Guarded.Any(path => context.Request.Path.StartsWithSegments(path))
+            : context.Request.Path.StartsWithSegments("/console") && Path.HasExtension(context.Request.Path);
 }

@@ -19,6 +19,15 @@ public sealed class Person : IdentityUser<Guid>
 
     /// <summary>When they stated that they are old enough.</summary>
     public DateTimeOffset AgeStatedAt { get; set; }
+
+    /// <summary>When they took their consent to the policy back; null while it is given.</summary>
+    public DateTimeOffset? PolicyWithdrawnAt { get; set; }
+
+    /// <summary>When all that names them is going to be deleted, as they asked; null if they did not, or took it back.</summary>
+    public DateTimeOffset? DeletionDueAt { get; set; }
+
+    /// <summary>When that was done: of such a person there is nothing but a random id.</summary>
+    public DateTimeOffset? DeletedAt { get; set; }
 }
 
 /// <summary>A browser that is signed in.</summary>
@@ -71,10 +80,48 @@ public sealed class QueuedMail
 {
     public long Id { get; set; }
 
+    /// <summary><c>mail</c>, or <c>reset</c>: what a person who has the recipient's address gets who forgot their password.</summary>
+    public string Kind { get; set; } = "mail";
+
     /// <summary>Recipient, subject and text, encrypted: they hold links that open accounts.</summary>
     public byte[] Content { get; set; } = [];
 
     public DateTimeOffset CreatedAt { get; set; }
     public DateTimeOffset NextTryAt { get; set; }
     public int Tries { get; set; }
+}
+
+/// <summary>A change of an e-mail address, which the old one can undo.</summary>
+public sealed class EmailChange
+{
+    public Guid Id { get; set; }
+    public Guid PersonId { get; set; }
+    public string OldEmail { get; set; } = "";
+
+    /// <summary>SHA-256 of the undo link's secret.</summary>
+    public byte[] UndoHash { get; set; } = [];
+
+    public DateTimeOffset At { get; set; }
+
+    /// <summary>Until when it can be undone.</summary>
+    public DateTimeOffset ExpiresAt { get; set; }
+}
+
+/// <summary>All that is kept of a person as a ZIP: asked for, made in the background.</summary>
+public sealed class DataExport
+{
+    public Guid Id { get; set; }
+    public Guid PersonId { get; set; }
+    public DateTimeOffset AskedAt { get; set; }
+
+    /// <summary>When it may be begun: later than now while somebody makes it.</summary>
+    public DateTimeOffset NextTryAt { get; set; }
+
+    public int Tries { get; set; }
+
+    /// <summary>Null until it is complete.</summary>
+    public DateTimeOffset? ReadyAt { get; set; }
+
+    public DateTimeOffset ExpiresAt { get; set; }
+    public long Bytes { get; set; }
 }

@@ -21,9 +21,6 @@ internal sealed class Registrations(
     RandomSource random,
     TimeProvider time)
 {
-    /// <summary>What is agreed to at registration.</summary>
-    private static readonly string[] Purposes = ["terms", "privacy", "crossborder"];
-
     /// <summary>Registers, or tells the owner of an address that is registered: who asks cannot tell one from the other.</summary>
     /// <returns>What is wrong with the password; none if nothing is.</returns>
     public async Task<IReadOnlyList<IdentityError>> RegisterAsync(HttpContext http, string name, string email, string password, string language)
@@ -41,16 +38,25 @@ internal sealed class Registrations(
         if (await users.FindByEmailAsync(email) is { } known)
         {
             var hash = hasher.HashPassword(known, password);
+            var mayMail = await mails.MayMailAsync(email);
             if (known.EmailConfirmed)
             {
-                await mails.AlreadyRegisteredAsync(known);
+                if (mayMail)
+                {
+                    await mails.AlreadyRegisteredAsync(known);
+                }
+
                 return [];
             }
 
-            // Whoever registered the address first need not own it: the last password counts, and links of before are void.
+            // Whoever registered the address first need not own it: the last password counts, and links of before are void, whether or not
+            // the address got as many mails today as it may.
             (known.PasswordHash, known.Name, known.Language) = (hash, name, language);
-            await users.UpdateSecurityStampAsync(known);
-            await mails.ConfirmAsync(known);
+            if ((await users.UpdateSecurityStampAsync(known)).Succeeded && mayMail)
+            {
+                await mails.AddConfirmAsync(known);
+            }
+
             return [];
         }
 
@@ -75,17 +81,13 @@ internal sealed class Registrations(
             return [.. made.Errors];
         }
 
-        people.Consents.AddRange(Purposes.Select(purpose => new Consent
+        people.Consents.AddRange(Consents.Of(person.Id, isGiven: true, now, host.AddressOf(http)));
+        if (await mails.MayMailAsync(email))
         {
-            PersonId = person.Id,
-            Purpose = purpose,
-            Version = Policies.Version,
-            Language = language,
-            IsGiven = true,
-            At = now,
-            Address = host.AddressOf(http),
-        }));
-        await mails.ConfirmAsync(person);
+            await mails.AddConfirmAsync(person);
+        }
+
+        await people.SaveChangesAsync();
         await transaction.CommitAsync();
         return [];
     }
@@ -125,9 +127,19 @@ internal sealed class Registrations(
 /// <summary>Gives the console's pages a person who has an account.</summary>
 internal static class AccountOfVisitor
 {
-    /// <summary>Makes the account of whoever comes for the first time.</summary>
+    /// <summary>What stays open to who took consent back or deletes their account: to decide otherwise, and to take with them what is kept.</summary>
+    private static readonly string[] Open = ["/console/privacy", "/console/my-data", "/console/usage.csv", "/console/usage.json"];
+
+    /// <summary>Makes the account of whoever comes for the first time; sends whoever is going, and may still stay, to where they say so.</summary>
     public static async Task EnsureAsync(HttpContext context, RequestDelegate next)
     {
+        if (context.Person() is { } held && (held.PolicyWithdrawnAt ?? held.DeletionDueAt) is not null
+            && context.Request.Path.StartsWithSegments("/console") && !Open.Any(path => context.Request.Path.StartsWithSegments(path)))
+        {
+            context.Response.Redirect("/console/privacy");
+            return;
+        }
+
         if (context.Person() is { AccountId: null } person && context.Request.Path.StartsWithSegments("/console"))
         {
             var made = await context.RequestServices.GetRequiredService<Registrations>().EnsureAccountAsync(person, context.RequestAborted);

@@ -1,3 +1,4 @@
+using System.Security.Claims;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Identity;
@@ -27,6 +28,7 @@ internal sealed class SignIns(
     UserManager<Person> users,
     PeopleContext people,
     PersonMails mails,
+    Attempts attempts,
     IPasswordHasher<Person> hasher,
     ISiteHost host,
     RandomSource random,
@@ -34,31 +36,36 @@ internal sealed class SignIns(
     IOptions<SiteOptions> options)
 {
     private const int AgentLengthMax = 300;
+    private const string StampClaim = "stamp";
+
+    /// <summary>Of an app's code.</summary>
+    private const int CodeLength = 6;
 
     /// <summary>By e-mail address and password.</summary>
     public async Task<SignInOutcome> ByPasswordAsync(HttpContext http, string email, string password)
     {
-        if (await users.FindByEmailAsync(email) is not { } person)
+        var person = await users.FindByEmailAsync(email);
+        var mayTry = await attempts.MayTryPasswordAsync(http, email, person?.Id);
+        if (person?.PasswordHash is null || !mayTry)
         {
             // As long as a wrong password takes.
             hasher.HashPassword(new Person(), password);
-            return SignInOutcome.Refused;
-        }
+            if (person is not null && !mayTry)
+            {
+                await RecordAsync(http, person, "slowed_down");
+            }
 
-        if (await users.IsLockedOutAsync(person))
-        {
-            hasher.HashPassword(new Person(), password);
-            await RecordAsync(http, person, "slowed_down");
             return SignInOutcome.Refused;
         }
 
         if (!await users.CheckPasswordAsync(person, password))
         {
-            await users.AccessFailedAsync(person);
             await RecordAsync(http, person, "wrong_password");
             return SignInOutcome.Refused;
         }
 
+        // A hash that was renewed by two sign-ins at once is one of the two.
+        people.ChangeTracker.Clear();
         if (!person.EmailConfirmed)
         {
             await mails.ConfirmAsync(person);
@@ -69,8 +76,8 @@ internal sealed class SignIns(
         {
             await http.SignInAsync(
                 IdentityConstants.TwoFactorUserIdScheme,
-                new System.Security.Claims.ClaimsPrincipal(new System.Security.Claims.ClaimsIdentity(
-                    [new System.Security.Claims.Claim(System.Security.Claims.ClaimTypes.Name, person.Id.ToString())], IdentityConstants.TwoFactorUserIdScheme)));
+                new ClaimsPrincipal(new ClaimsIdentity(
+                    [new Claim(ClaimTypes.Name, person.Id.ToString()), new Claim(StampClaim, person.SecurityStamp!)], IdentityConstants.TwoFactorUserIdScheme)));
             return SignInOutcome.SecondFactor;
         }
 
@@ -78,20 +85,23 @@ internal sealed class SignIns(
         return SignInOutcome.SignedIn;
     }
 
-    /// <summary>The person whose password was right a moment ago; null if that is too long ago.</summary>
+    /// <summary>The person whose password was right a moment ago; null if that is too long ago, or it is another one by now.</summary>
     public async Task<Person?> FindHalfSignedInAsync(HttpContext http) =>
-        (await http.AuthenticateAsync(IdentityConstants.TwoFactorUserIdScheme)).Principal?.Identity?.Name is { } id ? await users.FindByIdAsync(id) : null;
+        (await http.AuthenticateAsync(IdentityConstants.TwoFactorUserIdScheme)).Principal is { Identity.Name: { } id } half
+            && await users.FindByIdAsync(id) is { } person && half.FindFirstValue(StampClaim) == person.SecurityStamp ? person : null;
 
     /// <summary>By an app's code, or by a recovery code, which is good once.</summary>
     public async Task<bool> ByCodeAsync(HttpContext http, Person person, string code)
     {
         var typed = code.Replace(" ", "", StringComparison.Ordinal);
-        var isRight = !await users.IsLockedOutAsync(person)
-            && (await users.VerifyTwoFactorTokenAsync(person, TokenOptions.DefaultAuthenticatorProvider, typed.Replace("-", "", StringComparison.Ordinal))
+        var isRight = await attempts.MayTryCodeAsync(person.Email!)
+            && (await TakeCodeAsync(person, typed.Replace("-", "", StringComparison.Ordinal))
                 || (await users.RedeemTwoFactorRecoveryCodeAsync(person, typed)).Succeeded);
+
+        // A recovery code that two tried to use at once was the other one's.
+        people.ChangeTracker.Clear();
         if (!isRight)
         {
-            await users.AccessFailedAsync(person);
             await RecordAsync(http, person, "wrong_code");
             return false;
         }
@@ -101,10 +111,24 @@ internal sealed class SignIns(
         return true;
     }
 
+    /// <summary>Whether it is the code of a person's app, which is taken once.</summary>
+    public async Task<bool> TakeCodeAsync(Person person, string code)
+    {
+        // Else one code could be written in several ways, each of which would be taken once.
+        if (code.Length != CodeLength || !code.All(char.IsAsciiDigit) || !await users.VerifyTwoFactorTokenAsync(person, TokenOptions.DefaultAuthenticatorProvider, code))
+        {
+            return false;
+        }
+
+        var (id, now) = (person.Id, time.GetUtcNow());
+        return await people.Database.ExecuteSqlAsync(
+            $"INSERT INTO people.used_code (person_id, code, at) VALUES ({id}, {code}, {now}) ON CONFLICT DO NOTHING") == 1;
+    }
+
     /// <summary>Starts a session in this browser.</summary>
     public async Task StartAsync(HttpContext http, Person person)
     {
-        await users.ResetAccessFailedCountAsync(person);
+        await attempts.ForgetAsync(http, person.Email!);
         var now = time.GetUtcNow();
         var isNewDevice = !await people.SignIns.AnyAsync(record => record.PersonId == person.Id && record.Outcome == "signed_in" && record.Agent == Agent(http))
             && await people.SignIns.AnyAsync(record => record.PersonId == person.Id && record.Outcome == "signed_in");

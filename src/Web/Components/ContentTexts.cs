@@ -8,11 +8,14 @@ namespace OrleansGateway.Web.Components;
 internal sealed class ContentTexts(ISiteHost site, IOptions<SiteOptions> options)
 {
     /// <summary>What may stand in them beside Markdown: nothing of HTML.</summary>
-    private static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder().UsePipeTables().UseAutoIdentifiers().DisableHtml().Build();
+    internal static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder().UsePipeTables().UseAutoIdentifiers().DisableHtml().Build();
 
     /// <summary>A text in the visitor's language, HTML.</summary>
     /// <param name="name">Its file's, in <c>Content</c>.</param>
-    public string Html(string name)
+    public string Html(string name) => Markdig.Markdown.ToHtml(Markdown(name), Pipeline);
+
+    /// <summary>The same as it was written.</summary>
+    public string Markdown(string name)
     {
         var language = CultureInfo.CurrentUICulture.TwoLetterISOLanguageName == "zh" ? "zh" : "en";
         using var file = typeof(ContentTexts).Assembly.GetManifestResourceStream($"{name}.{language}.md")!;
@@ -23,7 +26,7 @@ internal sealed class ContentTexts(ISiteHost site, IOptions<SiteOptions> options
             text = text.Replace("{" + placeholder + "}", value, StringComparison.Ordinal);
         }
 
-        return Markdown.ToHtml(text, Pipeline);
+        return text;
     }
 
     private IEnumerable<(string Placeholder, string Value)> Values()

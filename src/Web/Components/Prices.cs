@@ -17,8 +17,23 @@ internal sealed record ShownModel(Model Model, Price? Price, IReadOnlyList<Provi
     public static ShownModel Of(CatalogSnapshot catalog, Model model, DateTimeOffset now) => new(
         model, catalog.PriceFor(model, now), [.. catalog.RoutesTo(model).Select(static route => route.Channel.Provider).Distinct()]);
 
-    /// <summary>The rate of a million, or a dash.</summary>
-    public string PerMillion(Unit unit) => Price?.Base[unit] is { } nanos ? Format.Usd(nanos) : "–";
+    /// <summary>What text costs by the million tokens, or a dash.</summary>
+    public string PerMillion(Unit unit) => Price is not null && PricedBy(Price.Base).Contains(unit) ? Format.Usd(Price.Base[unit]!.Value) : "–";
+
+    /// <summary>What is priced beside text, each with its unit.</summary>
+    public IReadOnlyList<string> OtherRates => Price is null
+        ? []
+        : [.. PricedBy(Price.Base).Where(static unit => !Units.TextTokens.Contains(unit)).Select(unit => $"{CatalogTexts.Name(unit)} {CatalogTexts.Rate(unit, Price.Base[unit]!.Value)}")];
+
+    /// <summary>
+    /// The units that the model is priced by: of those that it can use, the ones that cost something; of a free model all that it can use.
+    /// </summary>
+    public IReadOnlyList<Unit> PricedBy(Rates rates)
+    {
+        IReadOnlyList<Unit> usable = [.. Units.All.Where(unit => rates[unit] is not null && (Model.Kinds.Contains(unit) || !Units.Tokens.Contains(unit)))];
+        IReadOnlyList<Unit> priced = [.. usable.Where(unit => rates[unit] > 0)];
+        return priced.Count > 0 ? priced : usable;
+    }
 }
 
 /// <summary>Names of units and modalities in the reader's language.</summary>

@@ -3,10 +3,11 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Localization;
 using Microsoft.AspNetCore.Routing;
+using OrleansGateway.Grains.Contracts.Keys;
 
 namespace OrleansGateway.Web.Http;
 
-/// <summary>What a visitor chooses without signing in: language and theme, each in a cookie that says nothing else.</summary>
+/// <summary>What a visitor chooses without signing in: language, theme and hidden announcements, each in a cookie that says nothing else.</summary>
 internal static class Preferences
 {
     /// <summary>The site's languages; the first is for who asks for none of them.</summary>
@@ -14,13 +15,34 @@ internal static class Preferences
 
     private const string LanguageCookie = "language";
     private const string ThemeCookie = "theme";
+    private const string DismissedCookie = "dismissed";
+
+    /// <summary>Announcements that are remembered as hidden; the oldest go first.</summary>
+    private const int DismissedMax = 20;
+
+    /// <summary>In an address, the language of this one answer: search engines find each by it.</summary>
+    private const string LanguageQuery = "lang";
 
     /// <summary>The chosen theme; null leaves it to the browser's.</summary>
     public static string? ThemeOf(HttpContext context) => context.Request.Cookies[ThemeCookie] is "light" or "dark" ? context.Request.Cookies[ThemeCookie] : null;
 
-    /// <summary>The address that chooses a value and comes back.</summary>
-    public static string Address(HttpContext context, string preference, string value) =>
-        $"/preferences/{preference}/{value}?return={Uri.EscapeDataString(context.Request.Path + context.Request.QueryString.ToUriComponent())}";
+    /// <summary>The ids of the announcements that a visitor has hidden.</summary>
+    public static IReadOnlyList<string> Dismissed(HttpContext context) =>
+        [.. (context.Request.Cookies[DismissedCookie] ?? "").Split('.').Where(static id => Ids.IsKeyId(id)).TakeLast(DismissedMax)];
+
+    /// <summary>The language that the address asks for; null where it asks for none.</summary>
+    public static string? LanguageOf(HttpContext context) =>
+        context.Request.Query[LanguageQuery].ToString() is { } language && Languages.Contains(language) ? language : null;
+
+    /// <summary>The same page in a language.</summary>
+    public static string InLanguage(string address, string language) => $"{address}?{LanguageQuery}={language}";
+
+    /// <summary>The address that chooses a value and comes back, without the language that the address may ask for: the chosen one holds there.</summary>
+    public static string Address(HttpContext context, string preference, string value)
+    {
+        var query = QueryString.Create(context.Request.Query.Where(static one => one.Key != LanguageQuery));
+        return $"/preferences/{preference}/{value}?return={Uri.EscapeDataString(context.Request.Path + query.ToUriComponent())}";
+    }
 
     /// <summary>Language by the cookie, then by what the browser asks for.</summary>
     public static void UseLanguages(this IApplicationBuilder site)
@@ -33,6 +55,7 @@ internal static class Preferences
             SupportedUICultures = cultures,
             RequestCultureProviders =
             [
+                new CustomRequestCultureProvider(static context => Task.FromResult(LanguageOf(context) is { } language ? new ProviderCultureResult(language) : null)),
                 new CustomRequestCultureProvider(static context => Task.FromResult(
                     context.Request.Cookies[LanguageCookie] is { } language && Languages.Contains(language) ? new ProviderCultureResult(language) : null)),
                 new AcceptLanguageHeaderRequestCultureProvider(),
@@ -47,6 +70,8 @@ internal static class Preferences
             Choose(context, LanguageCookie, Languages.Contains(value) ? value : null, @return));
         routes.MapGet("/preferences/theme/{value}", (HttpContext context, string value, string? @return) =>
             Choose(context, ThemeCookie, value is "light" or "dark" ? value : null, @return));
+        routes.MapGet("/preferences/dismissed/{value}", (HttpContext context, string value, string? @return) =>
+            Choose(context, DismissedCookie, Ids.IsKeyId(value) ? string.Join('.', Dismissed(context).Append(value).Distinct().TakeLast(DismissedMax)) : null, @return));
     }
 
     private static IResult Choose(HttpContext context, string cookie, string? value, string? back)

@@ -1,9 +1,11 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
 using CsvHelper;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Ledger.Postgres;
@@ -17,35 +19,29 @@ internal static class UsageExport
 {
     private const int FlushEvery = 40;
 
+    /// <summary>With what spreadsheets begin a formula.</summary>
+    private static readonly SearchValues<char> FormulaMarks = SearchValues.Create("=+-@\t\r\n|%");
+
     public static void MapUsageExport(this IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/console/usage.csv", static (HttpContext context, ReportOperations reports, TimeProvider time) =>
-            WriteAsync(context, reports, time, "text/csv; charset=utf-8", "usage.csv", CsvAsync)).RequireAuthorization();
-        routes.MapGet("/console/usage.json", static (HttpContext context, ReportOperations reports, TimeProvider time) =>
-            WriteAsync(context, reports, time, "application/json; charset=utf-8", "usage.json", JsonAsync)).RequireAuthorization();
-    }
+        Map("/console/usage.csv", "text/csv; charset=utf-8", CsvAsync);
+        Map("/console/usage.json", "application/json; charset=utf-8", JsonAsync);
 
-    private static async Task WriteAsync(
-        HttpContext context,
-        ReportOperations reports,
-        TimeProvider time,
-        string type,
-        string name,
-        Func<IAsyncEnumerable<UsageListing>, Stream, CancellationToken, Task> write)
-    {
-        var person = context.Person()!;
-        var query = UsageQuery.Of(context.Request.Query, person, time.GetUtcNow());
-        var export = await reports.ExportUsageAsync(person.Actor, query.Filter(person), context.RequestAborted);
-        if (export.Value is not { } rows)
-        {
-            context.Response.StatusCode = StatusCodes.Status400BadRequest;
-            return;
-        }
+        void Map(string path, string type, Func<IAsyncEnumerable<UsageListing>, Stream, CancellationToken, Task> write) => routes.MapGet(
+            path,
+            async (HttpContext context, Exports exports, [FromKeyedServices(WebModule.ExportPool)] ReportOperations reports, TimeProvider time) =>
+            {
+                var person = context.Person()!;
+                var query = UsageQuery.Of(context.Request.Query, person, time.GetUtcNow());
+                var export = await reports.ExportUsageAsync(person.Actor, query.Filter(person), context.RequestAborted);
+                if (export.Value is not { } rows)
+                {
+                    context.Response.StatusCode = StatusCodes.Status400BadRequest;
+                    return;
+                }
 
-        context.Response.ContentType = type;
-        context.Response.Headers.ContentDisposition = $"attachment; filename={name}";
-        context.Response.Headers.CacheControl = "no-store";
-        await write(rows.Rows, context.Response.Body, context.RequestAborted);
+                await exports.SendAsync(context, type, Path.GetFileName(path), (body, ended) => write(rows.Rows, body, ended));
+            }).RequireAuthorization();
     }
 
     private static readonly string[] Columns =
@@ -56,7 +52,7 @@ internal static class UsageExport
 
     private static object[] Values(UsageListing row) =>
     [
-        Format.Iso(row.At), row.RequestId, row.KeyId, row.Model, row.Endpoint, row.Status, Money.FormatUsd(row.Charge), row.PriceId, row.FirstByteMs, row.DurationMs,
+        Format.Iso(row.At), row.RequestId, row.KeyId, row.Model, row.Endpoint, row.Status, new Amount(row.Charge), row.PriceId, row.FirstByteMs, row.DurationMs,
         .. Units.All.Select(unit => (object)row.Usage[unit]), row.Usage.IsEstimated ? "true" : "false", row.ClientAddress,
     ];
 
@@ -67,15 +63,14 @@ internal static class UsageExport
     public static Task LedgerCsvAsync(IAsyncEnumerable<LedgerListing> rows, Stream body, CancellationToken cancellationToken) => CsvAsync(
         rows,
         ["seq", "at", "kind", "amount_usd", "balance_after_usd", "ref"],
-        static row => [row.Seq, Format.Iso(row.At), row.Kind.ToString().ToLowerInvariant(), Money.FormatUsd(row.Amount), Money.FormatUsd(row.BalanceAfter), row.Ref],
+        static row => [row.Seq, Format.Iso(row.At), row.Kind.ToString().ToLowerInvariant(), new Amount(row.Amount), new Amount(row.BalanceAfter), row.Ref],
         body,
         cancellationToken);
 
     private static async Task CsvAsync<T>(
         IAsyncEnumerable<T> rows, string[] columns, Func<T, object[]> values, Stream body, CancellationToken cancellationToken)
     {
-        // A model's name is somebody else's text: a spreadsheet must not take it for a formula.
-        await using var csv = CsvWriter.Create(body, new CsvWriterOptions { Injection = CsvInjection.Escape }, leaveOpen: true);
+        await using var csv = CsvWriter.Create(body, new CsvWriterOptions(), leaveOpen: true);
         foreach (var column in columns)
         {
             csv.WriteField(column);
@@ -87,7 +82,7 @@ internal static class UsageExport
         {
             foreach (var value in values(row))
             {
-                csv.WriteField(Convert.ToString(value, CultureInfo.InvariantCulture));
+                csv.WriteField(value is string text ? Harmless(text) : Convert.ToString(value, CultureInfo.InvariantCulture));
             }
 
             await csv.EndRecordAsync(cancellationToken);
@@ -116,7 +111,7 @@ internal static class UsageExport
                 }
                 else
                 {
-                    json.WriteString(name, (string)value);
+                    json.WriteString(name, value.ToString());
                 }
             }
 
@@ -128,5 +123,14 @@ internal static class UsageExport
         }
 
         json.WriteEndArray();
+    }
+
+    /// <summary>A model's name is somebody else's text: a spreadsheet must not take it for a formula. Numbers, below 0 too, are none.</summary>
+    private static string Harmless(string text) => text.Length > 0 && FormulaMarks.Contains(text[0]) ? $"'{text}" : text;
+
+    /// <summary>Money, which is a number: every digit of its US dollars.</summary>
+    private readonly record struct Amount(long Nanos)
+    {
+        public override string ToString() => Money.FormatUsd(Nanos);
     }
 }

@@ -13,6 +13,12 @@ internal sealed record UsageQuery
     /// <summary>What is shown unless the address says otherwise.</summary>
     private const int DaysDefault = 30;
 
+    /// <summary>The most days of a view; an earlier beginning is moved.</summary>
+    public const int DaysMax = 366;
+
+    /// <summary>The most days that are shown by the hour.</summary>
+    private const int HourlyDaysMax = 7;
+
     public required DateOnly From { get; init; }
 
     /// <summary>The last day.</summary>
@@ -23,20 +29,50 @@ internal sealed record UsageQuery
     public RequestStatus? Status { get; init; }
     public string? RequestId { get; init; }
 
+    /// <summary>What the chart tells apart.</summary>
+    public UsageGroups By { get; init; }
+
+    /// <summary>Whether the chart goes by the hour, not by the day.</summary>
+    public bool IsHourly { get; init; }
+
     /// <summary>Reads an address; what is none of its kind is as if it were not there.</summary>
     public static UsageQuery Of(IQueryCollection query, CurrentPerson person, DateTimeOffset now)
     {
         var today = DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(now, person.Zone).DateTime);
         var to = Day(query["to"]) ?? today;
+        var from = Day(query["from"]) ?? to.AddDays(1 - DaysDefault);
+        from = from > to ? to : from < to.AddDays(1 - DaysMax) ? to.AddDays(1 - DaysMax) : from;
         return new UsageQuery
         {
             To = to,
-            From = Day(query["from"]) ?? (to > DateOnly.MinValue.AddDays(DaysDefault) ? to.AddDays(1 - DaysDefault) : DateOnly.MinValue.AddDays(1)),
+            From = from,
             Key = Text(query["key"]),
             Model = Text(query["model"]),
             Status = Enum.TryParse<RequestStatus>(query["status"], ignoreCase: true, out var status) && Enum.IsDefined(status) ? status : null,
             RequestId = Text(query["request"]),
+            By = query["by"].ToString() switch
+            {
+                "key" => UsageGroups.Key,
+                "model" => UsageGroups.Model,
+                "status" => UsageGroups.Status,
+                _ => UsageGroups.None,
+            },
+            IsHourly = query["step"] == "hour" && from > to.AddDays(-HourlyDaysMax),
         };
+    }
+
+    /// <summary>Where the chart's days or hours begin, and the last one's end.</summary>
+    public IReadOnlyList<DateTimeOffset> Bounds(TimeZoneInfo zone)
+    {
+        var end = StartOf(To.AddDays(1), zone);
+        if (!IsHourly)
+        {
+            return [.. Enumerable.Range(0, To.DayNumber - From.DayNumber + 1).Select(day => StartOf(From.AddDays(day), zone)), end];
+        }
+
+        // A day on which clocks change has an hour more or less.
+        var start = StartOf(From, zone);
+        return [.. Enumerable.Range(0, (int)Math.Ceiling((end - start).TotalHours)).Select(hour => start.AddHours(hour)), end];
     }
 
     /// <summary>The rows of a person's own account.</summary>
@@ -48,7 +84,7 @@ internal sealed record UsageQuery
         Status = Status,
         RequestId = RequestId,
 
-        // Who looks for one request does not know its day.
+        // Who looks for one request does not know its day; what it was charged tells.
         From = RequestId is null ? StartOf(From, person.Zone) : null,
         To = RequestId is null ? StartOf(To.AddDays(1), person.Zone) : null,
     };
@@ -64,6 +100,8 @@ internal sealed record UsageQuery
             ["model"] = Model,
             ["status"] = Status?.ToString().ToLowerInvariant(),
             ["request"] = RequestId,
+            ["by"] = By == UsageGroups.None ? null : By.ToString().ToLowerInvariant(),
+            ["step"] = IsHourly ? "hour" : null,
             ["after"] = after,
         };
         return QueryHelpers.AddQueryString(path, query.Where(one => one.Value is not null));

@@ -71,13 +71,7 @@ public sealed class RegistrationTests(Site site)
         await People.FillAsync(owner, email);
         await owner.SubmitAsync();
         await owner.Page.WaitForURLAsync("**/mail-sent");
-        string link;
-        while ((link = await site.MailedLinkAsync(email, "confirm")) == voided)
-        {
-            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
-        }
-
-        await owner.OpenAsync(link);
+        await owner.OpenAsync(await site.MailedLinkAsync(email, "confirm", other: voided));
         await owner.SubmitAsync();
         await owner.Page.WaitForURLAsync("**/sign-in?confirmed=true");
         await People.SignInAsync(owner, email, People.Password);
@@ -122,7 +116,7 @@ public sealed class RegistrationTests(Site site)
             await other.FillAsync("Email", address);
             await other.FillAsync("Password", "not the password");
             await other.SubmitAsync();
-            told.Add(await other.Page.Locator("[role=alert]").InnerTextAsync());
+            told.Add(await other.Page.Locator("[role=alert]:visible").InnerTextAsync());
         }
 
         Assert.Equal(told[0], told[1]);

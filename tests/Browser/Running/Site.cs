@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
+using Npgsql;
 using OrleansGateway.SimulatedProvider;
 using OrleansGateway.Tests.Integration.Gateway;
 using OrleansGateway.Tests.Integration.Postgres;
@@ -26,6 +27,43 @@ public sealed partial class Site : IAsyncLifetime
 
     private string Mails => Path.Combine(_folder, "mail");
 
+    /// <summary>Ends the gateway without a word, and starts it again.</summary>
+    public async Task RestartAsync()
+    {
+        _process!.Signal(GatewayProcess.SigKill);
+        await _process.DisposeAsync();
+        _process = GatewayProcess.Start(GatewayProcess.Silo, _settings);
+        await _process.LineAsync(" is in force: ");
+    }
+
+    /// <summary>Asks or changes the database, beside the gateway.</summary>
+    /// <returns>The first value of the first row.</returns>
+    public async Task<object?> SqlAsync(string sql, params object[] parameters)
+    {
+        await using var source = NpgsqlDataSource.Create(_database);
+        await using var command = source.CreateCommand(sql);
+        foreach (var parameter in parameters)
+        {
+            command.Parameters.Add(new NpgsqlParameter { Value = parameter });
+        }
+
+        return await command.ExecuteScalarAsync(TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Waits until a statement is true of the database.</summary>
+    public async Task UntilAsync(string sql, params object[] parameters)
+    {
+        for (var looks = 0; await SqlAsync(sql, parameters) is not true; looks++)
+        {
+            await LookAgainAsync(looks, sql);
+        }
+    }
+
+    /// <summary>All mails that an address got so far.</summary>
+    public IReadOnlyList<MimeKit.MimeMessage> MailsOf(string to) =>
+        [.. (Directory.Exists(Mails) ? Directory.GetFiles(Mails, "*.eml") : []).Order().Select(file => MimeKit.MimeMessage.Load(file))
+            .Where(mime => mime.To.Mailboxes.Any(mailbox => mailbox.Address == to))];
+
     public async ValueTask InitializeAsync()
     {
         _database = await _server.CreateDatabaseAsync();
@@ -47,12 +85,18 @@ public sealed partial class Site : IAsyncLifetime
             ["Gateway:Catalog"] = catalog,
             ["Site:Url"] = Url,
             ["Site:MailFolder"] = Mails,
+
+            // Tests say whence they come.
+            ["Edge:TrustedProxies:0"] = "127.0.0.1",
+            ["Edge:TrustedProxies:1"] = "::1",
             ["Site:BcryptCost"] = "10",
             ["Site:FormsPerMinute"] = "1000",
+            ["Site:SecurityMail"] = "security@example.org",
             ["SIMULATED_PROVIDER_URL"] = new Uri(_provider.BaseAddress, "v1").AbsoluteUri,
         };
         _process = GatewayProcess.Start(GatewayProcess.Silo, _settings);
         await _process.LineAsync(" is in force: ");
+        await _process.LineAsync("Clients reach the gateway at");
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
         {
@@ -62,39 +106,61 @@ public sealed partial class Site : IAsyncLifetime
     }
 
     /// <summary>A visitor with an empty browser.</summary>
-    public async Task<Visitor> VisitAsync(string language = "en", bool isPhone = false)
+    /// <param name="isDark">Whether their system is.</param>
+    public async Task<Visitor> VisitAsync(string language = "en", bool isPhone = false, bool isDark = false, bool hasScripts = true)
     {
         var context = await _browser!.NewContextAsync(new BrowserNewContextOptions
         {
             BaseURL = Url,
             Locale = language == "zh" ? "zh-CN" : "en-US",
             ViewportSize = isPhone ? new ViewportSize { Width = 360, Height = 740 } : new ViewportSize { Width = 1280, Height = 900 },
+            ColorScheme = isDark ? ColorScheme.Dark : ColorScheme.Light,
+            JavaScriptEnabled = hasScripts,
         });
         return await Visitor.StartAsync(context);
     }
 
-    /// <summary>The link in the newest mail to an address that leads to a page; waits until it is there.</summary>
-    public async Task<string> MailedLinkAsync(string to, string page)
+    /// <summary>The link in the newest mail to an address that leads to a page with a token; waits until it is there.</summary>
+    /// <param name="other">A link that is not meant: an earlier mail's.</param>
+    public Task<string> MailedLinkAsync(string to, string page, string? other = null) => MailedLinkOfAsync(to, $"/{page}?", other);
+
+    /// <summary>The same of a link that begins with a path.</summary>
+    public async Task<string> MailedLinkOfAsync(string to, string path, string? other = null)
     {
+        using var watcher = new FileSystemWatcher(Directory.CreateDirectory(Mails).FullName) { NotifyFilter = NotifyFilters.FileName, InternalBufferSize = 64 * 1024 };
+        using var arrived = new SemaphoreSlim(0);
+        watcher.Renamed += (_, _) => arrived.Release();
+        watcher.EnableRaisingEvents = true;
         while (true)
         {
-            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
-            foreach (var file in Directory.Exists(Mails) ? Directory.GetFiles(Mails, "*.eml").OrderDescending() : Enumerable.Empty<string>())
+            var link = MailsOf(to).Reverse().SelectMany(mime => Link().Matches(mime.TextBody ?? "").Select(match => match.Value))
+                .FirstOrDefault(link => link.StartsWith(Url + path, StringComparison.Ordinal) && link != other);
+            if (link is not null)
             {
-                var mime = await MimeKit.MimeMessage.LoadAsync(file, TestContext.Current.CancellationToken);
-                var link = Link().Matches(mime.TextBody ?? "").Select(match => match.Value).FirstOrDefault(link => link.StartsWith($"{Url}/{page}?", StringComparison.Ordinal));
-                if (link is not null && mime.To.Mailboxes.Any(mailbox => mailbox.Address == to))
-                {
-                    return link;
-                }
+                return link;
             }
 
-            await Task.Delay(50, TestContext.Current.CancellationToken);
+            await arrived.WaitAsync(TestContext.Current.CancellationToken);
         }
+    }
+
+    /// <summary>Pauses; what does not come for half a minute does not come, and the gateway may have said why.</summary>
+    private async Task LookAgainAsync(int looks, string what)
+    {
+        Assert.True(looks < 600, $"It never came: {what}\n{_process!.Output}");
+        await Task.Delay(50, TestContext.Current.CancellationToken);
     }
 
     /// <summary>Adds money to an account, as an operator does.</summary>
     public Task CreditAsync(string account, string usd) => CommandAsync("account", "credit", account, usd, "--ref", "test");
+
+    /// <summary>Tells everybody something, as an operator does.</summary>
+    /// <returns>The announcement's id.</returns>
+    public async Task<string> AnnounceAsync(string english, string chinese, string level) =>
+        (await CommandAsync("announcement", "announce", english, chinese, "--level", level, "--format", "csv")).Split('\n')[1].Split(',')[0];
+
+    /// <summary>Takes it back.</summary>
+    public Task WithdrawAsync(string announcement) => CommandAsync("announcement", "withdraw", announcement);
 
     /// <summary>An account that nobody owns yet, and the link to it.</summary>
     public async Task<(string Account, string Link)> OwnerLinkAsync()
@@ -105,7 +171,9 @@ public sealed partial class Site : IAsyncLifetime
         return (account, link.Split('\n')[1].Split(',')[1]);
     }
 
-    private async Task<string> CommandAsync(params string[] arguments)
+    /// <summary>Runs a command of an operator's.</summary>
+    /// <returns>What it writes.</returns>
+    public async Task<string> CommandAsync(params string[] arguments)
     {
         var (code, output, errors) = await GatewayProcess.RunAsync(_settings, arguments);
         Assert.True(code == 0, errors);

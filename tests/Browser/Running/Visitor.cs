@@ -1,3 +1,4 @@
+using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 using Xunit;
 
@@ -22,7 +23,7 @@ public sealed class Visitor : IAsyncDisposable
 
     public static async Task<Visitor> StartAsync(IBrowserContext context)
     {
-        context.SetDefaultTimeout(15_000);
+        context.SetDefaultTimeout(60_000);
         var visitor = new Visitor(context, await context.NewPageAsync());
         visitor.Page.Console += (_, message) =>
         {
@@ -33,6 +34,37 @@ public sealed class Visitor : IAsyncDisposable
         };
         visitor.Page.PageError += (_, error) => visitor._errors.Add(error);
         return visitor;
+    }
+
+    /// <summary>Presses Tab until what a selector names has the focus, and fails if nothing of it ever gets it.</summary>
+    public async Task TabToAsync(string selector)
+    {
+        for (var i = 0; i < 120; i++)
+        {
+            await Page.Keyboard.PressAsync("Tab");
+            if (await Page.EvaluateAsync<bool>("selector => document.activeElement.matches(selector)", selector))
+            {
+                return;
+            }
+        }
+
+        Assert.Fail($"The keyboard does not reach {selector} on {Page.Url}.");
+    }
+
+    /// <summary>What axe (WCAG 2.2 AA) finds, and whether the page is wider than the screen.</summary>
+    public async Task<IReadOnlyList<string>> FindingsAsync()
+    {
+        var options = new Deque.AxeCore.Commons.AxeRunOptions
+        {
+            RunOnly = new Deque.AxeCore.Commons.RunOnlyOptions { Type = "tag", Values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] },
+        };
+        var found = (from violation in (await Page.RunAxe(options)).Violations from node in violation.Nodes select $"{Page.Url} {violation.Id}: {node.Html}").ToList();
+        if (!await Page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= innerWidth"))
+        {
+            found.Add($"{Page.Url} is wider than the screen.");
+        }
+
+        return found;
     }
 
     /// <summary>Opens a page of the site.</summary>

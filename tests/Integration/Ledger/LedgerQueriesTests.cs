@@ -98,9 +98,8 @@ public sealed class LedgerQueriesTests(LedgerDatabase database) : IClassFixture<
             KeyId = i < 3 ? "k1" : "k2",
             Status = i == 5 ? RequestStatus.ClientGone : RequestStatus.Completed,
         };
-        var uncovered = batch.Entries[5] with { At = TestAccount.Start.AddHours(24), Shortfall = 7 };
-        await account.ApplyAsync(
-            database.Ledger, batch with { Entries = batch.Entries.SetItem(5, uncovered), Usage = [.. Enumerable.Range(0, 6).Select(Changed)] });
+        var entries = batch.Entries.Select((entry, i) => entry with { At = TestAccount.Start.AddHours(i / 2 * 12), Shortfall = i == 5 ? 7 : 0 });
+        await account.ApplyAsync(database.Ledger, batch with { Entries = [.. entries], Usage = [.. Enumerable.Range(0, 6).Select(Changed)] });
         var all = new UsageFilter { AccountId = account.Id };
 
         var first = await _queries.UsageAsync(all, null, 3, Token);
@@ -136,6 +135,47 @@ public sealed class LedgerQueriesTests(LedgerDatabase database) : IClassFixture<
         Assert.Equal(60, Assert.Single(await _queries.UsageTotalsAsync(all, UsageGroups.None, Token)).Charge);
         Assert.Equal([0, 7], (await _queries.UsageTotalsAsync(all, UsageGroups.Model, Token)).Select(total => total.Shortfall));
         Assert.Equal(["even", "odd"], (await _queries.UsageTotalsAsync(all, UsageGroups.Model, Token)).Select(total => total.Model));
+    }
+
+    /// <summary>What is counted in hours, what is not yet, and what lies within an hour add up to the rows.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(330)]
+    public async Task Totals_OfSpansOfTime_AreTheSumsOfTheirRows(int offsetMinutes)
+    {
+        var account = await TestAccount.CreateAsync(database.Ledger);
+        var begin = TestAccount.Start.AddDays(offsetMinutes == 0 ? 10 : 20);
+        var at = Enumerable.Range(0, 48).Select(i => begin.AddMinutes(i * 47)).ToList();
+        for (var i = 0; i < at.Count; i++)
+        {
+            if (i == 30)
+            {
+                await UsageTotals.AddAsync(database.DataSource, [], Token);
+            }
+
+            var batch = account.Settle($"s-{i}", 1);
+            await account.ApplyAsync(database.Ledger, batch with
+            {
+                Entries = [batch.Entries[0] with { At = at[i], Shortfall = i % 7 }],
+                Usage = [batch.Usage[0] with { At = at[i], Status = i % 3 == 0 ? RequestStatus.ProviderError : RequestStatus.Completed }],
+            });
+        }
+
+        var filter = new UsageFilter { AccountId = account.Id };
+        var bounds = Enumerable.Range(0, 5).Select(i => begin.AddMinutes(offsetMinutes % 60).AddHours(i * 8)).ToList();
+        var sums = await _queries.UsageTotalsAsync(filter, bounds, UsageGroups.Status, Token);
+        for (var i = 0; i < 8; i++)
+        {
+            var (span, isFailed) = (i / 2, i % 2 == 0);
+            var expected = Enumerable.Range(0, 48).Where(n => at[n] >= bounds[span] && at[n] < bounds[span + 1] && (n % 3 == 0) == isFailed).ToList();
+            var sum = sums.SingleOrDefault(one => one.Span == span && one.Status == (isFailed ? "provider_error" : "completed"));
+            Assert.Equal(
+                (expected.Count, expected.Count, expected.Sum(n => n % 7)),
+                ((int)(sum?.Requests ?? 0), (int)(sum?.Charge ?? 0), (int)(sum?.Shortfall ?? 0)));
+        }
+
+        Assert.Equal(48, Assert.Single(await _queries.UsageTotalsAsync(filter, UsageGroups.None, Token)).Requests);
+        Assert.Equal(["s-9"], Requests(await _queries.UsageAsync(filter with { RequestId = "s-9" }, null, 9, Token)));
     }
 
     private static Usage Times(long rows) => new(unit => rows * TestAccount.Usage("one", 0).Usage[unit]);

@@ -1,5 +1,6 @@
 using Npgsql;
 using OrleansGateway.Ledger.Postgres;
+using OrleansGateway.Operations;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Ledger;
@@ -33,6 +34,29 @@ public sealed class PoolsTests(LedgerDatabase database) : IClassFixture<LedgerDa
             await begin.ContinueWith(static _ => { }, Token, TaskContinuationOptions.None, TaskScheduler.Default);
             await export.DisposeAsync();
         }
+    }
+
+    /// <summary>A page does not wait for sums as long as a report may: they are refused, and their session is free.</summary>
+    [Fact]
+    public async Task Sums_ThatTakeLongerThanTheyMay_AreRefused()
+    {
+        using var queries = new LedgerQueries(database.DataSource, longest: TimeSpan.FromSeconds(1));
+        var reports = new ReportOperations(queries, TimeProvider.System);
+        var actor = new Actor(ActorKind.Operator, "test", "-");
+        var filter = new UsageFilter();
+        DateTimeOffset[] bounds = [DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddHours(2), DateTimeOffset.UnixEpoch.AddHours(4)];
+        await using (var connection = new NpgsqlConnection(database.ConnectionString))
+        {
+            await connection.OpenAsync(Token);
+            await using var transaction = await connection.BeginTransactionAsync(Token);
+            await using var hold = new NpgsqlCommand("LOCK TABLE usage_hour", connection);
+            await hold.ExecuteNonQueryAsync(Token);
+
+            Assert.Equal(FailureKind.Unavailable, (await reports.SumUsageAsync(actor, filter, UsageGroups.None, Token)).Failure?.Kind);
+            Assert.Equal(FailureKind.Unavailable, (await reports.SumUsageOverTimeAsync(actor, filter, bounds, UsageGroups.None, Token)).Failure?.Kind);
+        }
+
+        Assert.Null((await reports.SumUsageAsync(actor, filter, UsageGroups.None, Token)).Failure);
     }
 
     [Fact]

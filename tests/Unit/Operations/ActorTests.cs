@@ -45,5 +45,6 @@ public sealed class ActorTests
         : type == typeof(LedgerFilter) ? new LedgerFilter("a", null, null)
         : type == typeof(string) ? "a"
         : type == typeof(PageRequest) ? new PageRequest()
+        : type.IsInterface ? null
         : Activator.CreateInstance(type);
 }

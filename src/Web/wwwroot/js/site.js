@@ -3,8 +3,8 @@
   const root = document.documentElement;
 
   for (const link of document.querySelectorAll("[data-theme-link]")) {
-    // The link was made for who had chosen nothing or light.
-    if (root.dataset.bsTheme === "dark") {
+    // The link was made for who had chosen nothing and sees light.
+    if (!root.dataset.bsTheme && matchMedia("(prefers-color-scheme: dark)").matches) {
       link.href = link.href.replace("/theme/dark", "/theme/light");
     }
   }
