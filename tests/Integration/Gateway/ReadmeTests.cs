@@ -73,7 +73,7 @@ public sealed partial class ReadmeTests(PostgresServer server)
     private static partial Regex Overview();
 
     /// <summary>Words between bars, without what stands for a value or may be left out.</summary>
-    [GeneratedRegex(@"(?:^ +|\| ?)([a-z]+)\b(?![^\[]*\])")]
+    [GeneratedRegex(@"(?:^ +|\| ?)([a-z-]+)\b(?![^\[]*\])")]
     private static partial Regex SubVerb();
 
     [GeneratedRegex(@"--[a-z-]+")]
