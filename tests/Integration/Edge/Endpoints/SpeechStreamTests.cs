@@ -113,12 +113,19 @@ public sealed class SpeechStreamTests
     {
         var events = string.Concat(Sound.Chunk(10_000).Append([]).Select(Delta)) + Done;
         await using var edge = await EndpointEdge.StartAsync(Encoding.UTF8.GetBytes(events), "text/event-stream", model: Speaks);
-        edge.Edge.Account.OnSettle = request => Task.FromResult(new SettleAnswer(SettleOutcome.ClosedByLease, 1, 0, 0));
-        using var response = await SendAsync(edge, """{"model":"test-model","input":"Hello.","voice":"alloy"}""");
-        using var got = new MemoryStream();
-        await Record.ExceptionAsync(() => response.Content.CopyToAsync(got, TestContext.Current.CancellationToken));
+        var settling = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        edge.Edge.Account.OnSettle = async request =>
+        {
+            await settling.Task;
+            return new SettleAnswer(SettleOutcome.ClosedByLease, 1, 0, 0);
+        };
 
-        Assert.InRange(got.Length, 0, Sound.Length - 1);
+        using var response = await SendAsync(edge, """{"model":"test-model","input":"Hello.","voice":"alloy"}""");
+        await using var stream = await response.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken);
+        await stream.ReadExactlyAsync(new byte[30_000], TestContext.Current.CancellationToken);
+        settling.SetResult();
+
+        await Assert.ThrowsAnyAsync<Exception>(async () => await stream.ReadExactlyAsync(new byte[10_000], TestContext.Current.CancellationToken));
     }
 
     [Fact]
