@@ -536,10 +536,11 @@ public sealed class RealtimeTests
     {
         await using var edge = await StartAsync();
         using var client = await RealtimeClient.BeginAsync(edge);
-        await client.SendAsync(new { type = "response.create" });
-        await client.UntilAsync("response.created");
+        await client.SendAsync(new { type = "response.create", response = new { sim = new { tokens = 20, hang_after = 10 } } });
+        await client.UntilAsync("response.output_audio.delta");
 
         Assert.Single(edge.Account.Admitted);
+        await client.SendAsync(new { type = "response.cancel" });
         await client.UntilAsync("response.done");
         await AssertAllSettledAsync(edge, responses: 1, client);
     }
