@@ -238,11 +238,9 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
     /// <summary>Connects to one of the model's providers, and waits until it has begun the session.</summary>
     private async ValueTask<ApiError?> ConnectAsync(CatalogSnapshot catalog, Model model)
     {
-        var routes = catalog.RoutesTo(model).RemoveAll(static route => 
-            route.Channel.Provider.Traits.Dialect != ProviderKinds.OpenAI
-
-            // One with versions of its API has its sessions elsewhere.
-            || route.Channel.Provider.ApiVersion is not null);
+        // A provider with versions of its API has its sessions elsewhere.
+        var routes = catalog.RoutesTo(model).RemoveAll(
+            static route => route.Channel.Provider is not { Traits.Dialect: ProviderKinds.OpenAI, ApiVersion: null });
         var (tried, last) = (0UL, default(AttemptEnd));
         for (var number = 0; number < _services.Options.MaxAttempts && !IsEnding; number++)
         {
