@@ -13,7 +13,8 @@ namespace OrleansGateway.SimulatedProvider;
 /// Realtime sessions in OpenAI's shape, by rule: text, and sound that is silence. A second of PCM that is heard is a turn, as a detector of
 /// speech would find one, and answered by itself unless <c>turn_detection</c> is null or says otherwise. What a response does is told by a
 /// member <c>sim</c> of the session or of the event that asks for it: <c>tokens</c>, <c>hang_after</c> and <c>break_after</c> (parts),
-/// <c>usage</c>, <c>missing_usage</c>, <c>fail</c>.
+/// <c>usage</c>, <c>missing_usage</c>, <c>fail</c>; of the session alone <c>turns</c> (how many what is heard at once is),
+/// <c>transcription_usage</c> (null for none) and <c>silent</c> (does not say that it is set).
 /// </summary>
 internal sealed class RealtimeEndpoint(SimulatedProviderOptions options, RequestLog log, ChatEndpoint chat)
 {
@@ -23,6 +24,8 @@ internal sealed class RealtimeEndpoint(SimulatedProviderOptions options, Request
 
     /// <summary>A second of PCM of 24 kHz.</summary>
     private const int TurnBytes = 48_000;
+
+    private const int BytesPerMs = 48;
 
     private readonly WebSocketMiddleware _sockets = new(_ => Task.CompletedTask, Options.Create(new WebSocketOptions()), NullLoggerFactory.Instance);
     private int _sessions;
@@ -90,6 +93,7 @@ internal sealed class RealtimeEndpoint(SimulatedProviderOptions options, Request
         private int _items;
         private int _responses;
         private int _heardBytes;
+        private int _committedMs;
         private int _textTokens = 10;
         private int _audioTokens;
         private int _cachedText;
@@ -145,18 +149,27 @@ internal sealed class RealtimeEndpoint(SimulatedProviderOptions options, Request
                 case "session.update":
                     Merge(_session, sent["session"]!.AsObject());
                     _sim = sent["session"]!["sim"] as JsonObject ?? _sim;
-                    await SendAsync(new() { ["type"] = "session.updated", ["session"] = _session.DeepClone() });
+                    if (!((bool?)_sim["silent"] ?? false))
+                    {
+                        await SendAsync(new() { ["type"] = "session.updated", ["session"] = _session.DeepClone() });
+                    }
+
                     break;
                 case "input_audio_buffer.append":
                     _heardBytes += Convert.FromBase64String((string)sent["audio"]!).Length;
                     if (Detection() is { } detection && _heardBytes >= TurnBytes)
                     {
-                        await SendAsync(new() { ["type"] = "input_audio_buffer.speech_started" });
-                        await SendAsync(new() { ["type"] = "input_audio_buffer.speech_stopped" });
-                        await CommitAsync();
-                        if ((bool?)detection["create_response"] ?? true)
+                        var (turns, bytes) = ((int?)_sim["turns"] ?? 1, _heardBytes);
+                        for (var turn = 0; turn < turns; turn++)
                         {
-                            await RespondAsync(null, null);
+                            _heardBytes = bytes / turns;
+                            await SendAsync(new() { ["type"] = "input_audio_buffer.speech_started", ["audio_start_ms"] = _committedMs });
+                            await SendAsync(new() { ["type"] = "input_audio_buffer.speech_stopped", ["audio_end_ms"] = _committedMs + (_heardBytes / BytesPerMs) });
+                            await CommitAsync();
+                            if ((bool?)detection["create_response"] ?? true)
+                            {
+                                await RespondAsync(null, null);
+                            }
                         }
                     }
 
@@ -165,6 +178,7 @@ internal sealed class RealtimeEndpoint(SimulatedProviderOptions options, Request
                     await CommitAsync();
                     break;
                 case "input_audio_buffer.clear":
+                    _committedMs += _heardBytes / BytesPerMs;
                     _heardBytes = 0;
                     await SendAsync(new() { ["type"] = "input_audio_buffer.cleared" });
                     break;
@@ -192,6 +206,7 @@ internal sealed class RealtimeEndpoint(SimulatedProviderOptions options, Request
         {
             var tokens = Math.Max(1, _heardBytes / 4800);
             _audioTokens += tokens;
+            _committedMs += _heardBytes / BytesPerMs;
             _heardBytes = 0;
             var item = NewItem();
             await SendAsync(new() { ["type"] = "input_audio_buffer.committed", ["item_id"] = item });
@@ -203,7 +218,9 @@ internal sealed class RealtimeEndpoint(SimulatedProviderOptions options, Request
                     ["item_id"] = item,
                     ["content_index"] = 0,
                     ["transcript"] = "Hello.",
-                    ["usage"] = new JsonObject { ["type"] = "duration", ["seconds"] = tokens / 10.0 },
+                    ["usage"] = _sim.TryGetPropertyValue("transcription_usage", out var usage)
+                        ? usage?.DeepClone()
+                        : new JsonObject { ["type"] = "duration", ["seconds"] = tokens / 10.0 },
                 });
             }
         }

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using OrleansGateway.Protocols.Json;
 using OrleansGateway.Protocols.Metering;
@@ -15,6 +16,9 @@ public enum RealtimeKind
 
     /// <summary><c>input_audio_buffer.append</c> of a client.</summary>
     Append,
+
+    /// <summary><c>input_audio_buffer.commit</c> of a client.</summary>
+    Commit,
 
     /// <summary><c>response.create</c> of a client.</summary>
     ResponseCreate,
@@ -40,8 +44,17 @@ public enum RealtimeKind
     /// <summary><c>response.done</c> of a server.</summary>
     ResponseDone,
 
+    /// <summary><c>input_audio_buffer.speech_started</c> of a server.</summary>
+    SpeechStarted,
+
+    /// <summary><c>input_audio_buffer.speech_stopped</c> of a server.</summary>
+    SpeechStopped,
+
     /// <summary><c>input_audio_buffer.committed</c> of a server.</summary>
     Committed,
+
+    /// <summary>A part of a transcription of what was heard.</summary>
+    TranscriptionDelta,
 
     /// <summary>The end of a transcription of what was heard.</summary>
     TranscriptionCompleted,
@@ -117,6 +130,9 @@ public struct RealtimeEvent
 {
     private const int DepthMax = 64;
 
+    /// <summary>Source: OpenAI's limit for <c>event_id</c>.</summary>
+    private const int EventIdLengthMax = 512;
+
     private JsonMember _type;
     private bool _isInvalid;
     private bool _hasSession;
@@ -125,8 +141,8 @@ public struct RealtimeEvent
     /// <summary>What it is.</summary>
     public RealtimeKind Kind { get; private set; }
 
-    /// <summary>Where the event's own id stands in the text; empty where it has none.</summary>
-    public Range EventId { get; private set; }
+    /// <summary>The event's own id; null where it has none.</summary>
+    public string? EventId { get; private set; }
 
     /// <summary>Where the id of the response stands that it is about; empty where there is none.</summary>
     public Range ResponseId { get; private set; }
@@ -145,6 +161,12 @@ public struct RealtimeEvent
 
     /// <summary>What it says of the session, or of the response that is to be made.</summary>
     public RealtimeSettings Settings { get; private set; }
+
+    /// <summary>Where detected speech starts or stops, ms of all the sound that was sent; null where it does not say.</summary>
+    public long? AudioMs { get; private set; }
+
+    /// <summary>Whether it refers to items of the conversation: how long those are is not in its text.</summary>
+    public bool RefersToItems { get; private set; }
 
     /// <summary>Characters of base64 of sound.</summary>
     public long AudioChars { get; private set; }
@@ -230,15 +252,24 @@ public struct RealtimeEvent
             }
             else if (reader.ValueTextEquals("event_id"u8))
             {
-                EventId = Text(ref reader);
+                reader.Read();
+                EventId = reader.TokenType == JsonTokenType.String && reader.GetString() is { Length: > 0 } id ? id : null;
+                _isInvalid |= EventId?.Length > EventIdLengthMax;
+                reader.Skip();
             }
             else if (reader.ValueTextEquals("response_id"u8))
             {
-                ResponseId = Text(ref reader);
+                ResponseId = Id(ref reader);
             }
             else if (reader.ValueTextEquals("item_id"u8))
             {
-                ItemId = Text(ref reader);
+                ItemId = Id(ref reader);
+            }
+            else if (reader.ValueTextEquals("audio_start_ms"u8) || reader.ValueTextEquals("audio_end_ms"u8))
+            {
+                reader.Read();
+                AudioMs = reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var ms) && ms >= 0 ? ms : null;
+                reader.Skip();
             }
             else if (reader.ValueTextEquals("delta"u8))
             {
@@ -339,7 +370,7 @@ public struct RealtimeEvent
             }
             else if (!isSession && reader.ValueTextEquals("id"u8))
             {
-                ResponseId = Text(ref reader);
+                ResponseId = Id(ref reader);
             }
             else if (!isSession && reader.ValueTextEquals("status"u8))
             {
@@ -426,10 +457,12 @@ public struct RealtimeEvent
         return creates || hasTimeout ? TurnDetection.On : TurnDetection.Off;
     }
 
+    /// <summary>Of two limits, under either name, nobody knows which one a provider keeps to: the larger counts.</summary>
     private static void ReadMaxOutput(ref Utf8JsonReader reader, ref RealtimeSettings settings)
     {
+        var limit = reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var tokens) && tokens > 0 ? tokens : (long?)null;
+        settings.MaxOutputTokens = settings.HasMaxOutput && !(limit > settings.MaxOutputTokens) && limit is not null ? settings.MaxOutputTokens : limit;
         settings.HasMaxOutput = true;
-        settings.MaxOutputTokens = reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var tokens) && tokens > 0 ? tokens : null;
         reader.Skip();
     }
 
@@ -559,12 +592,41 @@ public struct RealtimeEvent
                 if (reader.TokenType == JsonTokenType.String)
                 {
                     Images += isType && reader.ValueTextEquals("input_image"u8) ? 1 : 0;
+                    RefersToItems |= isType && reader.ValueTextEquals("item_reference"u8);
                     AudioChars += isAudio ? reader.ValueSpan.Length : 0;
                     TextBytes += isAudio || isUrl ? reader.ValueSpan.Length : 0;
                 }
             }
         }
         while (reader.CurrentDepth > depth || reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray ? reader.Read() : false);
+    }
+
+    /// <summary>What stands at a place of an event that was read, without escapes.</summary>
+    /// <param name="json">The text that it was read from.</param>
+    /// <param name="at">Where, without the quotes.</param>
+    public static ReadOnlySpan<byte> Unescaped(ReadOnlySpan<byte> json, Range at)
+    {
+        if (!json[at].Contains((byte)'\\'))
+        {
+            return json[at];
+        }
+
+        var reader = new Utf8JsonReader(json[(at.Start.Value - 1)..(at.End.Value + 1)]);
+        reader.Read();
+        return Encoding.UTF8.GetBytes(reader.GetString()!);
+    }
+
+    /// <summary>Where the id stands that follows; throws when its escapes are none.</summary>
+    private static Range Id(ref Utf8JsonReader reader)
+    {
+        var ahead = reader;
+        ahead.Read();
+        if (ahead.TokenType == JsonTokenType.String && ahead.ValueIsEscaped)
+        {
+            _ = ahead.GetString();
+        }
+
+        return Text(ref reader);
     }
 
     /// <summary>Where the string stands that follows; empty where it is none.</summary>
@@ -591,6 +653,7 @@ public struct RealtimeEvent
             || reader.ValueTextEquals("response.output_audio_transcript.delta"u8) || reader.ValueTextEquals("response.audio_transcript.delta"u8)
             || reader.ValueTextEquals("response.function_call_arguments.delta"u8) ? RealtimeKind.TextDelta
         : reader.ValueTextEquals("input_audio_buffer.append"u8) ? RealtimeKind.Append
+        : reader.ValueTextEquals("input_audio_buffer.commit"u8) ? RealtimeKind.Commit
         : reader.ValueTextEquals("response.create"u8) ? RealtimeKind.ResponseCreate
         : reader.ValueTextEquals("response.created"u8) ? RealtimeKind.ResponseCreated
         : reader.ValueTextEquals("response.done"u8) ? RealtimeKind.ResponseDone
@@ -598,7 +661,11 @@ public struct RealtimeEvent
         : reader.ValueTextEquals("transcription_session.update"u8) ? RealtimeKind.TranscriptionSessionUpdate
         : reader.ValueTextEquals("session.created"u8) ? RealtimeKind.SessionCreated
         : reader.ValueTextEquals("session.updated"u8) ? RealtimeKind.SessionUpdated
+        : reader.ValueTextEquals("input_audio_buffer.speech_started"u8) ? RealtimeKind.SpeechStarted
+        : reader.ValueTextEquals("input_audio_buffer.speech_stopped"u8) ? RealtimeKind.SpeechStopped
         : reader.ValueTextEquals("input_audio_buffer.committed"u8) ? RealtimeKind.Committed
+        : reader.ValueTextEquals("conversation.item.input_audio_transcription.delta"u8)
+            || reader.ValueTextEquals("conversation.item.input_audio_transcription.segment"u8) ? RealtimeKind.TranscriptionDelta
         : reader.ValueTextEquals("conversation.item.input_audio_transcription.completed"u8) ? RealtimeKind.TranscriptionCompleted
         : reader.ValueTextEquals("conversation.item.input_audio_transcription.failed"u8) ? RealtimeKind.TranscriptionFailed
         : reader.ValueTextEquals("rate_limits.updated"u8) ? RealtimeKind.RateLimits

@@ -77,7 +77,11 @@ internal ref struct RealtimeUsage
 
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("audio_tokens"u8))
+            if (reader.ValueTextEquals("text_tokens"u8))
+            {
+                kinds.Text = Number(ref reader) ?? 0;
+            }
+            else if (reader.ValueTextEquals("audio_tokens"u8))
             {
                 kinds.Audio = Number(ref reader) ?? 0;
             }
@@ -115,7 +119,7 @@ internal ref struct RealtimeUsage
         // Of what is said to be cached and not of which kind, the rest is text.
         var cachedAudio = Take(ref audio, _cached.Audio);
         var cachedImage = Take(ref image, _cached.Image);
-        var cachedText = Take(ref input, Math.Max(0, _cached.All - cachedAudio - cachedImage));
+        var cachedText = Take(ref input, Math.Max(_cached.Text, _cached.All - cachedAudio - cachedImage));
         var audioOutput = Take(ref output, _out.Audio);
         var reasoning = Take(ref output, _out.Reasoning);
         return new TokenUsage
@@ -160,6 +164,7 @@ internal ref struct RealtimeUsage
     private struct Kinds
     {
         public long All;
+        public long Text;
         public long Audio;
         public long Image;
         public long Reasoning;

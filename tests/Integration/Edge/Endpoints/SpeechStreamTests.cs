@@ -12,6 +12,8 @@ public sealed class SpeechStreamTests
 {
     private const string Path = "/v1/audio/speech";
 
+    private const string Done = "data: {\"type\":\"speech.audio.done\",\"usage\":{\"input_tokens\":4,\"output_tokens\":30,\"total_tokens\":34}}\n\n";
+
     private static readonly byte[] Sound = [.. Enumerable.Range(0, 40_000).Select(static i => (byte)i)];
 
     private static readonly JsonObject ByCharacters = new() { ["per_million"] = new JsonObject { ["input"] = 0, ["output"] = 0, ["characters"] = 15 } };
@@ -105,6 +107,59 @@ public sealed class SpeechStreamTests
         Assert.Equal(RequestStatus.ProviderError, edge.Settled.Status);
         Assert.InRange(edge.Settled.CostNanos, 1, edge.Settled.Ticket.TotalNanos);
     }
+
+    [Fact]
+    public async Task Speak_ByTokensNotSettled_WithholdsTheLastSoundThoughAnEmptyPartFollows()
+    {
+        var events = string.Concat(Sound.Chunk(10_000).Append([]).Select(Delta)) + Done;
+        await using var edge = await EndpointEdge.StartAsync(Encoding.UTF8.GetBytes(events), "text/event-stream", model: Speaks);
+        var settling = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        edge.Edge.Account.OnSettle = async request =>
+        {
+            await settling.Task;
+            return new SettleAnswer(SettleOutcome.ClosedByLease, 1, 0, 0);
+        };
+
+        using var response = await SendAsync(edge, """{"model":"test-model","input":"Hello.","voice":"alloy"}""");
+        await using var stream = await response.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken);
+        await stream.ReadExactlyAsync(new byte[30_000], TestContext.Current.CancellationToken);
+        settling.SetResult();
+
+        await Assert.ThrowsAnyAsync<Exception>(async () => await stream.ReadExactlyAsync(new byte[10_000], TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task Speak_ByTokensInOnePart_IsSoundOfTheTypeThatWasAskedFor()
+    {
+        await using var edge = await EndpointEdge.StartAsync(Encoding.UTF8.GetBytes(Delta(Sound) + Done), "text/event-stream", model: Speaks);
+        var answer = await edge.PostAsync(Path, """{"model":"test-model","input":"Hello.","voice":"alloy"}""");
+
+        Assert.Equal((HttpStatusCode.OK, "audio/mpeg"), (answer.Status, answer.Type));
+        Assert.Equal(Sound, answer.Bytes);
+    }
+
+    [Fact]
+    public async Task Speak_ByTokensWithAnIdempotencyKey_IsAskedForWholeAndKept()
+    {
+        await using var edge = await EndpointEdge.StartAsync(Sound, "audio/mpeg", model: Speaks);
+        using var response = await SendAsync(edge, """{"model":"test-model","input":"Hello.","voice":"alloy"}""", "once");
+
+        Assert.Equal(Sound.Length, response.Content.Headers.ContentLength);
+        Assert.DoesNotContain("stream_format", edge.SentBody, StringComparison.Ordinal);
+        Assert.True(edge.Settled.CostNanos > 0);
+    }
+
+    [Fact]
+    public async Task Speak_ByTokensOnAChannelThatTakesNoAddedFields_IsAskedForAsItWas()
+    {
+        await using var edge = await EndpointEdge.StartAsync(Sound, "audio/mpeg", model: Speaks, channel: channel => channel["supports_stream_usage"] = false);
+        var answer = await edge.PostAsync(Path, """{"model":"test-model","input":"Hello.","voice":"alloy"}""");
+
+        Assert.Equal(Sound, answer.Bytes);
+        Assert.DoesNotContain("stream_format", edge.SentBody, StringComparison.Ordinal);
+    }
+
+    private static string Delta(byte[] sound) => "data: {\"type\":\"speech.audio.delta\",\"audio\":\"" + Convert.ToBase64String(sound) + "\"}\n\n";
 
     private static void Speaks(JsonObject model) => model["modalities"] = new JsonObject { ["output"] = new JsonArray("audio") };
 

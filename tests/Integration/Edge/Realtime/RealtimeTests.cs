@@ -14,6 +14,9 @@ namespace OrleansGateway.Tests.Integration.Edge.Realtime;
 /// <summary>Sessions of Realtime: how they begin and end, and that every response is paid for once, whoever goes away when.</summary>
 public sealed class RealtimeTests
 {
+    private const string BySeconds = """{"per_million":{"input":0,"output":0},"per_second":"0.0001"}""";
+    private const string ByTokens = """{"per_million":{"input":2,"cached_input":2,"output":5,"audio_input":6,"cached_audio_input":6}}""";
+
     private static readonly string[] Text = ["text"];
 
     [Fact]
@@ -448,19 +451,7 @@ public sealed class RealtimeTests
     [Fact]
     public async Task Transcription_OfWhatIsHeard_IsSettledByItsOwnModel()
     {
-        await using var edge = await StartAsync(
-            channel: (_, channel) => channel["models"] = new JsonObject { ["test-model"] = "test-model", ["test-hear"] = "whisper-upstream" },
-            models: models => models.Add(new JsonObject
-            {
-                ["id"] = "test-hear",
-                ["owned_by"] = "tests",
-                ["context_window"] = 16_000,
-                ["max_output_tokens"] = 2000,
-                ["prices"] = new JsonArray(new JsonObject
-                {
-                    ["from"] = "2026-01-01T00:00:00Z", ["per_million"] = new JsonObject { ["input"] = 0, ["output"] = 0 }, ["per_second"] = "0.0001",
-                }),
-            }));
+        await using var edge = await StartHearingAsync(BySeconds);
         using var client = await RealtimeClient.BeginAsync(edge);
         await client.SendAsync(new { type = "session.update", session = new { type = "realtime", audio = new { input = new { transcription = new { model = "test-hear" } } } } });
         var updated = await client.UntilAsync("session.updated");
@@ -473,6 +464,116 @@ public sealed class RealtimeTests
         Assert.Equal((1, 100_000), (heard.Usage[Unit.Seconds], heard.CostNanos));
         Assert.Contains("whisper-upstream", edge.Provider.RealtimeEvents[0], StringComparison.Ordinal);
         await AssertAllSettledAsync(edge, responses: 2, client);
+    }
+
+    [Theory]
+    [InlineData(BySeconds, """{"type":"tokens","input_tokens":12,"input_token_details":{"audio_tokens":12},"output_tokens":3}""", Unit.Seconds, 1, 100_000)]
+    [InlineData(ByTokens, """{"type":"duration","seconds":1}""", Unit.AudioInput, 10, 60_000)]
+    public async Task Transcription_ReportedInAnotherUnitThanItIsSoldBy_IsChargedByWhatWasHeard(string price, string usage, Unit unit, long count, long cost)
+    {
+        await using var edge = await StartHearingAsync(price);
+        using var client = await HearAsync(edge, $$"""{"transcription_usage":{{usage}}}""");
+        await client.SpeakAsync();
+        await client.UntilAsync("conversation.item.input_audio_transcription.completed");
+
+        var heard = Assert.Single(edge.Account.Settled, settled => settled.Ticket.Model == "test-hear");
+        Assert.Equal((count, cost, true), (heard.Usage[unit], heard.CostNanos, heard.Usage.IsEstimated));
+        await AssertAllSettledAsync(edge, responses: 1, client);
+    }
+
+    [Fact]
+    public async Task Transcription_OfATurnBehindWhichMoreIsHeard_CountsItsOwnSound()
+    {
+        await using var edge = await StartHearingAsync(BySeconds);
+        using var client = await HearAsync(edge, """{"turns":2,"transcription_usage":null}""");
+        await client.SendAsync(new { type = "input_audio_buffer.append", audio = Convert.ToBase64String(new byte[96_000]) });
+        await client.UntilAsync("conversation.item.input_audio_transcription.completed");
+        await client.UntilAsync("conversation.item.input_audio_transcription.completed");
+
+        var heard = edge.Account.Settled.Where(settled => settled.Ticket.Model == "test-hear").ToList();
+        Assert.Equal(2, heard.Count);
+        Assert.All(heard, turn => Assert.Equal((1, 100_000, true), (turn.Usage[Unit.Seconds], turn.CostNanos, turn.Usage.IsEstimated)));
+        await AssertAllSettledAsync(edge, responses: 2, client);
+    }
+
+    [Fact]
+    public async Task Transcription_OfWhatAClientCommits_CountsItsOwnSound()
+    {
+        await using var edge = await StartHearingAsync(BySeconds);
+        using var client = await HearAsync(edge, """{"transcription_usage":null}""", detection: "null");
+        for (var turn = 0; turn < 2; turn++)
+        {
+            await client.SpeakAsync();
+            await client.SendAsync(new { type = "input_audio_buffer.commit" });
+        }
+
+        await client.UntilAsync("conversation.item.input_audio_transcription.completed");
+        await client.UntilAsync("conversation.item.input_audio_transcription.completed");
+        Assert.All(
+            edge.Account.Settled.Where(settled => settled.Ticket.Model == "test-hear"), turn => Assert.Equal((1, 100_000), (turn.Usage[Unit.Seconds], turn.CostNanos)));
+        await AssertAllSettledAsync(edge, responses: 2, client);
+    }
+
+    [Fact]
+    public async Task Response_AskedForWithALargerLimitThanTheSessions_IsHeldForAllThatItSays()
+    {
+        await using var edge = await StartAsync();
+        using var client = await RealtimeClient.BeginAsync(edge);
+        await client.SendTextAsync("""{"type":"session.update","session":{"type":"realtime","max_output_tokens":1,"audio":{"input":{"turn_detection":null}}}}""");
+        await client.UntilAsync("session.updated");
+        edge.Account.OnAdmit = request => Task.FromResult(FakeAccount.Admit(request, most: false));
+        await client.SendAsync(new { type = "response.create", response = new { max_output_tokens = "inf", sim = new { tokens = 600 } } });
+        await client.UntilAsync("response.done");
+
+        var settled = edge.Account.Settled.Last();
+        Assert.Equal((600, false), (settled.Usage[Unit.AudioOutput], settled.Usage.IsEstimated));
+        Assert.InRange(settled.CostNanos, 600 * 64_000, settled.Ticket.TotalNanos);
+        await AssertAllSettledAsync(edge, responses: 1, client);
+    }
+
+    [Fact]
+    public async Task Response_AskedForBesideDetection_TakesTheHoldThatIsThere()
+    {
+        await using var edge = await StartAsync();
+        using var client = await RealtimeClient.BeginAsync(edge);
+        await client.SendAsync(new { type = "response.create", response = new { sim = new { tokens = 20, hang_after = 10 } } });
+        await client.UntilAsync("response.output_audio.delta");
+
+        Assert.Single(edge.Account.Admitted);
+        await client.SendAsync(new { type = "response.cancel" });
+        await client.UntilAsync("response.done");
+        await AssertAllSettledAsync(edge, responses: 1, client);
+    }
+
+    [Fact]
+    public async Task Response_ThatRefersToItems_IsHeldForAWholeWindow()
+    {
+        await using var edge = await StartAsync();
+        using var client = await RealtimeClient.BeginAsync(edge);
+        await QuietAsync(client);
+        Assert.InRange(edge.Account.Admitted.Last().LeastNanos, 1, 128_000 * 32_000L);
+        await client.SendTextAsync("""{"type":"response.create","response":{"input":[{"type":"item_reference","id":"item_1"}]}}""");
+        await client.UntilAsync("response.done");
+
+        Assert.InRange(edge.Account.Admitted.Last().LeastNanos, 128_000 * 32_000L, long.MaxValue);
+        await AssertAllSettledAsync(edge, responses: 1, client);
+    }
+
+    [Fact]
+    public async Task Sound_InANarrowFormatThatTheProviderHasNotToldYet_CountsByItsTime()
+    {
+        await using var edge = await StartAsync();
+        using var client = await RealtimeClient.BeginAsync(edge);
+        await QuietAsync(client);
+        await client.SendTextAsync("""{"type":"session.update","session":{"type":"realtime","audio":{"input":{"format":{"type":"audio/pcmu"}}},"sim":{"silent":true}}}""");
+
+        // Ten seconds.
+        await client.SendAsync(new { type = "input_audio_buffer.append", audio = Convert.ToBase64String(new byte[80_000]) });
+        await client.SendAsync(new { type = "response.create", response = new { sim = new { tokens = 2, missing_usage = true } } });
+        await client.UntilAsync("response.done");
+
+        Assert.Equal(100, edge.Account.Settled.Last(request => request.CostNanos > 0).Usage[Unit.AudioInput]);
+        await AssertAllSettledAsync(edge, responses: 1, client);
     }
 
     [Fact]
@@ -556,6 +657,34 @@ public sealed class RealtimeTests
         settings,
         accounting,
         models: models);
+
+    /// <param name="price">The fields of the price of the model that transcribes.</param>
+    private static Task<EdgeFixture> StartHearingAsync(string price) => StartAsync(
+        channel: (_, channel) => channel["models"] = new JsonObject { ["test-model"] = "test-model", ["test-hear"] = "whisper-upstream" },
+        models: models =>
+        {
+            var version = JsonNode.Parse(price)!.AsObject();
+            version["from"] = "2026-01-01T00:00:00Z";
+            models.Add(new JsonObject
+            {
+                ["id"] = "test-hear",
+                ["owned_by"] = "tests",
+                ["modalities"] = new JsonObject { ["input"] = price == ByTokens ? new JsonArray("text", "audio") : new JsonArray("text") },
+                ["context_window"] = 16_000,
+                ["max_output_tokens"] = 2000,
+                ["prices"] = new JsonArray(version),
+            });
+        });
+
+    /// <summary>Begins a session that transcribes what it hears, and answers nothing by itself.</summary>
+    private static async Task<RealtimeClient> HearAsync(EdgeFixture edge, string sim, string detection = """{"type":"server_vad","create_response":false}""")
+    {
+        var client = await RealtimeClient.BeginAsync(edge);
+        await client.SendTextAsync(
+            $$$"""{"type":"session.update","session":{"type":"realtime","audio":{"input":{"turn_detection":{{{detection}}},"transcription":{"model":"test-hear"}} },"sim":{{{sim}}} }}""");
+        await client.UntilAsync("session.updated");
+        return client;
+    }
 
     /// <summary>Has responses begin only when they are asked for.</summary>
     private static async Task QuietAsync(RealtimeClient client)

@@ -106,7 +106,9 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
         {
             var isSound = reader.ValueTextEquals("audio"u8);
             reader.Read();
-            if (isSound && reader.TokenType == JsonTokenType.String)
+
+            // An empty part is no later one: what is held back stays so until it is paid for.
+            if (isSound && reader.TokenType == JsonTokenType.String && !reader.ValueSpan.IsEmpty)
             {
                 events.Write(_heldBack.Span);
                 _heldBack.Clear();

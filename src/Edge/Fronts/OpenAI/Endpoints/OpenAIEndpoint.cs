@@ -33,7 +33,7 @@ internal sealed class OpenAIEndpoint(IFront front, string path, Func<ReadOnlyMem
     {
         var (request, wrong) = read(body, httpRequest.ContentType);
         error = wrong is { } refusal ? new ApiError(ErrorKind.InvalidRequest, refusal.Message, refusal.Param, refusal.Code) : default;
-        return wrong is null ? new EndpointExchange(request, front) : null;
+        return wrong is null ? new EndpointExchange(request, front, httpRequest.Headers.ContainsKey("Idempotency-Key")) : null;
     }
 
     private static (EndpointRequest Request, OpenAIError? Error) Read(JsonRequest request) => (request, request.Read());

@@ -36,6 +36,9 @@ internal sealed class RealtimeCall(CostBound bound, HoldSession hold, TimeProvid
 
     public bool HasOutput => MostOutputTokens > 0;
 
+    /// <summary>Whether only its end tells how long the turn is that it transcribes.</summary>
+    public bool IsOfUnknownLength { get; set; }
+
     public bool ClientGotOutput { get; set; }
 
     /// <summary>From its beginning to its first content, ms; -1 until it comes.</summary>

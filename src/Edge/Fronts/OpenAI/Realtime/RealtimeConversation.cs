@@ -18,6 +18,8 @@ internal sealed class RealtimeConversation(Model model)
     private const int NarrowHeardChars = 1066;
     private const int NarrowSpokenChars = 533;
 
+    private const int MsPerToken = 100;
+
     private const int BytesPerTextToken = 4;
 
     /// <summary>What a provider's template puts around a conversation, and around an item that it makes by itself.</summary>
@@ -31,6 +33,9 @@ internal sealed class RealtimeConversation(Model model)
     private long _saidTokens;
     private long _settingsBytes;
     private long _unhearedFrom;
+    private readonly Queue<long> _commits = new();
+    private long? _speechFromMs;
+    private long? _speechToMs;
     private bool _isNarrow;
     private TokenUsage _told;
     private (long Text, long Heard, long Images) _toldAt;
@@ -38,7 +43,7 @@ internal sealed class RealtimeConversation(Model model)
     /// <summary>The most that the conversation can be, tokens.</summary>
     public long TokensMax => Math.Min(_settingsBytes + _textBytes + _heardTokens + (_images * _imageTokens) + _saidTokens, model.ContextWindow);
 
-    /// <summary>Heard since it was last committed, tokens at the most; a tenth of a second each.</summary>
+    /// <summary>Heard and not known to belong to a turn that was committed, tokens at the most; a tenth of a second each.</summary>
     public long UncommittedTokens => _heardTokens - _unhearedFrom;
 
     /// <summary>What it likely is.</summary>
@@ -60,22 +65,71 @@ internal sealed class RealtimeConversation(Model model)
         var chars = _isNarrow ? NarrowHeardChars : HeardChars;
         _heardTokens += _heardChars / chars;
         _heardChars %= chars;
+        if (sent.Kind == RealtimeKind.Commit)
+        {
+            _commits.Enqueue(_heardTokens);
+        }
     }
 
-    /// <summary>What is heard from here on is another turn.</summary>
-    public void Committed()
+    /// <summary>Takes note of where speech was detected.</summary>
+    public void Detected(in RealtimeEvent told)
     {
-        _unhearedFrom = _heardTokens;
-        _textBytes += FrameTokens;
+        (_speechFromMs, _speechToMs) = told.Kind == RealtimeKind.SpeechStarted ? (told.AudioMs, null) : (_speechFromMs, told.AudioMs);
     }
+
+    /// <summary>What was said is a turn. What has been sent since belongs to the next one, as far as it is known where the turn ends.</summary>
+    /// <param name="isTranscribed">Whether its transcription will tell how long it was.</param>
+    /// <returns>How long the turn is, tokens at the most, and whether that is known.</returns>
+    public (long Tokens, bool IsKnown) Committed(bool isTranscribed)
+    {
+        _textBytes += FrameTokens;
+        var turn = (Tokens: UncommittedTokens, IsKnown: false);
+        if (_speechFromMs is { } from && _speechToMs is { } to && to >= from)
+        {
+            turn = (Math.Min((to - from + MsPerToken - 1) / MsPerToken, UncommittedTokens), true);
+            _unhearedFrom = Math.Clamp(to / MsPerToken, _unhearedFrom, _heardTokens);
+        }
+        else if (NextCommit() is { } committed)
+        {
+            turn = (committed - _unhearedFrom, true);
+            _unhearedFrom = committed;
+        }
+        else if (!isTranscribed)
+        {
+            _unhearedFrom = _heardTokens;
+        }
+
+        (_speechFromMs, _speechToMs) = (null, null);
+        return turn;
+    }
+
+    /// <summary>Where a client committed what it had sent. A provider refuses to commit nothing.</summary>
+    private long? NextCommit()
+    {
+        while (_commits.TryDequeue(out var at))
+        {
+            if (at > _unhearedFrom)
+            {
+                return at;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>A transcription has told how long a turn was of which that was not known.</summary>
+    public void Transcribed(long tokens) => _unhearedFrom = Math.Min(_unhearedFrom + tokens, _heardTokens);
 
     /// <summary>Takes note of the session's settings; instructions and tools are part of every input.</summary>
     /// <param name="bytes">Of the whole event that tells them.</param>
     public void Set(in RealtimeSettings settings, long bytes)
     {
         _settingsBytes = Math.Max(_settingsBytes, bytes);
-        _isNarrow |= settings.IsNarrow;
+        Wish(settings);
     }
+
+    /// <summary>Takes note of what a client asks for: sound may come in that format before the provider says so.</summary>
+    public void Wish(in RealtimeSettings settings) => _isNarrow |= settings.IsNarrow;
 
     /// <summary>What spoken sound counts, tokens, begun ones included.</summary>
     /// <param name="chars">Characters of base64.</param>

@@ -11,8 +11,9 @@ namespace OrleansGateway.Edge.Fronts.OpenAI.Realtime;
 /// <summary>How much a call that has not begun can take.</summary>
 /// <param name="InputTokens">The most input.</param>
 /// <param name="OutputTokens">The most output.</param>
+/// <param name="EstimatedInputTokens">What its input likely is.</param>
 /// <param name="Seconds">The most sound that is transcribed.</param>
-internal readonly record struct RealtimeNeed(long InputTokens, long OutputTokens, long Seconds = 0);
+internal readonly record struct RealtimeNeed(long InputTokens, long OutputTokens, long EstimatedInputTokens, long Seconds = 0);
 
 /// <summary>
 /// The calls of one model within a session: those for which money is held and that may begin, and those that run. Each is settled exactly once.
@@ -26,8 +27,6 @@ internal sealed class RealtimeLine(RealtimeServices services, Caller caller, Mod
     private readonly List<RealtimeCall> _running = [];
 
     public Model Model => model;
-
-    public int Ready => _ready.Count;
 
     public int Running => _running.Count;
 
@@ -57,19 +56,6 @@ internal sealed class RealtimeLine(RealtimeServices services, Caller caller, Mod
         }
 
         return null;
-    }
-
-    /// <summary>Asks in time for what the calls that may begin come to need.</summary>
-    /// <returns>Whether their money is enough, or may yet be.</returns>
-    public bool Report(RealtimeNeed need)
-    {
-        var isCovered = true;
-        foreach (var call in _ready)
-        {
-            isCovered &= call.Hold.Report(CoverOf(call.Bound, need, outputTokens: 0), call.Bound.Price, default) is HoldState.Covered or HoldState.Growing;
-        }
-
-        return isCovered;
     }
 
     /// <summary>Begins a call that money is held for; null where there is none.</summary>
@@ -103,7 +89,7 @@ internal sealed class RealtimeLine(RealtimeServices services, Caller caller, Mod
 
     /// <summary>Reports how far a call has come, and makes sure that what is held covers the most that it can cost so far.</summary>
     public ValueTask<HoldState> CoverAsync(RealtimeCall call) => call.Hold.CoverAsync(
-        CoverOf(call.Bound, new RealtimeNeed(call.InputTokensMax, call.OutputTokensMax), call.MostOutputTokens),
+        CoverOf(call.Bound, new RealtimeNeed(call.InputTokensMax, call.OutputTokensMax, EstimatedInputTokens: 0), call.MostOutputTokens),
         call.Bound.Price,
         call.Estimated.ToUsage(searchesMax: 0));
 
@@ -128,7 +114,7 @@ internal sealed class RealtimeLine(RealtimeServices services, Caller caller, Mod
         {
             var call = _ready[^1];
             _ready.RemoveAt(_ready.Count - 1);
-            await services.Accounts.SettleAsync(call.Hold, new RequestEnd(0, default, RequestStatus.Completed, -1, call.ElapsedMs, ClientGotOutput: false));
+            await services.Accounts.SettleAsync(call.Hold, new RequestEnd(0, default, RequestStatus.Stopped, -1, call.ElapsedMs, ClientGotOutput: false));
         }
     }
 
@@ -156,7 +142,7 @@ internal sealed class RealtimeLine(RealtimeServices services, Caller caller, Mod
                 PriceId = price.Id,
                 MostNanos = bound.MostNanos,
                 LeastNanos = bound.LeastNanos,
-                EstimatedTokens = Math.Min(need.InputTokens, model.ContextWindow) + Math.Min(need.OutputTokens, services.Options.FirstSliceTokens),
+                EstimatedTokens = Math.Min(need.EstimatedInputTokens, model.ContextWindow) + Math.Min(need.OutputTokens, services.Options.FirstSliceTokens),
                 ClientAddress = caller.Address,
                 Endpoint = RealtimeEndpoint.Path,
             },

@@ -8,6 +8,7 @@ using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
+using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.Metering;
 using OrleansGateway.Protocols.OpenAI.Realtime;
@@ -41,6 +42,8 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
     /// <summary>After so much more sound the money for it is looked at again, tokens.</summary>
     private const long ReportEveryTokens = 50;
 
+    private const int TokensPerHeardSecond = 10;
+
     /// <summary>How long a client may take to say good-bye.</summary>
     private static readonly TimeSpan CloseWait = TimeSpan.FromSeconds(2);
 
@@ -58,7 +61,7 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
 
     /// <summary>One at a time changes what is held.</summary>
     private readonly SemaphoreSlim _gate = new(1, 1);
-    private readonly List<string> _asked = [];
+    private readonly List<Ask> _asked = [];
     private Caller _caller;
     private string _modelName = "";
     private Route? _route;
@@ -92,10 +95,14 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
 
     private bool IsEnding => _ending.Task.IsCompleted;
 
-    private RealtimeNeed Need => new(_conversation.TokensMax, _outputTokensMax);
+    /// <summary>The most that any response can take that may begin now: a provider does not say which of those that were asked for it begins.</summary>
+    private RealtimeNeed Need => NeedOf(_outputTokensMax);
 
     private RealtimeNeed TranscriptionNeed => new(
-        Math.Min(_conversation.UncommittedTokens, _transcriptions!.Model.ContextWindow), _transcriptions.Model.MaxOutputTokens, (_conversation.UncommittedTokens / 10) + 1);
+        Math.Min(_conversation.UncommittedTokens, _transcriptions!.Model.ContextWindow),
+        _transcriptions.Model.MaxOutputTokens,
+        _conversation.UncommittedTokens,
+        (_conversation.UncommittedTokens / TokensPerHeardSecond) + 1);
 
     public static ApiError OnlyRealtime(string param) => new(
         ErrorKind.InvalidRequest, "Only sessions of the type 'realtime' are available here: use /v1/audio/transcriptions to transcribe.", param, "unsupported_value");
@@ -130,6 +137,9 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
 
     void IWatched.TimedOut(bool isTotal)
     {
+        // From here on only the time for its client to read what ends the session counts.
+        _limits.NoLimit();
+        _limits.NoTotal();
         if (isTotal)
         {
             Stop(new End(new ApiError(ErrorKind.TotalTimeOver, "The session has reached its maximum duration.", Code: "session_expired"), Over, RequestStatus.TimedOut));
@@ -228,7 +238,9 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
     /// <summary>Connects to one of the model's providers, and waits until it has begun the session.</summary>
     private async ValueTask<ApiError?> ConnectAsync(CatalogSnapshot catalog, Model model)
     {
-        var routes = catalog.RoutesTo(model).RemoveAll(static route => route.Channel.Provider.Traits.Dialect != ProviderKinds.OpenAI);
+        // A provider with versions of its API has its sessions elsewhere.
+        var routes = catalog.RoutesTo(model).RemoveAll(
+            static route => route.Channel.Provider is not { Traits.Dialect: ProviderKinds.OpenAI, ApiVersion: null });
         var (tried, last) = (0UL, default(AttemptEnd));
         for (var number = 0; number < _services.Options.MaxAttempts && !IsEnding; number++)
         {
@@ -339,7 +351,9 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
             written.Clear();
             if (await TakeFromClientAsync(read == RealtimeRead.Event, written) is { } refused)
             {
+                _limits.KeepAliveIn(_services.Options.WriteTimeoutMs);
                 await SendErrorAsync(refused.Error, refused.EventId);
+                _limits.NoKeepAlive();
                 if (++_refusedEvents > RefusedEventsMax)
                 {
                     Stop(new End(null, Refused, RequestStatus.ClientGone));
@@ -363,7 +377,7 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
             return (new ApiError(ErrorKind.InvalidRequest, "This is no event: a JSON object with a type is expected, as text.", Code: "invalid_event"), null);
         }
 
-        var eventId = TextOf(_client, sent.EventId) is { Length: > 0 } id ? id : null;
+        var eventId = sent.EventId;
         await _gate.WaitAsync();
         try
         {
@@ -376,7 +390,7 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
             {
                 RealtimeKind.TranscriptionSessionUpdate => OnlyRealtime("type"),
                 RealtimeKind.SessionUpdate => await UpdateAsync(sent, written),
-                RealtimeKind.ResponseCreate => await AskAsync(sent.Settings, eventId, written),
+                RealtimeKind.ResponseCreate => await AskAsync(sent, written),
                 _ => null,
             };
             if (refused is { } error)
@@ -384,7 +398,7 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
                 return (error, eventId);
             }
 
-            Listen();
+            await ListenAsync();
             return null;
         }
         finally
@@ -394,7 +408,7 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
     }
 
     /// <summary>More was heard, or written: what may begin by itself comes to need more.</summary>
-    private void Listen()
+    private async ValueTask ListenAsync()
     {
         if (_conversation.TokensMax < _reportedTokens + ReportEveryTokens)
         {
@@ -402,10 +416,11 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
         }
 
         _reportedTokens = _conversation.TokensMax;
-        var isCovered = _responses!.Report(Need) & _transcriptions?.Report(TranscriptionNeed) != false;
-        if (!isCovered && (_beginsByItself || _transcriptions is not null))
+        var noMoney = _beginsByItself ? await EnsureAsync() : null;
+        noMoney ??= _transcribes ? await _transcriptions!.EnsureAsync(1, TranscriptionNeed) : null;
+        if (noMoney is { } refused)
         {
-            Stop(EndOf(RealtimeLine.OutOfFunds));
+            Stop(EndOf(refused));
         }
     }
 
@@ -434,23 +449,27 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
         }
 
         // What makes responses dearer, or begins them, counts from here on; what does not, once the provider says so.
+        var before = (_outputTokensMax, _beginsByItself);
         _outputTokensMax = settings.HasMaxOutput ? Math.Max(_outputTokensMax, MaxOutputOf(settings)) : _outputTokensMax;
         if (settings.TurnDetection == TurnDetection.On)
         {
             _beginsByItself = true;
             if (await EnsureAsync() is { } noMoney)
             {
+                (_outputTokensMax, _beginsByItself) = before;
                 return noMoney;
             }
         }
 
+        _conversation.Wish(settings);
         sent.Write(written, _client.Event.Span, _route!.UpstreamModel, transcriptionModel);
         return null;
     }
 
     /// <summary>A client asks for a response.</summary>
-    private async ValueTask<ApiError?> AskAsync(RealtimeSettings settings, string? eventId, PooledBytes written)
+    private async ValueTask<ApiError?> AskAsync(RealtimeEvent sent, PooledBytes written)
     {
+        var settings = sent.Settings;
         if (RefusedOf(settings) is { } refused)
         {
             return refused;
@@ -461,18 +480,18 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
             return Refusals.Stopping;
         }
 
-        var id = eventId ?? "og_" + ++_ownIds;
-        _asked.Add(id);
-        var need = settings.HasMaxOutput ? Need with { OutputTokens = Math.Max(MaxOutputOf(settings), _beginsByItself ? _outputTokensMax : 0) } : Need;
-        if (await _responses!.EnsureAsync(ReadyNeeded, need) is { } noMoney)
+        var ask = new Ask(sent.EventId ?? "og_" + ++_ownIds, settings.HasMaxOutput ? MaxOutputOf(settings) : _outputTokensMax, sent.RefersToItems);
+        _asked.Add(ask);
+        if (await _responses!.EnsureAsync(ReadyNeeded, NeedOf(_beginsByItself ? _outputTokensMax : 0)) is { } noMoney)
         {
-            _asked.Remove(id);
+            _asked.RemoveAt(_asked.Count - 1);
             return noMoney;
         }
 
-        if (eventId is null)
+        _conversation.Wish(settings);
+        if (sent.EventId is null)
         {
-            RealtimeEvents.WriteWithId(written, _client.Event.Span, id);
+            RealtimeEvents.WriteWithId(written, _client.Event.Span, ask.Id);
         }
 
         return null;
@@ -512,7 +531,8 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
                 "cannot_update_model");
         }
 
-        (_transcriptionName, _transcribes) = (name, true);
+        // It begins once the provider says that it does.
+        _transcriptionName = name;
         _transcriptions ??= new RealtimeLine(_services, _caller, model, ChargedBy.Hearing, this) { Channel = _route!.Channel.Name };
         return await _transcriptions.EnsureAsync(1, TranscriptionNeed);
     }
@@ -534,8 +554,22 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
     private long MaxOutputOf(in RealtimeSettings settings) =>
         Math.Min(settings.MaxOutputTokens ?? _responses!.Model.MaxOutputTokens, _responses!.Model.MaxOutputTokens);
 
-    /// <summary>How many responses may begin: those that were asked for, and one by itself unless one runs.</summary>
-    private int ReadyNeeded => _asked.Count + (_beginsByItself && _responses!.Running == 0 ? 1 : 0);
+    private RealtimeNeed NeedOf(long outputTokens)
+    {
+        var inputTokens = _conversation.TokensMax;
+        foreach (var ask in _asked)
+        {
+            outputTokens = Math.Max(outputTokens, ask.OutputTokensMax);
+
+            // An item may be referred to any number of times.
+            inputTokens = ask.RefersToItems ? _responses!.Model.ContextWindow : inputTokens;
+        }
+
+        return new RealtimeNeed(inputTokens, outputTokens, _conversation.Estimated.TotalInput);
+    }
+
+    /// <summary>How many responses may begin: those that were asked for, or one by itself. Only one runs at a time.</summary>
+    private int ReadyNeeded => Math.Max(_asked.Count, _beginsByItself && _responses!.Running == 0 ? 1 : 0);
 
     private ValueTask<ApiError?> EnsureAsync() => _responses!.EnsureAsync(ReadyNeeded, Need);
 
@@ -603,21 +637,26 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
                 case RealtimeKind.SessionCreated or RealtimeKind.SessionUpdated:
                     return await ConfigureAsync(told, written);
                 case RealtimeKind.ResponseCreated:
-                    return await BeganAsync(TextOf(_provider!, told.ResponseId));
+                    return await BeganAsync(told);
                 case RealtimeKind.TextDelta or RealtimeKind.AudioDelta:
                     return await MeterAsync(told);
                 case RealtimeKind.ResponseDone:
                     return await DoneAsync(told);
-                case RealtimeKind.Committed:
-                    await CommittedAsync(TextOf(_provider!, told.ItemId));
+                case RealtimeKind.SpeechStarted or RealtimeKind.SpeechStopped:
+                    _conversation.Detected(told);
                     return true;
+                case RealtimeKind.Committed:
+                    await CommittedAsync(Encoding.UTF8.GetString(IdOf(told.ItemId)));
+                    return true;
+                case RealtimeKind.TranscriptionDelta:
+                    return _transcriptions?.Find(IdOf(told.ItemId)) is not null;
                 case RealtimeKind.TranscriptionCompleted or RealtimeKind.TranscriptionFailed:
                     return await TranscribedAsync(told);
                 case RealtimeKind.Error:
-                    await FailedAsync(told.ErrorEventId, written);
-                    return true;
+                    return await FailedAsync(told.ErrorEventId, written);
                 default:
-                    return true;
+                    // The parts of a response have its text again: only of one that is paid for they are passed on.
+                    return !IsEnding && (told.ResponseId.Equals(default) || _responses!.Find(IdOf(told.ResponseId)) is not null);
             }
         }
         finally
@@ -626,7 +665,7 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
         }
     }
 
-    private static string TextOf(RealtimeSocket socket, Range range) => Encoding.UTF8.GetString(socket.Event.Span[range]);
+    private ReadOnlySpan<byte> IdOf(Range range) => RealtimeEvent.Unescaped(_provider!.Event.Span, range);
 
     /// <summary>The provider says how the session is set.</summary>
     private async ValueTask<bool> ConfigureAsync(RealtimeEvent told, PooledBytes written)
@@ -678,6 +717,7 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
         _ownSettings = default;
         RealtimeEvent.TryRead(own.Span, out var sent);
         var settings = sent.Settings;
+        _conversation.Wish(settings);
         if ((RefusedOf(settings) ?? (settings.TranscriptionModel is { } name ? await TranscribeAsync(name) : null)) is { } refused)
         {
             return refused;
@@ -687,39 +727,42 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
         return null;
     }
 
-    private async ValueTask<bool> BeganAsync(string id)
+    private async ValueTask<bool> BeganAsync(RealtimeEvent told)
     {
+        var id = Encoding.UTF8.GetString(IdOf(told.ResponseId));
+        var need = Need;
+        need = told.Settings.HasMaxOutput ? need with { OutputTokens = Math.Max(need.OutputTokens, MaxOutputOf(told.Settings)) } : need;
         if (_asked.Count > 0)
         {
             _asked.RemoveAt(0);
         }
 
-        if (_responses!.Ready == 0 && await _responses.EnsureAsync(1, Need) is { } noMoney)
+        if (await _responses!.EnsureAsync(1, need) is { } noMoney)
         {
-            // Nobody asked for it, and nobody pays for it.
+            // Nobody pays for it.
             Stop(EndOf(noMoney));
             await CancelResponseAsync(id);
             return false;
         }
 
-        _responses.Begin(id, Need, _conversation.Estimated);
+        _responses.Begin(id, need, _conversation.Estimated);
         return true;
     }
 
     private async ValueTask<bool> MeterAsync(RealtimeEvent told)
     {
-        if (_responses!.Find(_provider!.Event.Span[told.ResponseId]) is not { } call)
+        if (_responses!.Find(IdOf(told.ResponseId)) is not { } call)
         {
             return false;
         }
 
         if (told.Kind == RealtimeKind.AudioDelta)
         {
-            call.AddAudio(_conversation.Spoken(_provider.Event.Span[told.Delta].Length));
+            call.AddAudio(_conversation.Spoken(_provider!.Event.Span[told.Delta].Length));
         }
         else
         {
-            call.AddText(_provider.Event.Span[told.Delta]);
+            call.AddText(_provider!.Event.Span[told.Delta]);
         }
 
         switch (await _responses.CoverAsync(call))
@@ -738,7 +781,7 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
     /// <summary>A response is over: it is settled before its client gets to know.</summary>
     private async ValueTask<bool> DoneAsync(RealtimeEvent told)
     {
-        if (_responses!.Find(_provider!.Event.Span[told.ResponseId]) is not { } call)
+        if (_responses!.Find(IdOf(told.ResponseId)) is not { } call)
         {
             return false;
         }
@@ -772,13 +815,21 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
 
     private async ValueTask CommittedAsync(string itemId)
     {
-        if (_transcriptions is not null)
+        if (!_transcribes)
         {
-            _transcriptions.Begin(itemId, TranscriptionNeed, new TokenUsage { AudioInput = _conversation.UncommittedTokens, Seconds = TranscriptionNeed.Seconds, Searches = 0 });
+            _conversation.Committed(isTranscribed: false);
+            return;
         }
 
-        _conversation.Committed();
-        if (_transcriptions is not null && _transcribes && !IsEnding && await _transcriptions.EnsureAsync(1, TranscriptionNeed) is { } noMoney)
+        var need = TranscriptionNeed;
+        var (tokens, isKnown) = _conversation.Committed(isTranscribed: true);
+        var heard = new TokenUsage { AudioInput = tokens, Seconds = Math.Max(1, (tokens + TokensPerHeardSecond - 1) / TokensPerHeardSecond), Searches = 0 };
+        if (_transcriptions!.Begin(itemId, need, heard) is { } call)
+        {
+            call.IsOfUnknownLength = !isKnown;
+        }
+
+        if (!IsEnding && await _transcriptions.EnsureAsync(1, TranscriptionNeed) is { } noMoney)
         {
             Stop(EndOf(noMoney));
         }
@@ -787,12 +838,19 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
     private async ValueTask<bool> TranscribedAsync(RealtimeEvent told)
     {
         var isFailed = told.Kind == RealtimeKind.TranscriptionFailed;
-        if (_transcriptions?.Find(_provider!.Event.Span[told.ItemId]) is not { } call)
+        if (_transcriptions?.Find(IdOf(told.ItemId)) is not { } call)
         {
-            return _transcriptions is not null;
+            // Nobody pays for its text.
+            return isFailed;
         }
 
-        var used = told.Usage ?? (isFailed ? null : call.Estimated);
+        TokenUsage? used = told.Usage is { } reported ? WithWhatIsSold(reported, call) : isFailed ? null : call.Estimated;
+        if (call.IsOfUnknownLength && used is { } heard)
+        {
+            // Of seconds the last one may have only begun.
+            _conversation.Transcribed(heard.AudioInput > 0 ? heard.AudioInput : Math.Max(0, heard.Seconds - 1) * TokensPerHeardSecond);
+        }
+
         var settled = await _transcriptions.SettleAsync(call, used, isFailed ? RequestStatus.ProviderError : RequestStatus.Completed);
         if (!settled.IsCommitted)
         {
@@ -802,16 +860,44 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
         return settled.IsCommitted;
     }
 
-    /// <summary>The provider refuses an event, or fails: in our own words, so that nothing of its account shows.</summary>
-    private async ValueTask FailedAsync(string? about, PooledBytes written)
+    /// <summary>What a transcription used: a provider reports seconds or tokens, and a model may be sold by the other.</summary>
+    private static TokenUsage WithWhatIsSold(TokenUsage used, RealtimeCall call)
     {
-        if (about is not null && _asked.Remove(about))
+        var (sold, estimated) = (call.Bound.Price.Sold, call.Estimated);
+        if (used.Seconds == 0 && sold.Contains(Unit.Seconds))
         {
+            used = used with { Seconds = estimated.Seconds, IsEstimated = true };
+        }
+
+        if (used.TotalInput + used.TotalOutput == 0 && (sold.Contains(Unit.AudioInput) || !sold.Contains(Unit.Seconds)))
+        {
+            used = used with { AudioInput = estimated.AudioInput, IsEstimated = true };
+        }
+
+        return used;
+    }
+
+    /// <summary>The provider refuses an event, or fails: in our own words, so that nothing of its account shows.</summary>
+    private async ValueTask<bool> FailedAsync(string? about, PooledBytes written)
+    {
+        // An error that names no event may be about a wish, while nothing runs: a response that begins all the same is held for then.
+        var wish = about is null && _responses!.Running == 0 ? 0 : _asked.FindIndex(ask => ask.Id == about);
+        if (wish >= 0 && wish < _asked.Count)
+        {
+            _asked.RemoveAt(wish);
             await _responses!.ReleaseAsync(ReadyNeeded);
         }
 
         var error = ProviderErrors.Of(Dialects.OpenAI.OpenAIDialect.ReadErrorOf(_route!.Channel, 200, _provider!.Event.Span));
+        if (!_isConfigured)
+        {
+            // The session cannot be set as its client secret says.
+            Stop(EndOf(error));
+            return false;
+        }
+
         RealtimeEvents.WriteError(written, _front.Convert(error), NewEventId(), about?.StartsWith("og_", StringComparison.Ordinal) == true ? null : about);
+        return true;
     }
 
     /// <summary>Ends what runs: the provider is told to stop, and says what it has used; if it does not, what came counts.</summary>
@@ -971,6 +1057,12 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
 
     [LoggerMessage(1402, LogLevel.Error, "{RequestId} failed")]
     private static partial void LogBug(ILogger logger, string requestId, Exception exception);
+
+    /// <summary>A response that was asked for and has not begun.</summary>
+    /// <param name="Id">Of the event that asks for it.</param>
+    /// <param name="OutputTokensMax">The most that it may say.</param>
+    /// <param name="RefersToItems">Whether its input refers to items of the conversation.</param>
+    private readonly record struct Ask(string Id, long OutputTokensMax, bool RefersToItems);
 
     /// <summary>How a session ends.</summary>
     /// <param name="Error">What its client is told; null for nothing.</param>

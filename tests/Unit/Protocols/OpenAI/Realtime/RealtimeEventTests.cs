@@ -69,6 +69,45 @@ public sealed class RealtimeEventTests
         Assert.Equal((true, (long?)null, (string?)null, false, false), (endless.HasMaxOutput, endless.MaxOutputTokens, endless.ForeignTool, endless.HasPrompt, endless.IsNarrow));
     }
 
+    [Theory]
+    [InlineData("1", "7", 7L)]
+    [InlineData("7", "1", 7L)]
+    [InlineData("1", "\"inf\"", null)]
+    [InlineData("\"inf\"", "1", null)]
+    public void Read_LimitUnderBothNames_IsTheLarger(string one, string other, long? expected)
+    {
+        var settings = Read($$$"""{"type":"response.create","response":{"max_output_tokens":{{{one}}},"max_response_output_tokens":{{{other}}}}}""").Settings;
+
+        Assert.Equal((true, expected), (settings.HasMaxOutput, settings.MaxOutputTokens));
+    }
+
+    [Theory]
+    [InlineData("item_reference", true)]
+    [InlineData("item\\u005freference", true)]
+    [InlineData("message", false)]
+    public void Read_Input_SaysWhetherItRefersToItems(string type, bool expected) =>
+        Assert.Equal(expected, Read($$$"""{"type":"response.create","response":{"input":[{"type":"{{{type}}}","id":"item_1"}]}}""").RefersToItems);
+
+    [Fact]
+    public void Read_Ids_AreThoseThatAreMeant()
+    {
+        const string Json = """{"type":"response.done","event_id":"a\u005fb","response":{"id":"resp\u005f1"}}""";
+        var read = Read(Json);
+
+        Assert.Equal("a_b", read.EventId);
+        Assert.Equal("resp_1", Encoding.UTF8.GetString(RealtimeEvent.Unescaped(Encoding.UTF8.GetBytes(Json), read.ResponseId)));
+        Assert.False(RealtimeEvent.TryRead(Encoding.UTF8.GetBytes($$"""{"type":"a","event_id":"{{new string('a', 513)}}"}"""), out _));
+        Assert.False(RealtimeEvent.TryRead("""{"type":"a","response_id":"\ud800"}"""u8, out _));
+    }
+
+    [Fact]
+    public void Read_UsageThatTellsCachedTextByItsKindAlone_CountsItAsCached()
+    {
+        var usage = Read("""{"type":"response.done","response":{"usage":{"input_tokens":10,"output_tokens":1,"input_token_details":{"cached_tokens_details":{"text_tokens":6}}}}}""").Usage!.Value;
+
+        Assert.Equal((4, 6), (usage.UncachedInput, usage.CacheRead));
+    }
+
     [Fact]
     public void Read_Item_CountsSoundAndPicturesApartFromText()
     {
