@@ -14,21 +14,22 @@ function batch(requests) {
     const commands = requests.map(({ method, url, params = {} }, i) => {
       const headers = Object.entries(params.headers ?? {}).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
       const words = ['curl', '-sS', '-N', '-X', method, url, ...headers, '--data-binary', `@${i}.body`, '-m', `${seconds(params.timeout ?? '60s')}`, '-D', `${i}.headers`, '-o', `${i}.answer`, '-w', '%{time_starttransfer}'];
-      return `${words.map((word) => `'${word.replaceAll('\'', '\'\\\'\'')}'`).join(' ')} >${i}.time 2>/dev/null &`;
+      return `${words.map((word) => `'${word.replaceAll('\'', '\'\\\'\'')}'`).join(' ')} >${i}.time 2>/dev/null && touch ${i}.ended &`;
     });
     spawnSync('bash', ['-c', `${commands.join('\n')}\nwait`], { cwd: folder });
-    return requests.map((request, i) => answer(request, (part) => existsSync(join(folder, `${i}.${part}`)) ? readFileSync(join(folder, `${i}.${part}`), 'utf8') : ''));
+    return requests.map((request, i) => answer(request, existsSync(join(folder, `${i}.ended`)), (part) => existsSync(join(folder, `${i}.${part}`)) ? readFileSync(join(folder, `${i}.${part}`), 'utf8') : ''));
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-function answer({ params = {} }, read) {
+function answer({ params = {} }, hasEnded, read) {
   const [line, ...lines] = read('headers').trim().split('\r\n\r\n').at(-1).split('\r\n');
   const headers = Object.fromEntries(lines.map((header) => [header.slice(0, header.indexOf(':')).replace(/\b[a-z]/g, (letter) => letter.toUpperCase()), header.slice(header.indexOf(':') + 1).trim()]));
   const body = read('answer');
   const response = {
-    status: Number(line.split(' ')[1] ?? 0),
+    // k6 knows no answers in part.
+    status: hasEnded ? Number(line.split(' ')[1] ?? 0) : 0,
     headers,
     body,
     timings: { waiting: Number(read('time')) * 1000 },

@@ -40,16 +40,16 @@ public sealed class UsageTotalsTests(PostgresServer server) : IAsyncLifetime
 
         Assert.Equal(
             """
-            2026-03-14 12:00:00+00 k1 gpt-test main gpt-test@1 completed 3 15 4 300 3 6 9 0 0 60 15 0 0 3 0 0 0 0
-            2026-03-14 13:00:00+00 k1 gpt-test main gpt-test@2 completed 1 3 0 100 1 2 3 0 0 20 5 0 0 1 0 0 0 0
-            2026-03-15 12:00:00+00 k2 gpt-test main gpt-test@1 edge_lost 1 0 0 100 1 2 3 0 0 20 5 0 0 1 0 0 0 0
+            2026-03-14 12:00:00+00 k1 gpt-test main gpt-test@1 completed 3 15 4 300 3 6 9 0 0 60 15 0 0 3 0 0 0 0 0 0
+            2026-03-14 13:00:00+00 k1 gpt-test main gpt-test@2 completed 1 3 0 100 1 2 3 0 0 20 5 0 0 1 0 0 0 0 0 0
+            2026-03-15 12:00:00+00 k2 gpt-test main gpt-test@1 edge_lost 1 0 0 100 1 2 3 0 0 20 5 0 0 1 0 0 0 0 0 0
             """,
             await RowsAsync("usage_hour", "hour"));
         Assert.Equal(
             """
-            2026-03-14 k1 gpt-test main gpt-test@1 completed 3 15 4 300 3 6 9 0 0 60 15 0 0 3 0 0 0 0
-            2026-03-14 k1 gpt-test main gpt-test@2 completed 1 3 0 100 1 2 3 0 0 20 5 0 0 1 0 0 0 0
-            2026-03-15 k2 gpt-test main gpt-test@1 edge_lost 1 0 0 100 1 2 3 0 0 20 5 0 0 1 0 0 0 0
+            2026-03-14 k1 gpt-test main gpt-test@1 completed 3 15 4 300 3 6 9 0 0 60 15 0 0 3 0 0 0 0 0 0
+            2026-03-14 k1 gpt-test main gpt-test@2 completed 1 3 0 100 1 2 3 0 0 20 5 0 0 1 0 0 0 0 0 0
+            2026-03-15 k2 gpt-test main gpt-test@1 edge_lost 1 0 0 100 1 2 3 0 0 20 5 0 0 1 0 0 0 0 0 0
             """,
             await RowsAsync("usage_day", "day"));
         await SoundAsync();

@@ -125,7 +125,7 @@ internal static class Flaws
         Of("a reserve that the row has not", Refused, (b, _) =>
             b.ReservedAfter == 0 ? null : b with { ReservedAfter = b.ReservedAfter - 1 }),
         Of("a quarantine that the row has not", Refused, (b, _) =>
-            b.QuarantinedAfter == 0 ? null : b with { QuarantinedAfter = b.QuarantinedAfter - 1 }),
+            b with { QuarantinedAfter = b.QuarantinedAfter == 0 ? 1 : b.QuarantinedAfter - 1 }),
         Of("a bonus that the row has not", Refused, (b, _) => b with { BonusAfter = b.BonusAfter + 1 }),
         Of("a bonus below zero", Refused, (b, _) => b.Give(-b.BonusAfter - 1)),
         Of("a read-only batch that changes something", Refused, (b, c) =>
