@@ -20,6 +20,9 @@ internal sealed record ShownModel(Model Model, Price? Price, IReadOnlyList<Provi
     /// <summary>What text costs by the million tokens, or a dash.</summary>
     public string PerMillion(Unit unit) => Price is not null && PricedBy(Price.Base).Contains(unit) ? Format.Usd(Price.Base[unit]!.Value) : "–";
 
+    /// <summary>Whether text has a price.</summary>
+    public bool IsPricedByText => Price is not null && PricedBy(Price.Base).Any(Units.TextTokens.Contains);
+
     /// <summary>What is priced beside text, each with its unit.</summary>
     public IReadOnlyList<string> OtherRates => Price is null
         ? []

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Tests.Unit.Architecture;
 using Xunit;
 
@@ -21,6 +22,9 @@ public sealed partial class TextsTests
     [Fact]
     public void Places_OfBothLanguages_AreTheSame() =>
         Assert.All(English, text => Assert.Equal((text.Key, Places(text.Value)), (text.Key, Places(Chinese[text.Key]))));
+
+    [Fact]
+    public void Names_OfUnits_AreThere() => Assert.Empty(Units.All.Select(unit => $"Unit{unit}").Where(name => !English.ContainsKey(name)));
 
     [Fact]
     public void Texts_OfTheChinese_AreChinese() =>
