@@ -24,7 +24,7 @@ public sealed partial class TextsTests
         Assert.All(English, text => Assert.Equal((text.Key, Places(text.Value)), (text.Key, Places(Chinese[text.Key]))));
 
     [Fact]
-    public void Names_OfUnits_AreThere() => Assert.Empty(Units.All.Select(unit => $"Unit{unit}").Where(name => !English.ContainsKey(name)));
+    public void Names_OfUnits_AreThere() => Assert.All(Units.All, static unit => Assert.True(English.ContainsKey($"Unit{unit}"), $"{unit}"));
 
     [Fact]
     public void Texts_OfTheChinese_AreChinese() =>
