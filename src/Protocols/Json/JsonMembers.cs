@@ -3,10 +3,6 @@ using System.Text.Json;
 
 namespace OrleansGateway.Protocols.Json;
 
-/// <summary>Says something of a value.</summary>
-/// <param name="value">A copy that stands on the value's first token.</param>
-public delegate bool JsonTest(Utf8JsonReader value);
-
 /// <summary>Members of a JSON object.</summary>
 public static class JsonMembers
 {
@@ -62,21 +58,6 @@ public static class JsonMembers
         {
             return null;
         }
-    }
-
-    /// <summary>The object without some items of one of its lists, everything else byte for byte.</summary>
-    /// <param name="json">A JSON object that was read before.</param>
-    /// <param name="list">The list's name; what is none, or is not there, stays.</param>
-    /// <param name="isDropped">Whether an item goes.</param>
-    public static ReadOnlyMemory<byte> WithoutItems(ReadOnlyMemory<byte> json, string list, JsonTest isDropped)
-    {
-        ArgumentNullException.ThrowIfNull(isDropped);
-        return WithItems(json, list, item =>
-        {
-            var reader = new Utf8JsonReader(item.Span);
-            reader.Read();
-            return isDropped(reader) ? default : item;
-        });
     }
 
     /// <summary>The object with other items in one of its lists, everything else byte for byte.</summary>
@@ -184,5 +165,4 @@ public static class JsonMembers
 
         return false;
     }
-
 }
