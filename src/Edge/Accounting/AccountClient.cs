@@ -49,10 +49,13 @@ internal sealed partial class AccountClient
         }
 
         var startedAt = _calls.Time.GetTimestamp();
-        var answer = await _calls.RepeatAsync(
-            repeats => account.AdmitAsync(request, isRepeat: repeats > 0),
-            static answer => answer.Outcome != AdmitOutcome.Retry,
-            () => MayAskAgain(startedAt));
+        var first = account.AdmitAsync(request, isRepeat: false);
+        var answer = await first;
+        if (answer is null or { Outcome: AdmitOutcome.Retry })
+        {
+            answer = await AdmitAgainAsync(account, request, first, startedAt);
+        }
+
         if (answer is not { IsAdmitted: true })
         {
             _openHolds.Leave();
@@ -63,6 +66,11 @@ internal sealed partial class AccountClient
         _renewals.Add(hold);
         return new Admission(answer, hold);
     }
+
+    private Task<AdmitAnswer?> AdmitAgainAsync(Account account, AdmitRequest request, Task<AdmitAnswer?> first, long startedAt) => _calls.RepeatAsync(
+        repeats => repeats == 0 ? first : account.AdmitAsync(request, isRepeat: true),
+        static answer => answer.Outcome != AdmitOutcome.Retry,
+        () => MayAskAgain(startedAt));
 
     /// <summary>Asks whether a key is in force. Repeated as an admission is; then <see cref="AdmitOutcome.Unavailable"/>.</summary>
     /// <param name="isRequest">Whether that counts as a request by the key's limits, and its standing is told.</param>
@@ -112,7 +120,7 @@ internal sealed partial class AccountClient
         }
     }
 
-    private async Task<KeyAnswer?> FindKeyOnceAsync(Account account, ApiKey key, string clientAddress, bool isRequest)
+    private Task<KeyAnswer?> FindKeyOnceAsync(Account account, ApiKey key, string clientAddress, bool isRequest)
     {
         var request = new FindKeyRequest
         {
@@ -122,9 +130,7 @@ internal sealed partial class AccountClient
             ClientAddress = clientAddress,
             IsRequest = isRequest,
         };
-        var answer = await _calls.AskAsync(account, request, static (grain, request) => grain.FindKeyAsync(request), "Look", key.KeyId);
-        account.Saw(answer?.Epoch ?? 0);
-        return answer;
+        return _calls.AskAsync(account, request, static (grain, request) => grain.FindKeyAsync(request), "Look", key.KeyId);
     }
 
     private bool IsReachable => _grains.IsUp;

@@ -20,7 +20,13 @@ internal sealed partial class GrainCalls(TimeProvider time, AccountingOptions op
     {
         try
         {
-            return await ask(account.Grain, request).WaitAsync(options.AttemptTimeout, time);
+            var answer = await ask(account.Grain, request).WaitAsync(options.AttemptTimeout, time);
+            if (answer is IAccountAnswer { Epoch: var epoch })
+            {
+                account.Saw(epoch);
+            }
+
+            return answer;
         }
         catch (Exception exception)
         {

@@ -14,7 +14,7 @@ internal sealed partial class ChannelFailures(
 
     /// <param name="requestId">Our id of the request.</param>
     /// <param name="beganMs">When the attempt began, by <see cref="ChannelHealth.NowMs"/>.</param>
-    public void Note(string requestId, Route route, in AttemptEnd end, long beganMs)
+    public void Note(string requestId, Route route, AttemptEnd end, long beganMs)
     {
         if (end.Outcome == AttemptOutcome.Failed)
         {
@@ -34,7 +34,7 @@ internal sealed partial class ChannelFailures(
         }
     }
 
-    private void Judge(Route route, in AttemptEnd end, long beganMs)
+    private void Judge(Route route, AttemptEnd end, long beganMs)
     {
         var failure = end.Cause.Failure;
         switch (failure)

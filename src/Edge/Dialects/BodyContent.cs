@@ -25,11 +25,11 @@ internal sealed class BodyContent(UpstreamBody body, BodyMemory memory) : HttpCo
 
         try
         {
-            using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _over.Token);
+            using var cancelled = cancellationToken.UnsafeRegister(static content => ((BodyContent)content!).Cancel(), this);
             for (var i = 0; i < body.Segments.Count; i++)
             {
                 _mayBeSent = i == body.Segments.Count - 1;
-                await stream.WriteAsync(body.Segments[i], ended.Token);
+                await stream.WriteAsync(body.Segments[i], _over.Token);
             }
         }
         finally
@@ -51,10 +51,22 @@ internal sealed class BodyContent(UpstreamBody body, BodyMemory memory) : HttpCo
     {
         if (disposing)
         {
-            _over.Cancel();
+            Cancel();
             _over.Dispose();
         }
 
         base.Dispose(disposing);
+    }
+
+    private void Cancel()
+    {
+        try
+        {
+            _over.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The request ended at the same moment.
+        }
     }
 }

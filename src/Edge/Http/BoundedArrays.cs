@@ -4,7 +4,7 @@ using System.Numerics;
 namespace OrleansGateway.Edge.Http;
 
 /// <summary>
-/// Arrays to borrow. Small ones come from the shared pool, which never gives anything back to speak of; of large ones the last few are kept
+/// Arrays to borrow. Small ones come from a pool that has enough for many requests at once, middling ones from the shared pool; of large ones the last few are kept
 /// for who comes next, and the rest is left to the collector. That is told when much was left to it: with one heap it would wait until the
 /// garbage is several times what is in use.
 /// </summary>
@@ -12,8 +12,16 @@ namespace OrleansGateway.Edge.Http;
 /// <param name="leftBytesMax">The most that is left between two full collections.</param>
 internal sealed class BoundedArrays(long keptBytesMax, long leftBytesMax)
 {
+    /// <summary>The largest array that every request may have.</summary>
+    private const int SmallBytes = 4 * 1024;
+
+    /// <summary>How many small arrays of each length are kept unused: the shared pool has 32 for each core, and some thousand requests run at once.</summary>
+    private const int SmallKept = 2048;
+
     /// <summary>The largest array of the shared pool.</summary>
-    private const int SmallBytes = 128 * 1024;
+    private const int MiddlingBytes = 128 * 1024;
+
+    private readonly ArrayPool<byte> _small = ArrayPool<byte>.Create(SmallBytes, SmallKept);
 
     private readonly Lock _lock = new();
     private readonly LinkedList<byte[]> _kept = [];
@@ -28,7 +36,7 @@ internal sealed class BoundedArrays(long keptBytesMax, long leftBytesMax)
     /// <summary>How long the array is that is lent for this many bytes: of few lengths, so that it serves others too, and at most a quarter longer.</summary>
     public static int SizeFor(int bytes)
     {
-        if (bytes <= SmallBytes)
+        if (bytes <= MiddlingBytes)
         {
             return (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(bytes, 16));
         }
@@ -41,9 +49,9 @@ internal sealed class BoundedArrays(long keptBytesMax, long leftBytesMax)
     public byte[] Rent(int bytes)
     {
         var size = SizeFor(bytes);
-        if (size <= SmallBytes)
+        if (size <= MiddlingBytes)
         {
-            return ArrayPool<byte>.Shared.Rent(size);
+            return PoolOf(size).Rent(size);
         }
 
         lock (_lock)
@@ -64,15 +72,17 @@ internal sealed class BoundedArrays(long keptBytesMax, long leftBytesMax)
 
     public void Return(byte[] array)
     {
-        if (array.Length <= SmallBytes)
+        if (array.Length <= MiddlingBytes)
         {
-            ArrayPool<byte>.Shared.Return(array);
+            PoolOf(array.Length).Return(array);
         }
         else if (Keep(array))
         {
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true, compacting: false);
         }
     }
+
+    private ArrayPool<byte> PoolOf(int size) => size <= SmallBytes ? _small : ArrayPool<byte>.Shared;
 
     /// <returns>Whether so much was left that it has to be collected.</returns>
     private bool Keep(byte[] array)

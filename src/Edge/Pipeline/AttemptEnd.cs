@@ -45,18 +45,18 @@ internal readonly record struct Metered(TokenUsage Usage, bool HasOutput, string
 /// <param name="Error">What a client is told of <see cref="AttemptOutcome.Failed"/>.</param>
 /// <param name="Cause">What failed.</param>
 /// <param name="IsTimeout">Whether the provider took too long.</param>
-internal readonly record struct AttemptEnd(AttemptOutcome Outcome, ApiError Error = default, UpstreamError Cause = default, bool IsTimeout = false)
+internal sealed record AttemptEnd(AttemptOutcome Outcome, ApiError Error = default, UpstreamError Cause = default, bool IsTimeout = false)
 {
     private const long RetryAfterMsMin = 1000;
     private const long RetryAfterMsMax = 60_000;
 
-    public static AttemptEnd Completed => new(AttemptOutcome.Completed);
+    public static AttemptEnd Completed { get; } = new(AttemptOutcome.Completed);
 
-    public static AttemptEnd Exhausted => new(AttemptOutcome.Exhausted);
+    public static AttemptEnd Exhausted { get; } = new(AttemptOutcome.Exhausted);
 
-    public static AttemptEnd Capped => new(AttemptOutcome.Capped);
+    public static AttemptEnd Capped { get; } = new(AttemptOutcome.Capped);
 
-    public static AttemptEnd Stopped => new(AttemptOutcome.Stopped);
+    public static AttemptEnd Stopped { get; } = new(AttemptOutcome.Stopped);
 
     /// <summary>Whether the provider may have generated something, and bill it, although no answer came of it.</summary>
     public bool MayHaveRun { get; init; }

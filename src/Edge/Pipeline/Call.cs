@@ -11,7 +11,7 @@ using OrleansGateway.Protocols.Exchange;
 namespace OrleansGateway.Edge.Pipeline;
 
 /// <summary>Who asks.</summary>
-internal readonly record struct Caller(ApiKey Key, string Address);
+internal sealed record Caller(ApiKey Key, string Address);
 
 /// <summary>What is asked of the account: a request that is read and bounded.</summary>
 /// <param name="IdempotencyKey">Null when the client sent none.</param>
@@ -76,6 +76,12 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
 
     /// <summary>From the arrival to the first of the answer's content, ms; -1 until it comes.</summary>
     public long FirstByteMs { get; private set; } = -1;
+
+    /// <summary>What is charged, nanos; 0 until it is known.</summary>
+    public long ChargedNanos { get; set; }
+
+    /// <summary>What is charged for, tokens.</summary>
+    public (long Input, long Output) ChargedTokens { get; set; }
 
     /// <summary>Whether the client has got any of the answer.</summary>
     public bool ClientGotOutput { get; set; }

@@ -71,7 +71,7 @@ internal sealed class Forwarder(ChannelClients clients, AddedFields addedFields,
 
             await answer.BeginAsync(cancellationToken);
             isUsable = true;
-            return new Sent(answer);
+            return new Sent(answer, AttemptEnd.Completed);
         }
         catch (Exception exception) when (AttemptEnd.IsBroken(exception))
         {
@@ -150,5 +150,5 @@ internal sealed class Forwarder(ChannelClients clients, AddedFields addedFields,
 
     /// <param name="RefusedField">The field of ours that the provider seems to have refused.</param>
     /// <param name="SaysWhy">Whether the provider said anything of it.</param>
-    private readonly record struct Sent(AnswerBody? Answer, AttemptEnd Failure = default, string? RefusedField = null, bool SaysWhy = false);
+    private readonly record struct Sent(AnswerBody? Answer, AttemptEnd Failure, string? RefusedField = null, bool SaysWhy = false);
 }

@@ -15,6 +15,7 @@ using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Grains.Contracts.Pricing;
+using OrleansGateway.Protocols.Exchange;
 
 namespace OrleansGateway.Edge.Pipeline;
 
@@ -149,8 +150,7 @@ internal sealed partial class Relay(
 
         if (facts.Held.Count > 0)
         {
-            // Only the channel that keeps it, for the account that got it.
-            routes = [.. routes.Where(route => facts.Held.All(held => HeldId.IsSealed(held.Id, caller.Key.AccountId, route.Channel.Name, secrets)))];
+            routes = Keeping(facts, caller.Key.AccountId, routes);
             if (routes.IsEmpty)
             {
                 return (null, Refusals.NotHeld(facts.Held[0].Path));
@@ -163,6 +163,10 @@ internal sealed partial class Relay(
             ? (null, refused)
             : (new Order(caller, idempotencyKey, endpoint.Path, exchange, translations, current, routes, bound, secrets), default);
     }
+
+    /// <summary>Leaves the ways to the channel that keeps what the request names, for the account that got it.</summary>
+    private ImmutableArray<Route> Keeping(RequestFacts facts, string accountId, ImmutableArray<Route> routes) =>
+        [.. routes.Where(route => facts.Held.All(held => HeldId.IsSealed(held.Id, accountId, route.Channel.Name, secrets)))];
 
     /// <summary>Step 3: takes a hold.</summary>
     /// <returns>The admitted request, or how it ended.</returns>
@@ -230,7 +234,7 @@ internal sealed partial class Relay(
         var affinity = routes.Length > 1
             ? Affinity.Of(call.Order.Caller.Key.AccountId, call.Client.Request.Headers, call.Client.Body.Memory.Span)
             : 0;
-        var (tried, last) = (0UL, default(AttemptEnd));
+        var (tried, last) = (0UL, AttemptEnd.Completed);
         for (var number = 0; number < _options.MaxAttempts; number++)
         {
             // 4 Choose a channel.
@@ -255,12 +259,14 @@ internal sealed partial class Relay(
                     using (var attempt = Open(call, answer))
                     {
                         // 6 Stream and meter.
-                        last = await attempt.RunAsync(answer, token) with { MayHaveRun = true };
+                        last = await attempt.RunAsync(answer, token);
                         if (!MayMoveOn(call, last))
                         {
                             failures.Note(call.Running.RequestId, route, last, beganMs);
                             return await FinishAsync(call, route, attempt, last);
                         }
+
+                        last = last with { MayHaveRun = true };
                     }
                 }
 
@@ -304,7 +310,7 @@ internal sealed partial class Relay(
     /// Whether another channel may serve the request: its failure is the channel's, it is not lost or the operator pays for it twice, and the
     /// client has seen nothing yet.
     /// </summary>
-    private static bool MayMoveOn(Call call, in AttemptEnd last) =>
+    private static bool MayMoveOn(Call call, AttemptEnd last) =>
         last.IsRetryable && (!last.IsLost || call.Route!.Channel.RepeatLost)
         && call.Running.Stopped == StopReason.None && !call.Running.IsClientGone && !call.Client.HasEvents;
 
@@ -335,15 +341,17 @@ internal sealed partial class Relay(
         var (cost, price) = call.Bound.Charge(usage, metered.ServiceTier);
         call.Hold.ChargedBy(price.Id);
         CheckUsage(call, route, cost, metered.Usage.IsInconsistent);
-        var settled = await SettleAsync(call, cost, usage, end);
         if (end.Outcome == AttemptOutcome.Completed)
         {
             // What was cut off or stopped tells nothing of how much the model says.
             _averages.Add(call.Bound.Model.Id, usage.TotalOutput / call.Facts.Choices);
         }
 
+        var settled = await SettleAsync(call, cost, usage, end);
+        call.ChargedNanos = settled.ChargedNanos;
+
         // 8 The last byte.
-        var result = new Result(StatusCodes.Status200OK, end.StatusOf(call).ToString()) { Usage = usage, ChargedNanos = settled.ChargedNanos };
+        var result = new Result(StatusCodes.Status200OK, end.StatusOf(call).ToString());
         if (settled.IsCommitted && end.IsWhole)
         {
             await SendRestAsync(call, attempt.Rest(end.Outcome, settled.ChargedNanos), settled.ChargedNanos);
@@ -389,9 +397,10 @@ internal sealed partial class Relay(
     }
 
     /// <summary>Step 7.</summary>
-    private Task<Settled> SettleAsync(Call call, long costNanos, Usage usage, AttemptEnd end)
+    private Task<Settled> SettleAsync(Call call, long costNanos, in Usage usage, AttemptEnd end)
     {
         call.Running.Settling();
+        call.ChargedTokens = (usage.TotalInput, usage.TotalOutput);
         return accounts.SettleAsync(call.Hold, new RequestEnd(
             costNanos,
             usage,
@@ -429,9 +438,9 @@ internal sealed partial class Relay(
         if (logger.IsEnabled(LogLevel.Information))
         {
             LogRequest(
-                logger, running.RequestId, result.Caller.Key.AccountId, result.Caller.Key.KeyId, result.Order?.Bound.Model.Id,
-                result.Call?.Route?.Channel.Name, result.Status, result.Outcome, result.Usage.TotalInput, result.Usage.TotalOutput,
-                Money.FormatUsd(result.ChargedNanos), result.Call?.FirstByteMs ?? -1, running.ElapsedMs);
+                logger, running.RequestId, result.Caller?.Key.AccountId, result.Caller?.Key.KeyId, result.Order?.Bound.Model.Id,
+                result.Call?.Route?.Channel.Name, result.Status, result.Outcome, result.Call?.ChargedTokens.Input ?? 0, result.Call?.ChargedTokens.Output ?? 0,
+                Money.FormatUsd(result.Call?.ChargedNanos ?? 0), result.Call?.FirstByteMs ?? -1, running.ElapsedMs);
         }
     }
 
@@ -456,16 +465,5 @@ internal sealed partial class Relay(
 
     /// <summary>How a request ended, for the log and the metrics.</summary>
     /// <param name="Outcome">Why it was refused, or its <see cref="RequestStatus"/>.</param>
-    private readonly record struct Result(int Status, string Outcome)
-    {
-        public Caller Caller { get; init; }
-
-        public Order? Order { get; init; }
-
-        public Call? Call { get; init; }
-
-        public Usage Usage { get; init; }
-
-        public long ChargedNanos { get; init; }
-    }
+    private readonly record struct Result(int Status, string Outcome, Caller? Caller = null, Order? Order = null, Call? Call = null);
 }

@@ -20,7 +20,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options, AnswerBodies an
     private readonly SseSplitter _splitter = new();
     private readonly PooledBytes _events = new(4096);
     private readonly AnswerRoom _room = answers.Open(call.Order.Caller);
-    private AttemptEnd _end;
+    private AttemptEnd _end = AttemptEnd.Completed;
     private bool _hasContent;
     private bool _isCut;
 

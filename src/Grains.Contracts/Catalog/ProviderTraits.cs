@@ -39,6 +39,10 @@ public sealed record ProviderTraits(string Dialect)
         ["openrouter"] = new(ProviderKinds.OpenAI) { MaxTokensField = MaxTokensField.MaxTokens },
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
+    private static readonly FrozenDictionary<string, ProviderTraits> Plain =
+        new[] { ProviderKinds.OpenAI, ProviderKinds.Anthropic, ProviderKinds.Gemini }.ToFrozenDictionary(
+            static kind => kind, static kind => new ProviderTraits(kind), StringComparer.Ordinal);
+
     /// <summary>The kinds that name a provider who speaks another kind's protocol.</summary>
     public static ImmutableArray<string> Named { get; } = [.. ByKind.Keys.Order(StringComparer.Ordinal)];
 
@@ -58,5 +62,5 @@ public sealed record ProviderTraits(string Dialect)
     public ImmutableArray<string> DropParams { get; init; } = [];
 
     /// <summary>Those of a kind; of one that names no provider, nothing but what it speaks.</summary>
-    public static ProviderTraits Of(string kind) => ByKind.GetValueOrDefault(kind) ?? new ProviderTraits(kind);
+    public static ProviderTraits Of(string kind) => ByKind.GetValueOrDefault(kind) ?? Plain.GetValueOrDefault(kind) ?? new ProviderTraits(kind);
 }

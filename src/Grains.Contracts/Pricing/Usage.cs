@@ -44,12 +44,13 @@ public readonly record struct Usage
     /// <summary>Providers report these counts: whatever they claim, a sum never wraps around into a cheap one.</summary>
     public long Sum(UnitSet units)
     {
-        Int128 sum = 0;
+        var sum = 0L;
         for (var i = 0; i < Units.Count; i++)
         {
-            sum += units.Contains((Unit)i) ? _counts[i] : 0;
+            var more = units.Contains((Unit)i) ? _counts[i] : 0;
+            sum = sum > long.MaxValue - Math.Max(more, 0) ? long.MaxValue : sum + more;
         }
-        return (long)Int128.Min(sum, long.MaxValue);
+        return sum;
     }
 
     /// <summary>What is not 0.</summary>

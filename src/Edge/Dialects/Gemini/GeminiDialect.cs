@@ -33,7 +33,7 @@ internal sealed class GeminiDialect : IDialect
     public HttpRequestMessage Frame(IUpstreamRequest request, Route route, CostBound bound, BodyMemory memory)
     {
         var model = string.Join('/', GeminiRequest.PathOf(route.UpstreamModel).Split('/').Select(Uri.EscapeDataString));
-        var url = new Uri(route.Channel.Provider.BaseUrl!, $"{model}:{GeminiFormats.ActionOf(request)}");
+        var url = UpstreamMessage.UrlOf(route, $"{model}:{GeminiFormats.ActionOf(request)}");
         var message = UpstreamMessage.Post(url, request, route, bound, memory);
         if (route.Channel.Key is { } key)
         {

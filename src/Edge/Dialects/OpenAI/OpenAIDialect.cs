@@ -77,8 +77,9 @@ internal sealed class OpenAIDialect : IDialect
     {
         var provider = route.Channel.Provider;
         return provider.ApiVersion is { } version
-            ? new Uri(provider.BaseUrl!, $"deployments/{Uri.EscapeDataString(route.UpstreamModel)}/{path}?api-version={Uri.EscapeDataString(version)}")
-            : new Uri(provider.BaseUrl!, path);
+            ? UpstreamMessage.UrlOf(
+                route, $"deployments/{Uri.EscapeDataString(route.UpstreamModel)}/{path}?api-version={Uri.EscapeDataString(version)}")
+            : UpstreamMessage.UrlOf(route, path);
     }
 
     private static string PathOf(string format) => format == WireFormats.Chat ? "chat/completions" : format;

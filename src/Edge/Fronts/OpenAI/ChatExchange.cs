@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using OrleansGateway.Edge.Dialects;
 using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Pipeline;
@@ -11,7 +12,7 @@ namespace OrleansGateway.Edge.Fronts.OpenAI;
 /// <summary>A Chat Completions request.</summary>
 internal sealed class ChatExchange(ChatRequest request, IFront front) : IExchange
 {
-    private IReadOnlySet<string> _textTools = new HashSet<string>();
+    private IReadOnlySet<string> _textTools = FrozenSet<string>.Empty;
 
     public RequestFacts Facts => request;
 

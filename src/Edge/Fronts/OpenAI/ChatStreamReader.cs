@@ -41,7 +41,7 @@ internal abstract class ChatStreamReader : IStreamCodec
 
     public abstract long HeldBytes { get; }
 
-    public AttemptEnd End { get; private set; }
+    public AttemptEnd End { get; private set; } = AttemptEnd.Completed;
 
     protected ChatRequest Request { get; }
 

@@ -28,7 +28,7 @@ internal abstract class MeteredStreamCodec(Call call, IAnswerReader reader, IAns
 
     public abstract long HeldBytes { get; }
 
-    public AttemptEnd End { get; private set; }
+    public AttemptEnd End { get; private set; } = AttemptEnd.Completed;
 
     protected Call Call => call;
 

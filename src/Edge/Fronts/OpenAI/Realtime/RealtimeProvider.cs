@@ -22,7 +22,7 @@ internal static class RealtimeProvider
         using var stopped = CancellationTokenSource.CreateLinkedTokenSource(clientGone, late.Token);
         var socket = new ClientWebSocket();
         var opened = new RealtimeSocket(socket, services.Frames, caller);
-        var end = default(AttemptEnd);
+        var end = AttemptEnd.Completed;
         try
         {
             socket.Options.CollectHttpResponseDetails = true;

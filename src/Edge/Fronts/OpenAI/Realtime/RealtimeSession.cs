@@ -241,7 +241,7 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
         // A provider with versions of its API has its sessions elsewhere.
         var routes = catalog.RoutesTo(model).RemoveAll(
             static route => route.Channel.Provider is not { Traits.Dialect: ProviderKinds.OpenAI, ApiVersion: null });
-        var (tried, last) = (0UL, default(AttemptEnd));
+        var (tried, last) = (0UL, AttemptEnd.Completed);
         for (var number = 0; number < _services.Options.MaxAttempts && !IsEnding; number++)
         {
             if (_services.Choice.Next(routes, ref tried, out var retryAfterMs) is not { } route)
