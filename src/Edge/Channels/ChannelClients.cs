@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Runtime.CompilerServices;
 using OrleansGateway.Grains.Contracts.Catalog;
 
 namespace OrleansGateway.Edge.Channels;
@@ -12,7 +13,12 @@ internal sealed class ChannelClients : IDisposable
 {
     private readonly ConcurrentDictionary<(string Channel, string Host, int ConnectMs), HttpMessageInvoker> _invokers = new();
 
-    public HttpMessageInvoker For(Channel channel)
+    /// <summary>What each version of a channel uses: found without making its key.</summary>
+    private readonly ConditionalWeakTable<Channel, HttpMessageInvoker> _known = [];
+
+    public HttpMessageInvoker For(Channel channel) => _known.GetOrAdd(channel, Find);
+
+    private HttpMessageInvoker Find(Channel channel)
     {
         var key = (channel.Name, channel.Provider.BaseUrl!.GetLeftPart(UriPartial.Authority), channel.Times.ConnectMs);
         return _invokers.TryGetValue(key, out var invoker) ? invoker : _invokers.GetOrAdd(key, static key => Make(key.ConnectMs));
