@@ -40,11 +40,14 @@ public sealed class EdgeOptions
     /// </summary>
     public int MaxConnectionsPerAddress { get; set; } = 4000;
 
-    /// <summary>The largest answer that is not streamed, by the provider or to the client.</summary>
+    /// <summary>
+    /// The largest answer that is not streamed, by the provider or to the client, and has to be kept whole: one that is translated or changed in
+    /// its depth, or that has an Idempotency-Key. Any other above 1 MiB goes out as it comes.
+    /// </summary>
     public int MaxAnswerBytes { get; set; } = 32 * 1024 * 1024;
 
     /// <summary>
-    /// Memory for answers that are not streamed and larger than 1 MiB, in one process. One key and one client address may take half of it. An
+    /// Memory for answers that are kept whole and larger than 1 MiB, in one process. One key and one client address may take half of it. An
     /// answer that finds no room within 5 s is not given, and not charged. At least eight of the largest answers.
     /// </summary>
     public long AnswerBytes { get; set; } = 256L * 1024 * 1024;

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using OrleansGateway.Edge.Bodies;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
@@ -64,4 +65,12 @@ internal interface IUpstreamRequest
     /// not about that.
     /// </summary>
     IUpstreamRequest? WithoutWhatIsSealed(in UpstreamError refusal) => null;
+}
+
+/// <summary>The dialects that were added, by the catalog's kind.</summary>
+internal sealed class DialectSet(IEnumerable<IDialect> dialects)
+{
+    private readonly FrozenDictionary<string, IDialect> _dialects = dialects.ToFrozenDictionary(static dialect => dialect.Kind, StringComparer.Ordinal);
+
+    public IDialect Of(Channel channel) => _dialects[channel.Provider.Traits.Dialect];
 }

@@ -4,7 +4,6 @@ using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Protocols.Conversations;
 using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.Metering;
-using OrleansGateway.Protocols.Sse;
 
 namespace OrleansGateway.Edge.Fronts;
 
@@ -38,7 +37,7 @@ internal interface IExchange
     Conversation? Converse(out ApiError error);
 
     /// <summary>Begins to read a stream of a provider that speaks the same protocol, whether or not the client asked for one.</summary>
-    IStreamCodec OpenStream(Call call);
+    StreamCodec OpenStream(Call call);
 
     /// <summary>Begins to read a whole answer of a provider that speaks the same protocol, whether or not the client asked for one.</summary>
     IWholeCodec OpenWhole(Call call);
@@ -53,51 +52,6 @@ internal interface IExchange
     IAnswerWriter OpenWriter(Call call);
 }
 
-/// <summary>
-/// Reads a provider's stream and writes the client's answer. Reading an event of text allocates nothing. What ends the answer is held back
-/// until <see cref="WriteEnd"/>: of a stream from the event that ends its last choice on, else all of it.
-/// </summary>
-internal interface IStreamCodec : IDisposable
-{
-    /// <summary>What was counted so far.</summary>
-    Metered Metered { get; }
-
-    /// <summary>Whether any output came.</summary>
-    bool HasOutput { get; }
-
-    /// <summary>Output tokens so far, by the text that came.</summary>
-    long EstimatedOutputTokens { get; }
-
-    /// <summary>Output tokens so far at the least, by any way to count: beyond the request's bound they prove that its cap is not kept.</summary>
-    long LeastOutputTokens { get; }
-
-    /// <summary>Whether the answer is whole as far as it goes: what follows may be missing.</summary>
-    bool AllChoicesEnded { get; }
-
-    /// <summary>Whether nothing but usage can follow.</summary>
-    bool HasEnded { get; }
-
-    /// <summary>What is held back, bytes.</summary>
-    long HeldBytes { get; }
-
-    /// <summary>How the stream ended, once <see cref="Take"/> has said that it did.</summary>
-    AttemptEnd End { get; }
-
-    /// <summary>Takes the next event.</summary>
-    /// <param name="events">Gets what goes to the client at once; null when nobody is there to read it.</param>
-    /// <returns>False when the stream ends with this event.</returns>
-    bool Take(in SseEvent sseEvent, PooledBytes? events);
-
-    /// <summary>Says that the client got all that was written for it so far. What is written later may be dropped.</summary>
-    void Sent();
-
-    /// <summary>Writes what ends the client's stream, or the client's whole answer: the request is paid for.</summary>
-    /// <param name="outcome">How it ended, as whole or as at its length limit.</param>
-    /// <param name="usage">What is charged for.</param>
-    /// <param name="chargedNanos">The charge.</param>
-    void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos);
-}
-
 /// <summary>Reads a provider's answer that was not streamed and writes the client's, whole or as a stream.</summary>
 internal interface IWholeCodec : IDisposable
 {
@@ -106,6 +60,15 @@ internal interface IWholeCodec : IDisposable
 
     /// <summary>Whether an answer shows that it is whole, so that one whose connection broke after its end can be told from one that lacks it.</summary>
     bool ShowsItsEnd => true;
+
+    /// <summary>
+    /// Whether what it changes of the answer that was read stands among the members of the answer's root, so that what is large in it may go on as
+    /// it comes. Asked of an answer's beginning.
+    /// </summary>
+    bool MayGoOn => false;
+
+    /// <summary>What was counted of an answer that broke off.</summary>
+    Metered CutMetered => Metered;
 
     /// <summary>Reads the answer.</summary>
     /// <param name="answer">The provider's; lives as long as the codec.</param>

@@ -25,6 +25,18 @@ internal sealed class PooledBytes(int capacity = 4096) : IBufferWriter<byte>, ID
 
     public void Clear() => Length = 0;
 
+    /// <summary>Forgets what is in it, and gives back what it has grown by.</summary>
+    public void Reset(int capacity)
+    {
+        if (_bytes.Length > BoundedArrays.SizeFor(capacity))
+        {
+            BoundedArrays.Shared.Return(_bytes);
+            _bytes = BoundedArrays.Shared.Rent(capacity);
+        }
+
+        Length = 0;
+    }
+
     public void Dispose()
     {
         if (_bytes.Length > 0)

@@ -18,9 +18,12 @@ internal sealed class AnswerCache(long bytesMax, TimeProvider time)
     private readonly Queue<string> _order = new();
     private long _bytes;
 
+    /// <summary>The largest answer that is kept, bytes.</summary>
+    public int LargestBytes { get; } = (int)Math.Min(bytesMax / 8, int.MaxValue);
+
     public void Keep(string requestId, ReadOnlySpan<byte> body, long costNanos, string type = "application/json")
     {
-        if (body.Length > bytesMax / 8)
+        if (body.Length > LargestBytes)
         {
             return;
         }

@@ -29,7 +29,7 @@ internal sealed class AnswerBody : IAsyncDisposable
     {
         get
         {
-            var head = _head.Span.TrimStart(" \t\r\n"u8);
+            var head = _head.Span[_headRead..].TrimStart(" \t\r\n"u8);
             return _answer.Content.Headers.ContentType?.MediaType == "text/event-stream"
                 ? head is not [(byte)'{', ..]
                 : MayBegin(head, "data:"u8) || MayBegin(head, "event:"u8) || MayBegin(head, ":"u8);
@@ -80,6 +80,9 @@ internal sealed class AnswerBody : IAsyncDisposable
             _head.Advance(read);
         }
         while (read > 0 && _head.Span.Trim(" \t\r\n"u8).IsEmpty && MediaType?.StartsWith("audio/", StringComparison.Ordinal) != true);
+
+        // A byte order mark is no part of JSON; of events their reader drops it.
+        _headRead = _head.Span is [0xEF, 0xBB, 0xBF, (byte)'{', ..] ? 3 : 0;
     }
 
     /// <summary>Reads what is there; nothing at the end.</summary>

@@ -7,6 +7,7 @@ using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Metering;
 
 namespace OrleansGateway.Edge.Pipeline;
 
@@ -112,7 +113,7 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
     public void SendInstead(IUpstreamRequest request) => _request = request;
 
     /// <summary>Begins to read the provider's stream.</summary>
-    public IStreamCodec OpenStream() => IsOwnProtocol
+    public StreamCodec OpenStream() => IsOwnProtocol
         ? Exchange.OpenStream(this)
         : new TranslatedStreamCodec(this, Dialect.OpenReader(), Exchange.OpenWriter(this));
 
@@ -128,6 +129,13 @@ internal sealed class Call(RunningRequest running, Order order, AdmitAnswer admi
         var usage = metered.Usage.ToUsage(Bound);
         return hold.CoverAsync(Bound.CoverFor(Math.Min(usage.TotalOutput, Bound.TotalOutputTokensMax)), Bound.Price, usage);
     }
+
+    /// <summary>The charge, nanos, where the key's owner wants it shown; else null.</summary>
+    public long? ShownCost(long chargedNanos) => admitted.ShowCost ? chargedNanos : null;
+
+    /// <summary>What the answer's end tells the client.</summary>
+    public AnswerTotals Totals(AttemptOutcome outcome, in TokenUsage usage, long chargedNanos) =>
+        new(usage, outcome != AttemptOutcome.Completed, outcome == AttemptOutcome.Exhausted, ShownCost(chargedNanos));
 
     /// <summary>Notes that content has come.</summary>
     public void GotByte()

@@ -64,7 +64,7 @@ internal static class ErrorList
         new(ErrorKind.ProviderFailed, 503, "provider_error", Charged.WhatCame, "The provider failed."),
         new(ErrorKind.ProviderBrokeOff, 503, "provider_error", Charged.WhatCame, "The provider's answer broke off."),
         new(ErrorKind.ProviderUnreadable, 502, "provider_error", Charged.WhatCame, "The provider's answer is none that can be read."),
-        new(ErrorKind.AnswerTooLarge, 502, "answer_too_large", Charged.No, "The answer, which was not to be streamed, is larger than `Edge:MaxAnswerBytes`."),
+        new(ErrorKind.AnswerTooLarge, 502, "answer_too_large", Charged.No, "The answer, which was not to be streamed and has to be kept whole, is larger than `Edge:MaxAnswerBytes`."),
         new(ErrorKind.ProviderTooSlow, 504, "provider_timeout", Charged.WhatCame, "The provider was silent for too long."),
         new(ErrorKind.TotalTimeOver, 504, "request_timeout", Charged.WhatCame, "The request took longer than its channel's whole time."),
         new(ErrorKind.Stopped, 503, "request_stopped", Charged.WhatCame, "The gateway had to stop the request: it is being stopped, or the hold ended."),

@@ -299,7 +299,7 @@ internal sealed partial class Relay(
         if (!call.Exchange.MayBeEvents(call) || !answer.IsEvents)
         {
             // One that may be asked for again is kept whole.
-            return call.Order.IdempotencyKey is null && call.Exchange.PassesBytes(call) ? new BytesLoop(call) : new WholeLoop(call, largeAnswers);
+            return call.Order.IdempotencyKey is null && call.Exchange.PassesBytes(call) ? new BytesLoop(call) : new WholeLoop(call, largeAnswers, answers.LargestBytes);
         }
 
         call.Client.Use(call.Exchange.StreamForm);

@@ -16,7 +16,7 @@ internal sealed class StreamLoop(Call call, EdgeOptions options, AnswerBodies an
 
     private readonly RunningRequest _running = call.Running;
     private readonly Client _client = call.Client;
-    private readonly IStreamCodec _codec = call.OpenStream();
+    private readonly StreamCodec _codec = call.OpenStream();
     private readonly SseSplitter _splitter = new();
     private readonly PooledBytes _events = new(4096);
     private readonly AnswerRoom _room = answers.Open(call.Order.Caller);

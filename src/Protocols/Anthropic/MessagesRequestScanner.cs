@@ -43,20 +43,9 @@ public sealed partial class MessagesRequest
             {
                 return ReadRoot() ? CheckWhole() : _error;
             }
-            catch (JsonException e)
+            catch (Exception e) when (e is JsonException or InvalidOperationException)
             {
-                var inside = _reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray ? 1 : 0;
-                return _reader.CurrentDepth + inside >= MaxDepth
-                    ? new MessagesError($"The request body is nested deeper than {MaxDepth} levels.", null)
-                    : new MessagesError(
-                        $"The request body is not valid JSON: it is malformed or cut off at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1} "
-                        + $"of that line ({_request.Body.Length} bytes received).",
-                        null);
-            }
-            catch (InvalidOperationException)
-            {
-                // The reader's answer to a name or value that escapes one half of a surrogate pair.
-                return new MessagesError($"The request body is not valid JSON: a string near byte {_reader.TokenStartIndex} is not valid Unicode.", null);
+                return new MessagesError("The request body is not valid JSON: " + _reader.Wrong(e, _request.Body.Length), null);
             }
         }
 

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
 using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Json;
 
 namespace OrleansGateway.Protocols.Gemini;
 
@@ -51,19 +52,9 @@ public sealed partial class GeminiRequest
             {
                 return ReadRoot() ? Finish() : _error;
             }
-            catch (JsonException e)
+            catch (Exception e) when (e is JsonException or InvalidOperationException)
             {
-                var inside = _reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray ? 1 : 0;
-                return _reader.CurrentDepth + inside >= MaxDepth
-                    ? new($"The request's JSON is nested deeper than {MaxDepth} levels.")
-                    : new(
-                        $"Invalid JSON payload received: it is malformed or cut off at line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1} of that line "
-                        + $"({_request.Body.Length} bytes received).");
-            }
-            catch (InvalidOperationException)
-            {
-                // The reader's answer to a name or value that escapes one half of a surrogate pair.
-                return new($"Invalid JSON payload received: a string near byte {_reader.TokenStartIndex} is not valid Unicode.");
+                return new("Invalid JSON payload received: " + _reader.Wrong(e, _request.Body.Length));
             }
         }
 
@@ -72,7 +63,7 @@ public sealed partial class GeminiRequest
             _reader.Read();
             if (_reader.TokenType != JsonTokenType.StartObject)
             {
-                return Fail($"Invalid request: a JSON object is expected, but it is {Found()}.", null, "invalid_type");
+                return Fail($"Invalid request: a JSON object is expected, but it is {_reader.Found()}.", null, "invalid_type");
             }
 
             _request._rootStart = (int)_reader.BytesConsumed;
@@ -387,23 +378,13 @@ public sealed partial class GeminiRequest
             return _error;
         }
 
-        private bool Expected(string what, string field) => Fail($"'{field}' must be {what}, but it is {Found()}.", field, "invalid_type");
+        private bool Expected(string what, string field) => Fail($"'{field}' must be {what}, but it is {_reader.Found()}.", field, "invalid_type");
 
         private bool Fail(string message, string? field, string? code)
         {
             _error ??= new(message, field, code);
             return false;
         }
-
-        private readonly string Found() => _reader.TokenType switch
-        {
-            JsonTokenType.StartObject => "an object",
-            JsonTokenType.StartArray => "an array",
-            JsonTokenType.String => "a string",
-            JsonTokenType.Number => "a number",
-            JsonTokenType.True or JsonTokenType.False => "a boolean",
-            _ => "null",
-        };
 
         /// <summary>The names of one object so far.</summary>
         private ref struct Seen

@@ -16,7 +16,7 @@ public sealed partial class ChatRequest
             {
                 return _reader.TokenType == JsonTokenType.Null
                     ? Missing("messages")
-                    : Fail($"Invalid type for 'messages': expected an array of objects, but got {Found()} instead.", "messages", "invalid_type");
+                    : Fail($"Invalid type for 'messages': expected an array of objects, but got {_reader.Found()} instead.", "messages", "invalid_type");
             }
 
             while (_reader.Read() && _reader.TokenType != JsonTokenType.EndArray)
@@ -39,7 +39,7 @@ public sealed partial class ChatRequest
             if (_reader.TokenType != JsonTokenType.StartObject)
             {
                 return Fail(
-                    $"Invalid type for 'messages[{path}]': expected an object, but got {Found()} instead.", $"messages[{path}]", "invalid_type");
+                    $"Invalid type for 'messages[{path}]': expected an object, but got {_reader.Found()} instead.", $"messages[{path}]", "invalid_type");
             }
 
             var hasRole = false;
@@ -54,7 +54,7 @@ public sealed partial class ChatRequest
                 if (isRole && _reader.TokenType != JsonTokenType.String)
                 {
                     return Fail(
-                        $"Invalid type for 'messages[{path}].role': expected a string, but got {Found()} instead.",
+                        $"Invalid type for 'messages[{path}].role': expected a string, but got {_reader.Found()} instead.",
                         $"messages[{path}].role",
                         "invalid_type");
                 }
@@ -244,7 +244,7 @@ public sealed partial class ChatRequest
             if (_reader.TokenType != JsonTokenType.StartArray)
             {
                 return _reader.TokenType == JsonTokenType.Null
-                    || Fail($"Invalid type for '{name}': expected an array of objects, but got {Found()} instead.", name, "invalid_type");
+                    || Fail($"Invalid type for '{name}': expected an array of objects, but got {_reader.Found()} instead.", name, "invalid_type");
             }
 
             while (_reader.Read() && _reader.TokenType != JsonTokenType.EndArray)
@@ -252,7 +252,7 @@ public sealed partial class ChatRequest
                 var number = _request.ToolCount++;
                 if (_reader.TokenType != JsonTokenType.StartObject)
                 {
-                    return Fail($"Invalid type for '{name}[{number}]': expected an object, but got {Found()} instead.", $"{name}[{number}]", "invalid_type");
+                    return Fail($"Invalid type for '{name}[{number}]': expected an object, but got {_reader.Found()} instead.", $"{name}[{number}]", "invalid_type");
                 }
 
                 var (hasType, hosted, isOff, isSearchCall) = (areFunctions, (string?)null, false, false);

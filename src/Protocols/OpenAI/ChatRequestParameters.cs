@@ -15,7 +15,7 @@ public sealed partial class ChatRequest
             {
                 return _reader.TokenType == JsonTokenType.Null
                     ? Missing("model")
-                    : Fail($"Invalid type for 'model': expected a string, but got {Found()} instead.", "model", "invalid_type");
+                    : Fail($"Invalid type for 'model': expected a string, but got {_reader.Found()} instead.", "model", "invalid_type");
             }
 
             if (_reader.ValueSpan.Length > MaxModelBytes)
@@ -32,7 +32,7 @@ public sealed partial class ChatRequest
         {
             _request.Stream = _reader.TokenType == JsonTokenType.True;
             return _reader.TokenType is JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null
-                || Fail($"Invalid type for 'stream': expected a boolean, but got {Found()} instead.", "stream", "invalid_type");
+                || Fail($"Invalid type for 'stream': expected a boolean, but got {_reader.Found()} instead.", "stream", "invalid_type");
         }
 
         private bool ReadStreamOptions()
@@ -45,7 +45,7 @@ public sealed partial class ChatRequest
 
             if (_reader.TokenType != JsonTokenType.StartObject)
             {
-                return Fail($"Invalid type for 'stream_options': expected an object, but got {Found()} instead.", "stream_options", "invalid_type");
+                return Fail($"Invalid type for 'stream_options': expected an object, but got {_reader.Found()} instead.", "stream_options", "invalid_type");
             }
 
             var (nameStart, valueStart) = (_nameStart, (int)_reader.TokenStartIndex);
@@ -86,7 +86,7 @@ public sealed partial class ChatRequest
             _request._includeUsageMember = Member();
             return _reader.TokenType is JsonTokenType.True or JsonTokenType.False or JsonTokenType.Null
                 || Fail(
-                    $"Invalid type for 'stream_options.include_usage': expected a boolean, but got {Found()} instead.",
+                    $"Invalid type for 'stream_options.include_usage': expected a boolean, but got {_reader.Found()} instead.",
                     "stream_options.include_usage",
                     "invalid_type");
         }
@@ -100,7 +100,7 @@ public sealed partial class ChatRequest
 
             if (ShortString() is not { Length: > 0 } tier)
             {
-                return Fail($"Invalid 'service_tier': expected a tier's name, but got {Found()} instead.", "service_tier", "invalid_type");
+                return Fail($"Invalid 'service_tier': expected a tier's name, but got {_reader.Found()} instead.", "service_tier", "invalid_type");
             }
 
             _request.AddPriced(new PricedField(FieldPrice.ServiceTier, "service_tier", "service_tier", tier));
@@ -161,7 +161,7 @@ public sealed partial class ChatRequest
             value = 0;
             if (_reader.TokenType != JsonTokenType.Number)
             {
-                return Fail($"Invalid type for '{name}': expected an integer, but got {Found()} instead.", name, "invalid_type");
+                return Fail($"Invalid type for '{name}': expected an integer, but got {_reader.Found()} instead.", name, "invalid_type");
             }
 
             if (_reader.ValueSpan.ContainsAny((byte)'.', (byte)'e', (byte)'E'))

@@ -63,20 +63,9 @@ public sealed partial class ChatRequest
             {
                 return ReadRoot() ? CheckWhole() : _error;
             }
-            catch (JsonException e)
+            catch (Exception e) when (e is JsonException or InvalidOperationException)
             {
-                var inside = _reader.TokenType is JsonTokenType.StartObject or JsonTokenType.StartArray ? 1 : 0;
-                return _reader.CurrentDepth + inside >= MaxDepth
-                    ? OpenAIError.BadRequest($"The JSON body of your request is nested deeper than {MaxDepth} levels.")
-                    : OpenAIError.BadRequest(
-                        $"We could not parse the JSON body of your request: it is malformed or cut off at line {e.LineNumber + 1}, "
-                        + $"byte {e.BytePositionInLine + 1} of that line ({_request.Body.Length} bytes received).");
-            }
-            catch (InvalidOperationException)
-            {
-                // The reader's answer to a name or value that escapes one half of a surrogate pair.
-                return OpenAIError.BadRequest(
-                    $"We could not parse the JSON body of your request: a string near byte {_reader.TokenStartIndex} is not valid Unicode.");
+                return OpenAIError.BadRequest("We could not parse the JSON body of your request: " + _reader.Wrong(e, _request.Body.Length));
             }
         }
 
@@ -85,7 +74,7 @@ public sealed partial class ChatRequest
             _reader.Read();
             if (_reader.TokenType != JsonTokenType.StartObject)
             {
-                return Fail($"Invalid body: expected a JSON object, but got {Found()} instead.", null, "invalid_type");
+                return Fail($"Invalid body: expected a JSON object, but got {_reader.Found()} instead.", null, "invalid_type");
             }
 
             _request._rootStart = (int)_reader.BytesConsumed;
@@ -210,15 +199,5 @@ public sealed partial class ChatRequest
             _error ??= OpenAIError.BadRequest(message, param, code);
             return false;
         }
-
-        private readonly string Found() => _reader.TokenType switch
-        {
-            JsonTokenType.StartObject => "an object",
-            JsonTokenType.StartArray => "an array",
-            JsonTokenType.String => "a string",
-            JsonTokenType.Number => "a number",
-            JsonTokenType.True or JsonTokenType.False => "a boolean",
-            _ => "null",
-        };
     }
 }

@@ -64,7 +64,6 @@ internal ref struct ChatScanner
     private Utf8JsonReader _reader;
     private int _nameStart;
     private bool _hasReasoning;
-    private bool _hasCode;
     private bool _hasMessage;
     private bool _hasName;
     private bool _isSearch;
@@ -99,13 +98,14 @@ internal ref struct ChatScanner
             switch (name.Length)
             {
                 case 2 when name.SequenceEqual("id"u8): Id = Scalar(); break;
-                case 4 when name.SequenceEqual("code"u8): _hasCode = _reader.TokenType != JsonTokenType.Null; break;
                 case 5 when name.SequenceEqual("model"u8): Model = Scalar(); break;
                 case 5 when name.SequenceEqual("usage"u8): ReadUsage(); continue;
                 case 5 when name.SequenceEqual("error"u8): HasError = _reader.TokenType != JsonTokenType.Null; break;
+                case 6 when name.SequenceEqual("x_groq"u8): ReadOwnUsage(); continue;
+                case 6 when name.SequenceEqual("detail"u8): _hasMessage |= _reader.TokenType != JsonTokenType.Null; break;
                 case 12 when name.SequenceEqual("service_tier"u8) && _reader.TokenType == JsonTokenType.String: ServiceTier = Scalar(); break;
                 case 7 when name.SequenceEqual("created"u8): Created = Scalar(); break;
-                case 7 when name.SequenceEqual("message"u8): _hasMessage = _reader.TokenType == JsonTokenType.String; break;
+                case 7 when name.SequenceEqual("message"u8): _hasMessage |= _reader.TokenType == JsonTokenType.String; break;
                 case 7 when name.SequenceEqual("choices"u8): ReadChoices(); continue;
                 default: break;
             }
@@ -113,8 +113,8 @@ internal ref struct ChatScanner
             _reader.Skip();
         }
 
-        // DashScope's own form of an error has no "error" around it.
-        HasError |= _hasCode && _hasMessage && !HasChoices;
+        // DashScope's own form of an error has no "error" around it, nor has FastAPI's.
+        HasError |= _hasMessage && !HasChoices;
         return !_reader.Read();
     }
 
@@ -125,6 +125,30 @@ internal ref struct ChatScanner
         var (nameStart, valueStart) = (_nameStart, (int)_reader.TokenStartIndex);
         ReadTokens();
         Usage = new(nameStart, valueStart, (int)_reader.BytesConsumed);
+    }
+
+    /// <summary>Groq tells a stream's usage in a member of its own.</summary>
+    private void ReadOwnUsage()
+    {
+        if (_reader.TokenType != JsonTokenType.StartObject)
+        {
+            _reader.Skip();
+            return;
+        }
+
+        while (_reader.Read() && _reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isUsage = _reader.ValueTextEquals("usage"u8);
+            _reader.Read();
+            if (isUsage)
+            {
+                ReadTokens();
+            }
+            else
+            {
+                _reader.Skip();
+            }
+        }
     }
 
     private void ReadTokens()

@@ -246,7 +246,8 @@ public sealed class ChatStreamMeter(int choices)
 
         return new ChatChunk
         {
-            Kind = scan.Kind,
+            // What has no choices, not even none, is no chunk: clients break on it.
+            Kind = scan is { Kind: ChatPayloadKind.Other, HasChoices: false } ? ChatPayloadKind.Empty : scan.Kind,
             HasUsage = scan.HasUsage,
             HasOutput = scan.HasOutput,
             FinishReason = scan.FinishReason,

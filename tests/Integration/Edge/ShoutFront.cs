@@ -82,7 +82,7 @@ internal sealed class ShoutFront : IFront, IRelayedEndpoint
 
         public string? AddedField(Channel channel) => null;
 
-        public IStreamCodec OpenStream(Call call) => new StreamCodec(request);
+        public StreamCodec OpenStream(Call call) => new ShoutStream(call, request);
 
         public IWholeCodec OpenWhole(Call call) => new WholeCodec(request);
     }
@@ -110,45 +110,44 @@ internal sealed class ShoutFront : IFront, IRelayedEndpoint
         }
     }
 
-    private sealed class StreamCodec(Request request) : IStreamCodec
+    private sealed class ShoutStream(Call call, Request request) : StreamCodec(call)
     {
         private int _output;
 
-        public Metered Metered => Counted(request, _output);
+        public override Metered Metered => Counted(request, _output);
 
-        public bool HasOutput => _output > 0;
+        public override bool HasOutput => _output > 0;
 
-        public long EstimatedOutputTokens => _output;
+        public override long EstimatedOutputTokens => _output;
 
-        public long LeastOutputTokens => _output;
+        public override long LeastOutputTokens => _output;
 
-        public bool AllChoicesEnded => _output == request.Say.Length;
+        public override bool AllChoicesEnded => _output == request.Say.Length;
 
-        public bool HasEnded => AllChoicesEnded;
+        public override bool HasEnded => AllChoicesEnded;
 
-        public long HeldBytes => 0;
+        public override long HeldBytes => 0;
 
-        public AttemptEnd End => AttemptEnd.Completed;
+        public override void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos) => events.Write("data: over\n\n"u8);
 
-        public bool Take(in SseEvent sseEvent, PooledBytes? events)
+        public override void Dispose()
+        {
+        }
+
+        protected override AnswerRead Read(in SseEvent sseEvent, PooledBytes? events)
         {
             _output++;
-            if (events is not null && !AllChoicesEnded)
+            if (AllChoicesEnded)
+            {
+                return AnswerRead.End;
+            }
+
+            if (events is not null)
             {
                 sseEvent.WriteTo(events);
             }
 
-            return !AllChoicesEnded;
-        }
-
-        public void Sent()
-        {
-        }
-
-        public void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos) => events.Write("data: over\n\n"u8);
-
-        public void Dispose()
-        {
+            return AnswerRead.Part;
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using OrleansGateway.Edge.Dialects.Anthropic;
 using OrleansGateway.Edge.Pipeline;
@@ -29,7 +30,10 @@ internal sealed class MessagesEndpoint(IFront front, string path, bool isCount) 
         {
             error = default;
             var upstream = new MessagesUpstreamRequest(request, isCount, HeadersOf(httpRequest));
-            return isCount ? new CountExchange(request, upstream, front) : new MessagesExchange(request, upstream, front);
+            return isCount
+                ? new CountExchange(
+                    request, upstream, front, static tokens => string.Create(CultureInfo.InvariantCulture, $"{{\"input_tokens\":{Math.Max(1, tokens)}}}"))
+                : new MessagesExchange(request, upstream, front);
         }
 
         error = new ApiError(

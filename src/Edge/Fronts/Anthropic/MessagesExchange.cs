@@ -28,7 +28,7 @@ internal sealed class MessagesExchange(MessagesRequest request, IUpstreamRequest
         return null;
     }
 
-    public IStreamCodec OpenStream(Call call) => request.Stream
+    public StreamCodec OpenStream(Call call) => request.Stream
         ? new MessagesStreamCodec(call, NewReader(), request.Model)
         : new TranslatedStreamCodec(call, NewReader(), OpenWriter(call));
 

@@ -40,14 +40,14 @@ internal sealed class GeminiExchange(GeminiRequest request, GeminiFront front, G
         return conversation;
     }
 
-    public IStreamCodec OpenStream(Call call) =>
+    public StreamCodec OpenStream(Call call) =>
         request.Method != GeminiMethod.Generate ? new TranslatedStreamCodec(call, new GeminiNumbersReader(), Writer(call))
         : request.Stream ? new GeminiStreamCodec(call, new GeminiAnswerReader(), framing, Writer(call))
         : new TranslatedStreamCodec(call, new GeminiAnswerReader(), Writer(call));
 
     public IWholeCodec OpenWhole(Call call) => request.Method != GeminiMethod.Generate
         ? new GeminiNumbersCodec(call, request.IsFree)
-        : new GeminiWholeCodec(call, request.Stream ? framing : null, Writer(call));
+        : new GeminiWholeCodec(call, new GeminiAnswerReader(), request.Stream ? framing : null, Writer(call));
 
     public IAnswerWriter OpenWriter(Call call) => Writer(call);
 

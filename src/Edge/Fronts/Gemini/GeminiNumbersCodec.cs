@@ -15,6 +15,8 @@ internal sealed class GeminiNumbersCodec(Call call, bool isFree) : IWholeCodec
     public Metered Metered => new(
         isFree ? default : _reported ?? new TokenUsage { UncachedInput = call.Bound.EstimatedInputTokens, IsEstimated = true }, !_answer.IsEmpty);
 
+    public bool MayGoOn => true;
+
     public AttemptEnd Read(ReadOnlyMemory<byte> answer)
     {
         switch (GeminiNumbersReader.Read(answer.Span, out var usage))

@@ -38,7 +38,7 @@ internal sealed class GeminiStreamCodec(Call call, GeminiAnswerReader reader, Ge
         if (outcome != AttemptOutcome.Completed)
         {
             var running = Enumerable.Range(0, Call.Facts.Choices).Where(choice => (EndedChoices & (UInt128.One << choice)) == 0);
-            end.WriteCut(events, IsFirst(events), running, Totals(outcome, usage, chargedNanos));
+            end.WriteCut(events, IsFirst(events), running, Call.Totals(outcome, usage, chargedNanos));
             return;
         }
 

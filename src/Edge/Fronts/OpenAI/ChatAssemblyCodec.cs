@@ -15,7 +15,7 @@ internal sealed class ChatAssemblyCodec(Call call, ChatRequest request) : ChatSt
     public override long HeldBytes => _assembly.Bytes;
 
     public override void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos) => Meter.WriteWhole(
-        events, _assembly, outcome != AttemptOutcome.Completed, JsonBytes.Quote(Request.Model), usage, ShownCost(chargedNanos));
+        events, _assembly, outcome != AttemptOutcome.Completed, JsonBytes.Quote(Request.Model), usage, Call.ShownCost(chargedNanos));
 
     protected override void Pass(in ChatChunk chunk, in SseEvent sseEvent, PooledBytes? events) => _assembly.Add(sseEvent.Data.Span);
 }

@@ -27,7 +27,7 @@ internal sealed class ChatExchange(ChatRequest request, IFront front) : IExchang
         return conversation;
     }
 
-    public IStreamCodec OpenStream(Call call) =>
+    public StreamCodec OpenStream(Call call) =>
         request.Stream ? new ChatStreamCodec(call, request, call.Route!.Channel.Mend) : new ChatAssemblyCodec(call, request);
 
     public IWholeCodec OpenWhole(Call call) => request.Stream ? new ChatSplitCodec(call, request) : new ChatWholeCodec(call, request);

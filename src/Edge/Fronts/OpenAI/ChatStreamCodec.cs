@@ -29,7 +29,7 @@ internal sealed class ChatStreamCodec(Call call, ChatRequest request, bool mends
 
         if (Request.IncludeUsage)
         {
-            Meter.WriteUsageEvent(events, _edits.ModelJson, usage, ShownCost(chargedNanos));
+            Meter.WriteUsageEvent(events, _edits.ModelJson, usage, Call.ShownCost(chargedNanos));
         }
 
         events.Write(ChatStreamFrames.Done);

@@ -1,22 +1,20 @@
-using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
-using OrleansGateway.Protocols.Metering;
+using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.OpenAI;
 using OrleansGateway.Protocols.Sse;
 
 namespace OrleansGateway.Edge.Fronts.OpenAI;
 
-/// <summary>Reads a Chat Completions stream: meters it, mends it, and says how it ended. What becomes of its chunks, its heirs say.</summary>
-internal abstract class ChatStreamReader : IStreamCodec
+/// <summary>A Chat Completions stream, metered and mended. What becomes of its chunks, its heirs say.</summary>
+internal abstract class ChatStreamReader : StreamCodec
 {
-    private readonly Call _call;
     private readonly ChatMender? _mender;
     private readonly PooledBytes _mended = new(0);
 
     protected ChatStreamReader(Call call, ChatRequest request, bool mends)
+        : base(call)
     {
-        _call = call;
         Request = request;
         _mender = mends ? new ChatMender(call.Running.RequestId) : null;
         Meter = new ChatStreamMeter(request.Choices)
@@ -26,22 +24,18 @@ internal abstract class ChatStreamReader : IStreamCodec
         };
     }
 
-    public Metered Metered => new(
-        ChatWholeCodec.WithSearches(_call, Request, Meter.Usage(_call.Bound.EstimatedInputTokens), Meter.SearchCalls), Meter.HasOutput, Meter.ServiceTier);
+    public override Metered Metered => new(
+        ChatWholeCodec.WithSearches(Call, Request, Meter.Usage(Call.Bound.EstimatedInputTokens), Meter.SearchCalls), Meter.HasOutput, Meter.ServiceTier);
 
-    public bool HasOutput => Meter.HasOutput;
+    public override bool HasOutput => Meter.HasOutput;
 
-    public long EstimatedOutputTokens => Meter.EstimatedOutputTokens;
+    public override long EstimatedOutputTokens => Meter.EstimatedOutputTokens;
 
-    public long LeastOutputTokens => Meter.LeastOutputTokens;
+    public override long LeastOutputTokens => Meter.LeastOutputTokens;
 
-    public bool AllChoicesEnded => Meter.AllChoicesEnded;
+    public override bool AllChoicesEnded => Meter.AllChoicesEnded;
 
-    public bool HasEnded => Meter.HasEnded;
-
-    public abstract long HeldBytes { get; }
-
-    public AttemptEnd End { get; private set; } = AttemptEnd.Completed;
+    public override bool HasEnded => Meter.HasEnded;
 
     protected ChatRequest Request { get; }
 
@@ -49,7 +43,17 @@ internal abstract class ChatStreamReader : IStreamCodec
 
     protected bool Mends => _mender is not null;
 
-    public bool Take(in SseEvent sseEvent, PooledBytes? events)
+    public override void Sent()
+    {
+        if (HeldBytes == 0)
+        {
+            Meter.Sent();
+        }
+    }
+
+    public override void Dispose() => _mended.Dispose();
+
+    protected override AnswerRead Read(in SseEvent sseEvent, PooledBytes? events)
     {
         _mended.Clear();
         var read = _mender?.Mend(sseEvent.Data.Span, _mended) == true ? sseEvent.WithData(_mended.Memory) : sseEvent;
@@ -58,40 +62,18 @@ internal abstract class ChatStreamReader : IStreamCodec
         {
             case ChatPayloadKind.Choices or ChatPayloadKind.Other:
                 Pass(chunk, read, events);
-                return true;
+                return AnswerRead.Part;
             case ChatPayloadKind.UsageOnly or ChatPayloadKind.Empty:
-                return true;
-            case ChatPayloadKind.Error or ChatPayloadKind.Malformed when Meter.AllChoicesEnded:
-                // The answer itself is whole; what is missing is its usage at most.
-                End = AttemptEnd.Completed;
-                return false;
+                return AnswerRead.Part;
             case ChatPayloadKind.Done:
-                End = Meter.AllChoicesEnded || Meter.HasOutput ? AttemptEnd.Completed : AttemptEnd.Unreadable;
-                return false;
+                return AnswerRead.End;
             case ChatPayloadKind.Error:
-                End = AttemptEnd.Failed(OpenAIDialect.ReadErrorOf(_call.Route!.Channel, 200, sseEvent.Data.Span));
-                return false;
+                return AnswerRead.Error;
             default:
-                End = AttemptEnd.Unreadable;
-                return false;
+                return AnswerRead.Malformed;
         }
     }
-
-    public void Sent()
-    {
-        if (HeldBytes == 0)
-        {
-            Meter.Sent();
-        }
-    }
-
-    public abstract void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos);
-
-    public virtual void Dispose() => _mended.Dispose();
 
     /// <summary>Takes a chunk that clients may see.</summary>
     protected abstract void Pass(in ChatChunk chunk, in SseEvent sseEvent, PooledBytes? events);
-
-    /// <summary>The charge, if it is to be shown.</summary>
-    protected long? ShownCost(long chargedNanos) => _call.Admitted.ShowCost ? chargedNanos : null;
 }

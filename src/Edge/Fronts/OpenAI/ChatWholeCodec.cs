@@ -17,6 +17,9 @@ internal sealed class ChatWholeCodec(Call call, ChatRequest request) : IWholeCod
     public Metered Metered => new(
         WithSearches(call, request, _response.Usage(call.Bound.EstimatedInputTokens), _response.SearchCalls), _response.HasOutput, _tier);
 
+    /// <remarks>A reason to end by Zhipu's own name keeps that in an answer that goes on as it comes: none of theirs is so large.</remarks>
+    public bool MayGoOn => !call.Facts.HasAudioOutput && !(call.Route!.Channel.Mend && call.Facts.ToolCount > 0);
+
     /// <summary>
     /// The usage with the searches that were called for, which no usage object tells of. Where another tool may have searched and its provider does
     /// not tell how often, once besides.
@@ -42,7 +45,7 @@ internal sealed class ChatWholeCodec(Call call, ChatRequest request) : IWholeCod
     {
         var edits = ChatEdits.Of(call.Facts.Model) with { SealId = call.Facts.HasAudioOutput ? call.SealId : null };
         using var usageJson = new PooledBytes(256);
-        long? cost = call.Admitted.ShowCost ? chargedNanos : null;
+        var cost = call.ShownCost(chargedNanos);
         var isOurs = _response.Reported is null || usage.IsEstimated;
         if (isOurs || cost is not null || UsageCost.IsTold(_response.UsageJson(_answer.Span)))
         {

@@ -1,5 +1,7 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Protocols.OpenAI.Responses;
@@ -36,7 +38,11 @@ internal sealed class ResponsesEndpoint(OpenAIFront front, string path, bool isC
         {
             error = default;
             return isCount
-                ? new ResponsesCountExchange(read, front)
+                ? new CountExchange(
+                    read,
+                    new ResponsesUpstreamRequest(read),
+                    front,
+                    static tokens => string.Create(CultureInfo.InvariantCulture, $"{{\"object\":\"response.input_tokens\",\"input_tokens\":{tokens}}}"))
                 : new ResponsesExchange(read, front, memory, previousId, services.GetRequiredService<TimeProvider>());
         }
 

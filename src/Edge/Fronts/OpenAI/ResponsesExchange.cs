@@ -42,15 +42,22 @@ internal sealed class ResponsesExchange(ResponsesRequest request, IFront front, 
         }
     }
 
-    public IStreamCodec OpenStream(Call call)
+    public StreamCodec OpenStream(Call call)
     {
         var progress = Begin(call);
         return new ResponsesStreamCodec(call, new ResponsesAnswerReader { Keeping = progress.Keeping }, progress);
     }
 
-    public IWholeCodec OpenWhole(Call call) => request.Stream
-        ? new TranslatedWholeCodec(call, new ResponsesAnswerReader(), OpenWriter(call))
-        : new ResponsesWholeCodec(call, Begin(call));
+    public IWholeCodec OpenWhole(Call call)
+    {
+        if (request.Stream)
+        {
+            return new TranslatedWholeCodec(call, new ResponsesAnswerReader(), OpenWriter(call));
+        }
+
+        var progress = Begin(call);
+        return new ResponsesWholeCodec(call, new ResponsesAnswerReader { Keeping = progress.Keeping }, progress);
+    }
 
     public IAnswerWriter OpenWriter(Call call) => new ResponsesAnswerWriter(Begin(call), request.Stream, call.Dialect.TranslatesTo, _tools);
 

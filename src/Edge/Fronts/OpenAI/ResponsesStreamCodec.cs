@@ -22,7 +22,7 @@ internal sealed class ResponsesStreamCodec(Call call, ResponsesAnswerReader read
 
     public override void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos)
     {
-        var cost = Totals(outcome, usage, chargedNanos).CostNanos;
+        var cost = Call.ShownCost(chargedNanos);
         var isWhole = outcome == AttemptOutcome.Completed && _last.Length > 0;
         if (isWhole)
         {

@@ -14,7 +14,7 @@ internal sealed class TranslatedStreamCodec(Call call, IAnswerReader reader, IAn
     public override long HeldBytes => writer.HeldBytes;
 
     public override void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos) =>
-        writer.WriteEnd(events, Totals(outcome, usage, chargedNanos));
+        writer.WriteEnd(events, Call.Totals(outcome, usage, chargedNanos));
 
     public override void Sent() => writer.Sent();
 

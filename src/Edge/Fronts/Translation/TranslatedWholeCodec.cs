@@ -7,63 +7,39 @@ using OrleansGateway.Protocols.Metering;
 namespace OrleansGateway.Edge.Fronts.Translation;
 
 /// <summary>A whole answer of a provider whose protocol is not the client's, or that the client wanted streamed.</summary>
-internal sealed class TranslatedWholeCodec : IWholeCodec
+internal sealed class TranslatedWholeCodec : MeteredWholeCodec
 {
-    private readonly Call _call;
-    private readonly IAnswerReader _reader;
     private readonly IAnswerWriter _writer;
-    private readonly AnswerMeter _meter;
     private readonly PooledBytes _events = new(4096);
 
     public TranslatedWholeCodec(Call call, IAnswerReader reader, IAnswerWriter writer)
+        : base(call, reader, writer)
     {
-        (_call, _reader, _writer, _meter) = (call, reader, writer, new AnswerMeter(writer));
+        _writer = writer;
         _writer.To = _events;
     }
 
-    public Metered Metered
-    {
-        get
-        {
-            var metered = new Metered(_meter.Usage(_reader.Reported, _call.Bound.EstimatedInputTokens), _meter.HasOutput, _reader.ServiceTier);
-            return _call.IsOwnProtocol ? metered : metered.Translated();
-        }
-    }
+    public override Metered Metered => Call.IsOwnProtocol ? base.Metered : base.Metered.Translated();
 
-    public AttemptEnd Read(ReadOnlyMemory<byte> answer)
+    public override void Write(PooledBytes written, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos)
     {
-        var read = _reader.ReadWhole(answer.Span, _meter);
-        if (_reader.HasJustReported ?? true)
-        {
-            _meter.Reported();
-        }
-
-        return read switch
-        {
-            AnswerRead.End => AttemptEnd.Completed,
-            AnswerRead.Error => AttemptEnd.Failed(_call.Dialect.ReadError(200, answer.Span, _call.Route!.Channel)),
-            _ => AttemptEnd.Unreadable,
-        };
-    }
-
-    public void Write(PooledBytes written, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos)
-    {
-        long? cost = _call.Admitted.ShowCost ? chargedNanos : null;
+        var totals = Call.Totals(outcome, usage, chargedNanos);
         if (outcome == AttemptOutcome.Completed)
         {
             written.Write(_events.Span);
-            _writer.WriteEnd(written, new AnswerTotals(usage, CostNanos: cost));
+            _writer.WriteEnd(written, totals);
             return;
         }
 
         // Nothing of it is given: another one, of nothing.
-        using var none = _call.Exchange.OpenWriter(_call);
-        none.WriteEnd(written, new AnswerTotals(usage, EndsAtLength: true, IsForMoney: outcome == AttemptOutcome.Exhausted, cost));
+        using var none = Call.Exchange.OpenWriter(Call);
+        none.WriteEnd(written, totals);
     }
 
-    public void Dispose()
+    public override void Dispose()
     {
         _writer.Dispose();
         _events.Dispose();
+        base.Dispose();
     }
 }

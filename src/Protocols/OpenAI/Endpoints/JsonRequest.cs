@@ -66,17 +66,9 @@ public abstract class JsonRequest(ReadOnlyMemory<byte> body, RequestFields field
         {
             ReadRoot(ref reader);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            return _error ?? OpenAIError.BadRequest(
-                $"We could not parse the JSON body of your request: it is malformed, cut off, or nested deeper than {MaxDepth} levels, at line {e.LineNumber + 1}, "
-                + $"byte {e.BytePositionInLine + 1} of that line ({body.Length} bytes received).");
-        }
-        catch (InvalidOperationException)
-        {
-            // The reader's answer to a name or value that escapes one half of a surrogate pair.
-            return _error ?? OpenAIError.BadRequest(
-                $"We could not parse the JSON body of your request: a string near byte {reader.TokenStartIndex} is not valid Unicode.");
+            return _error ?? OpenAIError.BadRequest("We could not parse the JSON body of your request: " + reader.Wrong(e, body.Length));
         }
 
         if (!HasFailed && Model.Length == 0)
@@ -134,7 +126,7 @@ public abstract class JsonRequest(ReadOnlyMemory<byte> body, RequestFields field
 
     /// <summary>Notes a value of a wrong type.</summary>
     protected void WrongType(string name, string expected, in Utf8JsonReader reader) =>
-        Fail($"Invalid type for '{name}': expected {expected}, but got {Found(reader)} instead.", name, "invalid_type");
+        Fail($"Invalid type for '{name}': expected {expected}, but got {reader.Found()} instead.", name, "invalid_type");
 
     /// <summary>Reads a text; null when it is none.</summary>
     protected string? ReadText(string name, ref Utf8JsonReader reader)
@@ -312,7 +304,7 @@ public abstract class JsonRequest(ReadOnlyMemory<byte> body, RequestFields field
         reader.Read();
         if (reader.TokenType != JsonTokenType.StartObject)
         {
-            Fail($"Invalid body: expected a JSON object, but got {Found(reader)} instead.", null, "invalid_type");
+            Fail($"Invalid body: expected a JSON object, but got {reader.Found()} instead.", null, "invalid_type");
             return;
         }
 
@@ -417,14 +409,4 @@ public abstract class JsonRequest(ReadOnlyMemory<byte> body, RequestFields field
     }
 
     private static string Shown(string name) => name.Length <= 64 ? name : name[..64] + "…";
-
-    private static string Found(in Utf8JsonReader reader) => reader.TokenType switch
-    {
-        JsonTokenType.StartObject => "an object",
-        JsonTokenType.StartArray => "an array",
-        JsonTokenType.String => "a string",
-        JsonTokenType.Number => "a number",
-        JsonTokenType.True or JsonTokenType.False => "a boolean",
-        _ => "null",
-    };
 }

@@ -53,17 +53,9 @@ public sealed partial class ResponsesRequest
             {
                 return ReadRoot() ? CheckWhole() : _error;
             }
-            catch (JsonException e)
+            catch (Exception e) when (e is JsonException or InvalidOperationException)
             {
-                return OpenAIError.BadRequest(
-                    $"We could not parse the JSON body of your request: it is malformed, cut off or nested deeper than {ChatRequest.MaxDepth} levels at line "
-                    + $"{e.LineNumber + 1}, byte {e.BytePositionInLine + 1} of that line ({_request.Body.Length} bytes received).");
-            }
-            catch (InvalidOperationException)
-            {
-                // The reader's answer to a name or value that escapes one half of a surrogate pair.
-                return OpenAIError.BadRequest(
-                    $"We could not parse the JSON body of your request: a string near byte {_reader.TokenStartIndex} is not valid Unicode.");
+                return OpenAIError.BadRequest("We could not parse the JSON body of your request: " + _reader.Wrong(e, _request.Body.Length));
             }
         }
 
@@ -72,7 +64,7 @@ public sealed partial class ResponsesRequest
             _reader.Read();
             if (_reader.TokenType != JsonTokenType.StartObject)
             {
-                return Fail($"Invalid body: expected a JSON object, but got {Found()} instead.", null, "invalid_type");
+                return Fail($"Invalid body: expected a JSON object, but got {_reader.Found()} instead.", null, "invalid_type");
             }
 
             _request._rootStart = (int)_reader.BytesConsumed;
@@ -515,22 +507,12 @@ public sealed partial class ResponsesRequest
         private bool Missing(string name) => Fail($"Missing required parameter: '{name}'.", name, "missing_required_parameter");
 
         private bool WrongType(string path, string expected) =>
-            Fail($"Invalid type for '{path}': expected {expected}, but got {Found()} instead.", path, "invalid_type");
+            Fail($"Invalid type for '{path}': expected {expected}, but got {_reader.Found()} instead.", path, "invalid_type");
 
         private bool Fail(string message, string? param, string? code)
         {
             _error ??= OpenAIError.BadRequest(message, param, code);
             return false;
         }
-
-        private readonly string Found() => _reader.TokenType switch
-        {
-            JsonTokenType.StartObject => "an object",
-            JsonTokenType.StartArray => "an array",
-            JsonTokenType.String => "a string",
-            JsonTokenType.Number => "a number",
-            JsonTokenType.True or JsonTokenType.False => "a boolean",
-            _ => "null",
-        };
     }
 }

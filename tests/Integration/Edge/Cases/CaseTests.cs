@@ -451,7 +451,6 @@ public sealed partial class CaseTests
         }
     }
 
-    /// <summary>And C064, of which there is no more while requests are not kept to a channel.</summary>
     [Fact]
     public async Task C052_DisabledChannel_IsNotTriedByARequestThatWasThereBefore()
     {

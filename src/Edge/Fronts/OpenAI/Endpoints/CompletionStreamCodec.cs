@@ -11,28 +11,14 @@ using OrleansGateway.Protocols.Sse;
 namespace OrleansGateway.Edge.Fronts.OpenAI.Endpoints;
 
 /// <summary>A stream of Completions: its events pass through, under the model's own name here, and its usage as the client asked.</summary>
-internal sealed class CompletionStreamCodec : MeteredStreamCodec
+internal sealed class CompletionStreamCodec(Call call, CompletionRequest request, EndpointStreamReader reader) : MeteredStreamCodec(call, reader)
 {
-    private readonly CompletionRequest _request;
-    private readonly EndpointStreamReader _reader;
     private readonly PooledBytes _heldBack = new(1024);
-    private readonly ChatEdits _edits;
-
-    public CompletionStreamCodec(Call call, CompletionRequest request)
-        : this(call, request, new EndpointStreamReader(request, OutputKind.Text))
-    {
-    }
-
-    private CompletionStreamCodec(Call call, CompletionRequest request, EndpointStreamReader reader)
-        : base(call, reader)
-    {
-        (_request, _reader) = (request, reader);
-        _edits = ChatEdits.Of(request.Model) with { Usage = request.IncludeUsage ? UsageEdit.Null : UsageEdit.Remove };
-    }
+    private readonly ChatEdits _edits = ChatEdits.Of(request.Model) with { Usage = request.IncludeUsage ? UsageEdit.Null : UsageEdit.Remove };
 
     public override long HeldBytes => _heldBack.Length;
 
-    public override bool HasEnded => AllChoicesEnded && _reader.Ends >= _request.Answers;
+    public override bool HasEnded => AllChoicesEnded && reader.Ends >= request.Answers;
 
     private string FallbackId => "cmpl-" + Call.Running.RequestId;
 
@@ -42,7 +28,7 @@ internal sealed class CompletionStreamCodec : MeteredStreamCodec
     {
         if (HeldBytes == 0)
         {
-            _reader.Sent();
+            reader.Sent();
         }
     }
 
@@ -54,12 +40,12 @@ internal sealed class CompletionStreamCodec : MeteredStreamCodec
         }
         else
         {
-            _reader.WriteLengthEnd(events, _edits.ModelJson, FallbackId, CreatedSeconds, _request.IncludeUsage);
+            reader.WriteLengthEnd(events, _edits.ModelJson, FallbackId, CreatedSeconds, request.IncludeUsage);
         }
 
-        if (_request.IncludeUsage)
+        if (request.IncludeUsage)
         {
-            _reader.WriteUsage(events, _edits.ModelJson, FallbackId, CreatedSeconds, usage, Totals(outcome, usage, chargedNanos).CostNanos);
+            reader.WriteUsage(events, _edits.ModelJson, FallbackId, CreatedSeconds, usage, Call.ShownCost(chargedNanos));
         }
 
         events.Write(ChatStreamFrames.Done);
@@ -70,7 +56,7 @@ internal sealed class CompletionStreamCodec : MeteredStreamCodec
     protected override AnswerRead Read(in SseEvent sseEvent, PooledBytes? events)
     {
         var read = base.Read(sseEvent, events);
-        if (read != AnswerRead.Part || events is null || _reader.IsUsageOnly || _reader.Last.Kind != EndpointAnswerKind.Answer)
+        if (read != AnswerRead.Part || events is null || reader.IsUsageOnly || reader.Last.Kind != EndpointAnswerKind.Answer)
         {
             return read;
         }
@@ -82,7 +68,7 @@ internal sealed class CompletionStreamCodec : MeteredStreamCodec
             _heldBack.Clear();
         }
 
-        _reader.WriteChunk(AllChoicesEnded ? _heldBack : events, sseEvent, _edits);
+        reader.WriteChunk(AllChoicesEnded ? _heldBack : events, sseEvent, _edits);
         return read;
     }
 }

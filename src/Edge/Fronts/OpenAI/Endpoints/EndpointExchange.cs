@@ -42,8 +42,11 @@ internal sealed class EndpointExchange(EndpointRequest request, IFront front, bo
         return null;
     }
 
-    public IStreamCodec OpenStream(Call call) =>
-        request is CompletionRequest completion ? new CompletionStreamCodec(call, completion) : new EndpointStreamCodec(call, request);
+    public StreamCodec OpenStream(Call call)
+    {
+        var reader = new EndpointStreamReader(request, EndpointWholeCodec.KindOf(request));
+        return request is CompletionRequest completion ? new CompletionStreamCodec(call, completion, reader) : new EndpointStreamCodec(call, request, reader);
+    }
 
     public IWholeCodec OpenWhole(Call call) => new EndpointWholeCodec(call, request);
 

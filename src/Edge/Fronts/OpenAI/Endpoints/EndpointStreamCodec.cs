@@ -13,46 +13,22 @@ using OrleansGateway.Protocols.Sse;
 namespace OrleansGateway.Edge.Fronts.OpenAI.Endpoints;
 
 /// <summary>A stream of speech, of a transcription or of pictures: its events pass through, the first that ends something and what follows it at the end.</summary>
-internal sealed class EndpointStreamCodec : MeteredStreamCodec
+internal sealed class EndpointStreamCodec(Call call, EndpointRequest request, EndpointStreamReader reader) : MeteredStreamCodec(call, reader)
 {
-    private readonly EndpointRequest _request;
-    private readonly EndpointStreamReader _reader;
     private readonly PooledBytes _heldBack = new(1024);
     private readonly PooledBytes _data = new(1024);
     private readonly PooledBytes _usage = new(0);
     private bool _hasMarker;
 
-    public EndpointStreamCodec(Call call, EndpointRequest request)
-        : this(call, request, new EndpointStreamReader(request, EndpointWholeCodec.KindOf(request)))
-    {
-    }
-
-    private EndpointStreamCodec(Call call, EndpointRequest request, EndpointStreamReader reader)
-        : base(call, reader) => (_request, _reader) = (request, reader);
-
-    /// <summary>What breaks off has told nothing of what it used, and costs all that it can.</summary>
-    public override Metered Metered
-    {
-        get
-        {
-            var counts = _reader.Counts;
-            var usage = _request.Used(counts, Call.Bound.EstimatedInputTokens);
-            return new Metered(
-                counts.Reported is not null ? usage
-                    : _request.ChargedBy == ChargedBy.Pictures ? usage with { ImageOutput = Call.Bound.TotalOutputTokensMax, Images = _request.Images }
-                    : _request.ChargedBy == ChargedBy.Speech ? usage with { AudioOutput = Call.Bound.TotalOutputTokensMax }
-                    : usage,
-                HasOutput);
-        }
-    }
+    public override Metered Metered => EndpointWholeCodec.MeteredOfCut(Call, request, reader.Counts) with { HasOutput = HasOutput };
 
     public override long HeldBytes => _heldBack.Length;
 
-    public override bool HasEnded => AllChoicesEnded && _reader.Ends >= _request.Choices;
+    public override bool HasEnded => AllChoicesEnded && reader.Ends >= request.Choices;
 
     public override void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos)
     {
-        if (!_request.Stream)
+        if (!request.Stream)
         {
             events.Write(_heldBack.Span);
             return;
@@ -85,7 +61,7 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
             return read;
         }
 
-        if (_request.Stream)
+        if (request.Stream)
         {
             Write(AllChoicesEnded ? _heldBack : events, sseEvent);
         }
@@ -100,25 +76,25 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
     /// <summary>Writes what has come before as bytes, and holds back what comes now.</summary>
     private void WriteSound(PooledBytes events, ReadOnlySpan<byte> json)
     {
-        var reader = new Utf8JsonReader(json);
-        reader.Read();
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        var sound = new Utf8JsonReader(json);
+        sound.Read();
+        while (sound.Read() && sound.TokenType == JsonTokenType.PropertyName)
         {
-            var isSound = reader.ValueTextEquals("audio"u8);
-            reader.Read();
+            var isSound = sound.ValueTextEquals("audio"u8);
+            sound.Read();
 
             // An empty part is no later one: what is held back stays so until it is paid for.
-            if (isSound && reader.TokenType == JsonTokenType.String && !reader.ValueSpan.IsEmpty)
+            if (isSound && sound.TokenType == JsonTokenType.String && !sound.ValueSpan.IsEmpty)
             {
                 events.Write(_heldBack.Span);
                 _heldBack.Clear();
                 _data.Clear();
-                _data.Advance(reader.CopyString(_data.GetSpan(reader.ValueSpan.Length)));
+                _data.Advance(sound.CopyString(_data.GetSpan(sound.ValueSpan.Length)));
                 Base64.DecodeFromUtf8(_data.Span, _heldBack.GetSpan(Base64.GetMaxDecodedFromUtf8Length(_data.Length)), out _, out var written);
                 _heldBack.Advance(written);
             }
 
-            reader.Skip();
+            sound.Skip();
         }
     }
 
@@ -126,12 +102,12 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
     {
         _data.Clear();
         _usage.Clear();
-        if (_reader.Last.UsageJson(sseEvent.Data.Span) is var told && UsageCost.IsTold(told))
+        if (reader.Last.UsageJson(sseEvent.Data.Span) is var told && UsageCost.IsTold(told))
         {
             UsageCost.Write(_usage, told, null);
         }
 
-        _reader.Last.WriteTo(_data, sseEvent.Data.Span, _request.Model, _usage.Memory);
+        reader.Last.WriteTo(_data, sseEvent.Data.Span, request.Model, _usage.Memory);
         if (!sseEvent.Type.IsEmpty)
         {
             events.Write("event: "u8);

@@ -4,6 +4,7 @@ using System.Text;
 using OrleansGateway.Edge.Dialects.OpenAI;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
+using OrleansGateway.Protocols.Exchange;
 using OrleansGateway.Protocols.Metering;
 using OrleansGateway.Protocols.OpenAI;
 using OrleansGateway.Protocols.OpenAI.Endpoints;
@@ -24,6 +25,10 @@ internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : I
 
     public bool ShowsItsEnd => IsJson;
 
+    public bool MayGoOn => IsJson && !request.Stream && _vectors.Length == 0;
+
+    public Metered CutMetered => MeteredOfCut(call, request, _counts);
+
     private bool IsJson => request.Form == AnswerForm.Json || (request.Stream && request.Form == AnswerForm.Text);
 
     /// <summary>What the output of an answer is, where its usage does not say.</summary>
@@ -33,6 +38,18 @@ internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : I
         ImagesRequest or ImageEditForm => OutputKind.Image,
         _ => OutputKind.Text,
     };
+
+    /// <summary>What breaks off has told nothing of what it used, and costs all that it can.</summary>
+    public static Metered MeteredOfCut(Call call, EndpointRequest request, in AnswerCounts counts)
+    {
+        var usage = request.Used(counts, call.Bound.EstimatedInputTokens);
+        return new Metered(
+            counts.Reported is not null ? usage
+                : request.ChargedBy == ChargedBy.Pictures ? usage with { ImageOutput = call.Bound.TotalOutputTokensMax, Images = request.Images }
+                : request.ChargedBy == ChargedBy.Speech ? usage with { AudioOutput = call.Bound.TotalOutputTokensMax }
+                : usage,
+            HasOutput: true);
+    }
 
     public AttemptEnd Read(ReadOnlyMemory<byte> answer)
     {
@@ -129,7 +146,7 @@ internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : I
 
     private void WriteUsage(PooledBytes written, in TokenUsage usage, long chargedNanos)
     {
-        long? cost = call.Admitted.ShowCost ? chargedNanos : null;
+        var cost = call.ShownCost(chargedNanos);
         var told = _answer.UsageJson(_bytes.Span);
         var isTheirs = _answer.Counts.Reported is not null && !usage.IsEstimated && told is [(byte)'{', ..];
         if (!isTheirs && request is EmbeddingsRequest or CompletionRequest)
