@@ -44,7 +44,7 @@ public sealed class AnswerRoomTests
     public async Task GrowAsync_BeyondTheLargestAnswer_EndsIt()
     {
         using var room = Open();
-        Assert.Equal(ErrorKind.AnswerTooLarge, (await room.GrowAsync((8 * MiB) + 1, Cancellation))!.Value.Error.Kind);
+        Assert.Equal(ErrorKind.AnswerTooLarge, (await room.GrowAsync((8 * MiB) + 1, Cancellation))!.Error.Kind);
         Assert.Equal(0, _budget.Bytes);
     }
 
@@ -62,7 +62,7 @@ public sealed class AnswerRoomTests
         var growing = room.GrowAsync(8 * MiB, Cancellation).AsTask();
         Assert.False(growing.IsCompleted);
         _clock.Advance(TimeSpan.FromMilliseconds(BodyBudget.WaitMs));
-        var end = (await growing)!.Value;
+        var end = (await growing)!;
         Assert.Equal((ErrorKind.Unavailable, false), (end.Error.Kind, end.IsRetryable));
 
         others.ForEach(static other => other.Dispose());
