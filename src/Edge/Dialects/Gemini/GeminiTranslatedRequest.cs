@@ -18,4 +18,7 @@ internal sealed class GeminiTranslatedRequest(Conversation conversation, Request
         new GeminiTarget(route.UpstreamModel, bound.LoweredCap ?? facts.MaxOutputTokens, route.Channel.FillsSignatures)));
 
     public string? AddedField(Channel channel) => null;
+
+    public IUpstreamRequest? WithoutWhatIsSealed(in UpstreamError refusal) =>
+        refusal.IsAboutSignature && conversation.WithoutSignatures(Format) is { } without ? new GeminiTranslatedRequest(without, facts) : null;
 }

@@ -13,12 +13,14 @@ internal abstract class ChatStreamReader : IStreamCodec
     private readonly Call _call;
     private readonly ChatMender? _mender;
     private readonly PooledBytes _mended = new(0);
+    private readonly PooledBytes? _sealed;
 
     protected ChatStreamReader(Call call, ChatRequest request, bool mends)
     {
         _call = call;
         Request = request;
         _mender = mends ? new ChatMender(call.Running.RequestId) : null;
+        _sealed = request.HasAudioOutput ? new PooledBytes(0) : null;
         Meter = new ChatStreamMeter(request.Choices)
         {
             FallbackId = "chatcmpl-" + call.Running.RequestId,
@@ -53,6 +55,12 @@ internal abstract class ChatStreamReader : IStreamCodec
     {
         _mended.Clear();
         var read = _mender?.Mend(sseEvent.Data.Span, _mended) == true ? sseEvent.WithData(_mended.Memory) : sseEvent;
+        if (_sealed is not null)
+        {
+            _sealed.Clear();
+            read = ChatSounds.Replace(read.Data.Span, _call.SealId, _sealed) ? read.WithData(_sealed.Memory) : read;
+        }
+
         var chunk = Meter.Read(read.Data.Span);
         switch (chunk.Kind)
         {
@@ -87,7 +95,11 @@ internal abstract class ChatStreamReader : IStreamCodec
 
     public abstract void WriteEnd(PooledBytes events, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos);
 
-    public virtual void Dispose() => _mended.Dispose();
+    public virtual void Dispose()
+    {
+        _mended.Dispose();
+        _sealed?.Dispose();
+    }
 
     /// <summary>Takes a chunk that clients may see.</summary>
     protected abstract void Pass(in ChatChunk chunk, in SseEvent sseEvent, PooledBytes? events);

@@ -26,10 +26,10 @@ internal sealed class ResponsesEndpoint(OpenAIFront front, string path, bool isC
     {
         var services = request.HttpContext.RequestServices;
         var memory = services.GetRequiredService<ResponseMemory>();
-        string? previousId = null;
+        KeptResponse? previous = null;
         if (KeyReader.TryRead(request, services.GetRequiredService<SigningSecrets>(), out var key))
         {
-            body = memory.Resolve(key.AccountId, body, out previousId);
+            body = memory.Resolve(key.AccountId, body, out previous);
         }
 
         if (ResponsesRequest.TryRead(body, isCount, out var read, out var refusal))
@@ -37,7 +37,7 @@ internal sealed class ResponsesEndpoint(OpenAIFront front, string path, bool isC
             error = default;
             return isCount
                 ? new ResponsesCountExchange(read, front)
-                : new ResponsesExchange(read, front, memory, previousId, services.GetRequiredService<TimeProvider>());
+                : new ResponsesExchange(read, front, memory, previous, services.GetRequiredService<TimeProvider>());
         }
 
         error = OpenAIFront.ErrorOf(refusal);

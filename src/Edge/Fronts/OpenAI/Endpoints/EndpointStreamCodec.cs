@@ -30,7 +30,10 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
     private EndpointStreamCodec(Call call, EndpointRequest request, EndpointStreamReader reader)
         : base(call, reader) => (_request, _reader) = (request, reader);
 
-    /// <summary>What breaks off has told nothing of what it used, and costs all that it can.</summary>
+    /// <summary>
+    /// What breaks off has told nothing of what it used: speech costs as much as the sound that came lasts, and pictures, which tell nothing of
+    /// themselves until they are there, all that they can.
+    /// </summary>
     public override Metered Metered
     {
         get
@@ -40,7 +43,6 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
             return new Metered(
                 counts.Reported is not null ? usage
                     : _request.ChargedBy == ChargedBy.Pictures ? usage with { ImageOutput = Call.Bound.TotalOutputTokensMax, Images = _request.Images }
-                    : _request.ChargedBy == ChargedBy.Speech ? usage with { AudioOutput = Call.Bound.TotalOutputTokensMax }
                     : usage,
                 HasOutput);
         }

@@ -111,7 +111,7 @@ internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : I
 
         if (request.Form == AnswerForm.Sound)
         {
-            _counts = new AnswerCounts(null, Seconds: SecondsOf(bytes));
+            _counts = new AnswerCounts(null, Seconds: SoundLength.Of(bytes));
         }
         else
         {
@@ -122,10 +122,6 @@ internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : I
 
         return AttemptEnd.Completed;
     }
-
-    /// <summary>Plain samples have no head: 24,000 a second, of 16 bits.</summary>
-    private static double SecondsOf(ReadOnlySpan<byte> sound) =>
-        MediaLength.KindOf(sound) == MediaKind.Unknown ? sound.Length / 48_000.0 : MediaLength.Of(sound);
 
     private void WriteUsage(PooledBytes written, in TokenUsage usage, long chargedNanos)
     {
