@@ -113,7 +113,7 @@ internal sealed record CostBound
             MostNanos = 0,
             LeastNanos = 0,
 
-            EstimatedInputTokens = request.EstimatedInputTokens + Known(request.ImageTokens(images), request.ImageCount * model.ContextWindow)
+            EstimatedInputTokens = request.EstimatedInputTokens + Known(request.ImageTokens(rules.Images), request.ImageCount * model.ContextWindow)
                 + Known(request.AudioCount * model.AudioTokens, request.AudioCount * model.ContextWindow)
                 + Known(request.FileCount * model.FileTokens, request.FileCount * model.ContextWindow),
 

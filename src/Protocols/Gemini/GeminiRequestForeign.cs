@@ -11,15 +11,12 @@ public sealed partial class GeminiRequest
     /// <summary>Whether it brings back signatures of another provider: what <see cref="GeminiSignatures.Write"/> makes of them begins like that.</summary>
     public bool HasForeignSignatures => Body.Span.IndexOf("\"b2cxL"u8) >= 0 || Body.Span.IndexOf("\"aGlkZGVuLm9nMS"u8) >= 0;
 
-    /// <summary>Whether it brings back signatures.</summary>
-    public bool HasSignatures => Body.Span.IndexOf("\"thoughtSignature\""u8) >= 0 || Body.Span.IndexOf("\"thought_signature\""u8) >= 0;
-
     /// <summary>
     /// The request without signatures, or without those of another provider: nobody else takes them. Where nothing would be left of it, it is as it was: its
     /// provider refuses it.
     /// </summary>
-    /// <param name="fills">Whether a call that had one asks not to be checked.</param>
-    /// <param name="onlyForeign">Whether those of Gemini stay.</param>
+    /// <param name="fills">Whether a call that loses its own asks not to be checked.</param>
+    /// <param name="onlyForeign">Whether those of Gemini stay. Else every call has lost its own.</param>
     public GeminiRequest WithoutSignatures(bool fills, bool onlyForeign)
     {
         var body = JsonMembers.WithItems(Body, "contents", content =>
@@ -33,11 +30,11 @@ public sealed partial class GeminiRequest
     /// <summary>A part without such a signature; nothing if that was all it had.</summary>
     private static ReadOnlyMemory<byte> Without(ReadOnlyMemory<byte> part, bool fills, bool onlyForeign)
     {
+        var isCall = !JsonMembers.Value(part, "functionCall").IsEmpty || !JsonMembers.Value(part, "function_call").IsEmpty;
         foreach (var name in SignatureNames)
         {
             if (JsonMembers.Text(part, name) is { } text && !(onlyForeign && GeminiSignatures.Read(text, out _).Format == WireFormats.Gemini))
             {
-                var isCall = !JsonMembers.Value(part, "functionCall").IsEmpty || !JsonMembers.Value(part, "function_call").IsEmpty;
                 if (fills && isCall)
                 {
                     return JsonMembers.With(part, name, JsonBytes.Quote(GeminiSignatures.None));
@@ -48,7 +45,9 @@ public sealed partial class GeminiRequest
             }
         }
 
-        return part;
+        return fills && isCall && !onlyForeign
+            ? (byte[])[.. "{\"thoughtSignature\":"u8, .. JsonBytes.Quote(GeminiSignatures.None), (byte)',', .. part.Span[1..]]
+            : part;
     }
 
     /// <summary>Whether nothing is left that a model could be told.</summary>

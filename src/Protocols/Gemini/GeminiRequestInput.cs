@@ -20,6 +20,12 @@ public sealed partial class GeminiRequest
 
         private bool ReadContents(string path)
         {
+            if (_reader.TokenType == JsonTokenType.StartObject)
+            {
+                // Google takes one for a list of it, and shows it so.
+                return ReadContent(path + "contents[0]");
+            }
+
             if (_reader.TokenType != JsonTokenType.StartArray)
             {
                 return Expected("an array", path + "contents");
@@ -76,6 +82,11 @@ public sealed partial class GeminiRequest
 
         private bool ReadParts(string path)
         {
+            if (_reader.TokenType == JsonTokenType.StartObject)
+            {
+                return ReadPart(path + ".parts[0]");
+            }
+
             if (_reader.TokenType != JsonTokenType.StartArray)
             {
                 return Expected("an array", path + ".parts");

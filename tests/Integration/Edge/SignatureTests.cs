@@ -34,6 +34,22 @@ public sealed class SignatureTests
         Assert.Equal(path.EndsWith("count_tokens", StringComparison.Ordinal) ? 0 : 1, edge.Account.Settled.Count(settled => settled.CostNanos > 0));
     }
 
+    /// <summary>Calls that another provider made, or whose proof the client has lost.</summary>
+    [Theory]
+    [InlineData("/v1beta/models/test-model:generateContent", """{"contents":[{"parts":[{"text":"x"}]},{"role":"model","parts":[{"functionCall":{"name":"f"}}]},{"parts":[{"functionResponse":{"name":"f","response":{}}}]}]}""")]
+    [InlineData("/v1/chat/completions", """{"model":"test-model","messages":[{"role":"user","content":"x"},{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c","content":"y"}]}""")]
+    public async Task Post_CallWithoutASignature_IsSentOnceMoreNotToBeChecked(string path, string body)
+    {
+        const string Missing = """{"error":{"code":400,"message":"Function call is missing a thought_signature in functionCall parts.","status":"INVALID_ARGUMENT"}}""";
+        await using var backend = new Backend(request => [Step.Send(
+            request.Contains("skip_thought_signature_validator", StringComparison.Ordinal) ? Wire.Http(GeminiAnswer) : Wire.Http(Missing, 400))]);
+        await using var edge = await EdgeFixture.StartAsync(
+            provider: (_, provider) => (provider["kind"], provider["base_url"]) = ("gemini", backend.Url.Replace("/v1/", "/v1beta/", StringComparison.Ordinal)));
+        using var response = await edge.Client.PostAsync(path, new StringContent(body, Encoding.UTF8, "application/json"), TestContext.Current.CancellationToken);
+        Assert.True(response.StatusCode == HttpStatusCode.OK, await response.TextAsync());
+        Assert.Equal(2, backend.Requests.Count);
+    }
+
     /// <summary>What is not about signatures, or where none was sent, is the client's to mend.</summary>
     [Fact]
     public async Task Post_NothingSigned_IsNotSentAgain()

@@ -6,7 +6,7 @@ using OrleansGateway.Protocols.Gemini;
 namespace OrleansGateway.Edge.Dialects.Gemini;
 
 /// <summary>A request of a client that speaks Gemini, on its way to providers that do.</summary>
-/// <param name="isOpen">Whether it goes without signatures, also those that Gemini gave.</param>
+/// <param name="isOpen">Whether it goes without signatures, also those that Gemini gave, as far as it can be asked not to check them.</param>
 internal sealed class GeminiUpstreamRequest(GeminiRequest request, bool isOpen = false) : IUpstreamRequest
 {
     public string Format { get; } = GeminiFormats.Of(request.Method);
@@ -24,8 +24,8 @@ internal sealed class GeminiUpstreamRequest(GeminiRequest request, bool isOpen =
     public string? AddedField(Channel channel) => null;
 
     public IUpstreamRequest? WithoutWhatIsSealed(in UpstreamError refusal) =>
-        refusal.IsAboutSignature && !isOpen && request.HasSignatures ? new GeminiUpstreamRequest(request, isOpen: true) : null;
+        refusal.IsAboutSignature && !isOpen ? new GeminiUpstreamRequest(request, isOpen: true) : null;
 
     private GeminiRequest Own(Channel channel) =>
-        isOpen || request.HasForeignSignatures ? request.WithoutSignatures(channel.FillsSignatures, onlyForeign: !isOpen) : request;
+        isOpen || request.HasForeignSignatures ? request.WithoutSignatures(isOpen || channel.FillsSignatures, onlyForeign: !isOpen) : request;
 }

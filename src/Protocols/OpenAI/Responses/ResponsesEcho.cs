@@ -7,15 +7,15 @@ namespace OrleansGateway.Protocols.OpenAI.Responses;
 /// <summary>What a response repeats of its request: members, each behind a comma.</summary>
 public static class ResponsesEcho
 {
-    private static readonly (byte[] Name, byte[] Usual)[] Fields =
+    private static readonly (string Name, string Usual)[] Names =
     [
-        .. ((string, string)[])
-        [
-            ("instructions", "null"), ("max_output_tokens", "null"), ("max_tool_calls", "null"), ("parallel_tool_calls", "true"),
-            ("reasoning", """{"effort":null,"summary":null}"""), ("temperature", "1.0"), ("text", """{"format":{"type":"text"}}"""),
-            ("tool_choice", "\"auto\""), ("tools", "[]"), ("top_p", "1.0"), ("truncation", "\"disabled\""), ("user", "null"), ("metadata", "{}"),
-        ].Select(static field => (Encoding.ASCII.GetBytes(field.Item1), Encoding.ASCII.GetBytes(field.Item2))),
+        ("instructions", "null"), ("max_output_tokens", "null"), ("max_tool_calls", "null"), ("parallel_tool_calls", "true"),
+        ("reasoning", """{"effort":null,"summary":null}"""), ("temperature", "1.0"), ("text", """{"format":{"type":"text"}}"""),
+        ("tool_choice", "\"auto\""), ("tools", "[]"), ("top_p", "1.0"), ("truncation", "\"disabled\""), ("user", "null"), ("metadata", "{}"),
     ];
+
+    private static readonly (byte[] Name, byte[] Usual)[] Fields =
+        [.. Names.Select(static field => (Encoding.ASCII.GetBytes(field.Name), Encoding.ASCII.GetBytes(field.Usual)))];
 
     /// <summary>Of a request that says nothing.</summary>
     public static ReadOnlyMemory<byte> Usual { get; } = Of("{}"u8);
