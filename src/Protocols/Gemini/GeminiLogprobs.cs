@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.Text.Json;
+using OrleansGateway.Protocols.Json;
 
 namespace OrleansGateway.Protocols.Gemini;
 
@@ -17,8 +18,8 @@ internal static class GeminiLogprobs
         Utf8JsonReader chosen = default, likely = default;
         while (result.Read() && result.TokenType == JsonTokenType.PropertyName)
         {
-            var areChosen = result.ValueTextEquals("chosenCandidates"u8);
-            var areLikely = result.ValueTextEquals("topCandidates"u8);
+            var areChosen = result.IsText("chosenCandidates");
+            var areLikely = result.IsText("topCandidates");
             result.Read();
             if (result.TokenType == JsonTokenType.StartArray)
             {
@@ -77,7 +78,7 @@ internal static class GeminiLogprobs
     {
         while (step.Read() && step.TokenType == JsonTokenType.PropertyName)
         {
-            var areCandidates = step.ValueTextEquals("candidates"u8);
+            var areCandidates = step.IsText("candidates");
             step.Read();
             if (!areCandidates || step.TokenType != JsonTokenType.StartArray)
             {
@@ -100,8 +101,8 @@ internal static class GeminiLogprobs
         ReadOnlySpan<byte> token = default, logprob = "0"u8;
         while (candidate.Read() && candidate.TokenType == JsonTokenType.PropertyName)
         {
-            var isToken = candidate.ValueTextEquals("token"u8);
-            var isProbability = candidate.ValueTextEquals("logProbability"u8);
+            var isToken = candidate.IsText("token");
+            var isProbability = candidate.IsText("logProbability");
             candidate.Read();
             token = isToken && candidate.TokenType == JsonTokenType.String ? candidate.ValueSpan : token;
             logprob = isProbability && candidate.TokenType == JsonTokenType.Number ? candidate.ValueSpan : logprob;
@@ -130,7 +131,7 @@ internal static class GeminiLogprobs
     {
         while (item.Read() && item.TokenType == JsonTokenType.PropertyName)
         {
-            var areLikely = item.ValueTextEquals("top_logprobs"u8);
+            var areLikely = item.IsText("top_logprobs");
             item.Read();
             if (!areLikely || item.TokenType != JsonTokenType.StartArray)
             {
@@ -151,8 +152,8 @@ internal static class GeminiLogprobs
         ReadOnlySpan<byte> token = default, logprob = "0"u8;
         while (item.Read() && item.TokenType == JsonTokenType.PropertyName)
         {
-            var isToken = item.ValueTextEquals("token"u8);
-            var isProbability = item.ValueTextEquals("logprob"u8);
+            var isToken = item.IsText("token");
+            var isProbability = item.IsText("logprob");
             item.Read();
             token = isToken && item.TokenType == JsonTokenType.String ? item.ValueSpan : token;
             logprob = isProbability && item.TokenType == JsonTokenType.Number ? item.ValueSpan : logprob;

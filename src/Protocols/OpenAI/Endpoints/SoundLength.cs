@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Text;
 using System.Text.Json;
+using OrleansGateway.Protocols.Json;
 
 namespace OrleansGateway.Protocols.OpenAI.Endpoints;
 
@@ -32,11 +33,11 @@ public sealed class SoundLength
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var isSound = reader.ValueTextEquals("audio"u8);
+            var isSound = reader.IsText("audio");
             reader.Read();
             if (isSound && reader.TokenType == JsonTokenType.String)
             {
-                var base64 = reader.ValueIsEscaped ? Encoding.UTF8.GetBytes(reader.GetString()!) : reader.ValueSpan;
+                var base64 = reader.ValueIsEscaped ? Encoding.UTF8.GetBytes(reader.Text() ?? "") : reader.ValueSpan;
                 _bytes += Base64.GetMaxDecodedFromUtf8Length(base64.Length) - (base64.EndsWith("=="u8) ? 2 : base64.EndsWith("="u8) ? 1 : 0);
                 var free = (HeadBytesMax - _headBytes) / 3 * 4;
                 Base64.DecodeFromUtf8(base64[..Math.Min(free, base64.Length)], _head.AsSpan(_headBytes), out _, out var written);

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using OrleansGateway.Protocols.Json;
 
 namespace OrleansGateway.Protocols.OpenAI.Responses;
 
@@ -31,7 +32,7 @@ public static class ResponsesEcho
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var field = 0;
-            while (field < Fields.Length && !reader.ValueTextEquals(Fields[field].Name))
+            while (field < Fields.Length && !reader.IsText(Names[field].Name))
             {
                 field++;
             }

@@ -197,6 +197,12 @@ public sealed class FuzzTests
         var (_, whole, events) = Samples.Answers.First(answer => line.Contains(answer.Path, StringComparison.Ordinal));
         var isStream = events.Length > 0
             && (line.Contains("streamGenerateContent", StringComparison.Ordinal) || line.Contains("/speech", StringComparison.Ordinal) || body.Contains("\"stream\":true", StringComparison.Ordinal));
+        if (body.Contains("\r\n\r\ntext\r\n", StringComparison.Ordinal))
+        {
+            // A form that asks for text.
+            return [Step.Send(Wire.Http("hi", type: "text/plain"))];
+        }
+
         if (random is null)
         {
             return [Step.Send(isStream ? Wire.Stream(Events(events)) : Wire.Http(whole))];

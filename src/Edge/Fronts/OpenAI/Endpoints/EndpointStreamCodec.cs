@@ -1,10 +1,12 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Text;
 using System.Text.Json;
 using OrleansGateway.Edge.Fronts.Translation;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Json;
 using OrleansGateway.Protocols.Metering;
 using OrleansGateway.Protocols.OpenAI;
 using OrleansGateway.Protocols.OpenAI.Endpoints;
@@ -106,7 +108,7 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var isSound = reader.ValueTextEquals("audio"u8);
+            var isSound = reader.IsText("audio");
             reader.Read();
 
             // An empty part is no later one: what is held back stays so until it is paid for.
@@ -115,7 +117,7 @@ internal sealed class EndpointStreamCodec : MeteredStreamCodec
                 events.Write(_heldBack.Span);
                 _heldBack.Clear();
                 _data.Clear();
-                _data.Advance(reader.CopyString(_data.GetSpan(reader.ValueSpan.Length)));
+                _data.Write(reader.ValueIsEscaped ? Encoding.UTF8.GetBytes(reader.Text() ?? "") : reader.ValueSpan);
                 Base64.DecodeFromUtf8(_data.Span, _heldBack.GetSpan(Base64.GetMaxDecodedFromUtf8Length(_data.Length)), out _, out var written);
                 _heldBack.Advance(written);
             }
