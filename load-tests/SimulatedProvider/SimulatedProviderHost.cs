@@ -31,6 +31,7 @@ public sealed class SimulatedProviderHost : IAsyncDisposable, IHttpApplication<H
     private readonly Gate _gate = new();
     private readonly RequestLog _log;
     private readonly ChatEndpoint _chat;
+    private readonly ResponsesEndpoint _responses;
     private readonly MessagesEndpoint _messages;
     private readonly GeminiEndpoint _gemini;
     private readonly RealtimeEndpoint _realtime;
@@ -41,6 +42,7 @@ public sealed class SimulatedProviderHost : IAsyncDisposable, IHttpApplication<H
         _server = server;
         _log = new RequestLog(options.RecordedRequestsMax);
         _chat = new ChatEndpoint(options, _counters, _log, _gate);
+        _responses = new ResponsesEndpoint(_counters, _log, _chat);
         _messages = new MessagesEndpoint(options, _counters, _log, _chat);
         _gemini = new GeminiEndpoint(options, _counters, _log, _chat);
         _realtime = new RealtimeEndpoint(options, _log, _chat);
@@ -129,6 +131,7 @@ public sealed class SimulatedProviderHost : IAsyncDisposable, IHttpApplication<H
         return (context.Request.Method, path) switch
         {
             ("POST", "/v1/chat/completions") => _chat.HandleAsync(context),
+            ("POST", ResponsesEndpoint.Path or ResponsesEndpoint.CountPath) => _responses.HandleAsync(context),
             ("POST", MessagesEndpoint.Path or MessagesEndpoint.CountPath) => _messages.HandleAsync(context),
             ("POST", _) when GeminiEndpoint.Has(path) => _gemini.HandleAsync(context),
             ("POST", _) when OtherEndpoints.Find(path) is { } answer => _chat.IsAuthorized(context)

@@ -16,11 +16,12 @@ internal sealed class ChannelChoice(ChannelHealth health, RandomSource random)
     /// <param name="tried">A bit for each route that was tried already; the chosen one's is set.</param>
     /// <param name="retryAfterMs">With null: until the first resting channel can be tried again, ms; 0 when there is none.</param>
     /// <param name="affinity">As of <see cref="Affinity.Of"/>.</param>
-    public Route? Next(ImmutableArray<Route> routes, ref ulong tried, out long retryAfterMs, ulong affinity = 0)
+    /// <param name="preferred">The channel that is chosen before all others while it does not rest; null for none.</param>
+    public Route? Next(ImmutableArray<Route> routes, ref ulong tried, out long retryAfterMs, ulong affinity = 0, string? preferred = null)
     {
         var skipped = tried;
         retryAfterMs = 0;
-        while (Choose(routes, skipped, affinity) is var chosen and >= 0)
+        while (Choose(routes, skipped, affinity, preferred) is var chosen and >= 0)
         {
             if (health.TryBegin(routes[chosen]))
             {
@@ -42,13 +43,21 @@ internal sealed class ChannelChoice(ChannelHealth health, RandomSource random)
         return null;
     }
 
-    private int Choose(ImmutableArray<Route> routes, ulong skipped, ulong affinity)
+    private int Choose(ImmutableArray<Route> routes, ulong skipped, ulong affinity, string? preferred)
     {
+        for (var i = 0; preferred is not null && i < Math.Min(routes.Length, RoutesMax); i++)
+        {
+            if (routes[i].Channel.Name == preferred && MayBegin(routes[i], i, skipped))
+            {
+                return i;
+            }
+        }
+
         var (chosen, chosenPriority, weights, best) = (-1, 0, 0L, 0.0);
         for (var i = 0; i < Math.Min(routes.Length, RoutesMax); i++)
         {
             var channel = routes[i].Channel;
-            if ((skipped & (1UL << i)) != 0 || health.StateOf(routes[i], out _) is RouteState.Resting or RouteState.Refused)
+            if (!MayBegin(routes[i], i, skipped))
             {
                 continue;
             }
@@ -75,6 +84,9 @@ internal sealed class ChannelChoice(ChannelHealth health, RandomSource random)
 
         return chosen;
     }
+
+    private bool MayBegin(Route route, int index, ulong skipped) =>
+        (skipped & (1UL << index)) == 0 && health.StateOf(route, out _) is not (RouteState.Resting or RouteState.Refused);
 
     private int LeastBad(ImmutableArray<Route> routes, ulong tried, out long restMs)
     {

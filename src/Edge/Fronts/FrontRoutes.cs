@@ -72,7 +72,12 @@ internal sealed partial class FrontRoutes(
     public void Models(string listPath, string modelPath, IModelsForm form)
     {
         Get(listPath, context => Ask(context, form, models.ListAsync));
-        Get(modelPath, context => Ask(context, form, models.GetAsync));
+
+        // What is posted to a model and has no route is a method of Gemini's that is not there.
+        Own(
+            modelPath,
+            (HttpMethods.Get, context => Ask(context, form, models.GetAsync)),
+            (HttpMethods.Post, context => NoSuchUrlAsync(context, "")));
     }
 
     /// <summary>Answers what nobody has a route for.</summary>

@@ -19,6 +19,12 @@ internal interface IExchange
     /// <summary>How a stream looks to the client.</summary>
     IStreamForm StreamForm { get; }
 
+    /// <summary>
+    /// The channel that made what the request goes on from, and may alone have it in its caches or read what is sealed in it; null where there is
+    /// none. Another serves it as well.
+    /// </summary>
+    string? BegunBy => null;
+
     /// <summary>What is answered where no provider speaks the request's protocol, or none that does has answered; null where there is nothing.</summary>
     /// <remarks>Only of a request that is free.</remarks>
     ReadOnlyMemory<byte>? OwnAnswer(CostBound bound) => null;

@@ -28,6 +28,7 @@ internal enum ErrorKind
     BodyUnreadable,
     InvalidRequest,
     ModelNotFound,
+    NotKept,
     NoChannel,
     ProviderRefusedRequest,
     ProviderFilteredContent,

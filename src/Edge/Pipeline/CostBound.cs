@@ -54,6 +54,12 @@ internal sealed record CostBound
     public static CostBound Of(RequestFacts request, Model model, Price usual, int sliceTokens)
     {
         var (price, tier, searches, searchCalls, unpriced) = (usual, (string?)null, 0, 0, (List<PricedField>?)null);
+        var rules = new InputTokenRules(model.ContextWindow)
+        {
+            Images = new ImageRule(Bounded(model.ImageTokens), model.ImageSide, model.ImageBaseTokens, model.ImageTokensPerSquare),
+            PerAudio = Bounded(model.AudioTokens),
+            PerFile = Bounded(model.FileTokens),
+        };
 
         // Who only asks for a count buys nothing.
         foreach (var field in request.IsFree ? [] : request.PricedFields)
@@ -71,7 +77,7 @@ internal sealed record CostBound
                 case FieldPrice.SearchCalls when usual.Sold.Contains(Unit.Searches):
                     searchCalls = request.Choices;
                     break;
-                case FieldPrice.Window when request.AskedWindow <= model.ContextWindow:
+                case FieldPrice.Window when request.AskedWindow <= model.ContextWindow || FitsUsualWindow(request, rules):
                     break;
                 default:
                     (unpriced ??= []).Add(field);
@@ -79,15 +85,8 @@ internal sealed record CostBound
             }
         }
 
-        var images = new ImageRule(Bounded(model.ImageTokens), model.ImageSide, model.ImageBaseTokens, model.ImageTokensPerSquare);
-
         // What a search finds is input, in a turn of its own at the worst.
-        var inputTokens = (searches * model.ContextWindow) + request.MaxInputTokens(new InputTokenRules(model.ContextWindow)
-        {
-            Images = images,
-            PerAudio = Bounded(model.AudioTokens),
-            PerFile = Bounded(model.FileTokens),
-        });
+        var inputTokens = (searches * model.ContextWindow) + request.MaxInputTokens(rules);
         var others = new Usage
         {
             [Unit.Calls] = 1,
@@ -114,7 +113,7 @@ internal sealed record CostBound
             MostNanos = 0,
             LeastNanos = 0,
 
-            EstimatedInputTokens = request.EstimatedInputTokens + Known(request.ImageTokens(images), request.ImageCount * model.ContextWindow)
+            EstimatedInputTokens = request.EstimatedInputTokens + Known(request.ImageTokens(rules.Images), request.ImageCount * model.ContextWindow)
                 + Known(request.AudioCount * model.AudioTokens, request.AudioCount * model.ContextWindow)
                 + Known(request.FileCount * model.FileTokens, request.FileCount * model.ContextWindow),
 
@@ -194,6 +193,11 @@ internal sealed record CostBound
         Math.Min(inputTokens, Model.ContextWindow),
         Model.Kinds,
         new Usage { [Unit.Calls] = 1, [Unit.Seconds] = Price.Sold.Contains(Unit.Seconds) ? seconds : 0 }).NanosFor(Math.Min(outputTokens, OutputTokensMax));
+
+    /// <summary>Whether the input is so short, and can grow by no search, that the window that is asked for changes nothing.</summary>
+    private static bool FitsUsualWindow(RequestFacts request, in InputTokenRules rules) =>
+        request.MaxInputTokens(rules with { Window = request.AskedWindow }) <= rules.Window
+        && request.PricedFields.All(static field => field.Price is not (FieldPrice.Searches or FieldPrice.SearchCalls));
 
     /// <summary>The kinds of tokens that a request of sound or pictures can have, whatever else its model takes.</summary>
     private static UnitSet KindsOf(RequestFacts request) => request.ChargedBy switch

@@ -50,6 +50,7 @@ internal static class ErrorList
         new(ErrorKind.BodyUnreadable, 400, "invalid_body", Charged.No, "The body could not be read."),
         new(ErrorKind.InvalidRequest, 400, null, Charged.No, "The request is not what its protocol asks for; the code is the protocol's own."),
         new(ErrorKind.ModelNotFound, 404, "model_not_found", Charged.No, "The model does not exist here, or has no price."),
+        new(ErrorKind.NotKept, 404, "not_found", Charged.No, "The request names a response, file, conversation, cache or voice that this account was not given, or that is gone."),
         new(ErrorKind.NoChannel, 503, "no_channel", Charged.No, "No provider of the model is available."),
         new(ErrorKind.ProviderRefusedRequest, 400, null, Charged.WhatCame, "The provider finds fault with the request; message, field and code are its own."),
         new(ErrorKind.ProviderFilteredContent, 400, "content_filter", Charged.WhatCame, "The provider's filter refuses the content."),

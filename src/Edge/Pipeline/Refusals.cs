@@ -69,7 +69,7 @@ internal static class Refusals
 
     /// <summary>What the request names is kept by no channel for this account.</summary>
     public static ApiError NotHeld(string path) => new(
-        ErrorKind.InvalidRequest, $"'{path}' was not found: it is too old, of another account, or of a channel that is gone. Send the content itself.", path, "not_found");
+        ErrorKind.NotKept, $"'{path}' was not found: it is too old, of another account, or of a channel that is gone. Send the content itself.", path);
 
     public static ApiError ModelNotFound(string name) => new(
         ErrorKind.ModelNotFound,

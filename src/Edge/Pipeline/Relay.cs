@@ -239,7 +239,7 @@ internal sealed partial class Relay(
         {
             // 4 Choose a channel.
             tried |= Gone(call.Order, routes);
-            if (choice.Next(routes, ref tried, out var retryAfterMs, affinity) is not { } route)
+            if (choice.Next(routes, ref tried, out var retryAfterMs, affinity, call.Exchange.BegunBy) is not { } route)
             {
                 last = number == 0 ? AttemptEnd.NoChannel(retryAfterMs) : last;
                 break;

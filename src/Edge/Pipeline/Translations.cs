@@ -68,6 +68,14 @@ internal sealed class Translations(IExchange exchange, DialectSet dialects)
             return false;
         }
 
+        if (exchange.Facts.MaxOutputTokens == 0 && dialect.TranslatesTo != WireFormats.Messages)
+        {
+            var field = exchange.Facts.MaxOutputField;
+            error = new ApiError(
+                ErrorKind.InvalidRequest, $"{field}: the model '{exchange.Facts.Model}' cannot be asked for no output at all. Expected a value of 1 or more.", field, "integer_below_min_value");
+            return false;
+        }
+
         if (_translated?.ContainsKey(dialect.Kind) == true)
         {
             return true;

@@ -14,12 +14,22 @@ public sealed partial class MessagesRequest
     /// The request without thinking that another provider has signed: nobody else takes it. Where nothing would be left of it, it is as it was: its
     /// provider refuses it.
     /// </summary>
-    public MessagesRequest WithoutForeignThinking()
+    public MessagesRequest WithoutForeignThinking() =>
+        WithoutThinking(static block => SignatureOf(block) is { } signature && Signature.Read(signature, WireFormats.Messages).Format != WireFormats.Messages);
+
+    /// <summary>The request without any thinking that is signed; null where it has none.</summary>
+    public MessagesRequest? WithoutSignedThinking()
+    {
+        var without = WithoutThinking(static block => SignatureOf(block) is not null);
+        return without.Body.Length < Body.Length ? without : null;
+    }
+
+    private MessagesRequest WithoutThinking(Predicate<ReadOnlyMemory<byte>> isLeftOut)
     {
         ReadOnlyMemory<byte> last = default;
         var body = JsonMembers.WithItems(Body, "messages", message =>
         {
-            var left = JsonMembers.WithItems(message, "content", static block => IsForeign(block) ? default : block);
+            var left = JsonMembers.WithItems(message, "content", block => isLeftOut(block) ? default : block);
             if (left.Length < message.Length && JsonMembers.IsEmptyList(JsonMembers.Value(left, "content")))
             {
                 return default;
@@ -37,13 +47,13 @@ public sealed partial class MessagesRequest
         return TryRead(body, IsFree, out var without, out _) ? without : this;
     }
 
-    private static bool IsForeign(ReadOnlyMemory<byte> block) =>
+    private static string? SignatureOf(ReadOnlyMemory<byte> block) =>
         JsonMembers.Text(block, "type") switch
         {
             "thinking" => JsonMembers.Text(block, "signature"),
             "redacted_thinking" => JsonMembers.Text(block, "data"),
             _ => null,
-        } is { } signature && Signature.Read(signature, WireFormats.Messages).Format != WireFormats.Messages;
+        };
 
     /// <summary>Whether the content of a turn calls a tool, but begins with no thinking.</summary>
     private static bool LacksThinking(ReadOnlyMemory<byte> content)

@@ -106,6 +106,8 @@ public sealed partial class MessagesRequest
                 case "inference_geo": return ReadPricedWord(name, FieldPrice.HostedTool, "global", null);
                 case "thread" or "previous_message_id" when _reader.TokenType != JsonTokenType.Null:
                     return Fail($"{name}: conversations are not kept here. Send the whole conversation in 'messages'.", "thread", ThreadUnsupported);
+                case "container" when NamesContainer():
+                    return Fail("container: not found. Containers are not kept here.", "container", isMissingId: true);
                 case "container" or "fallbacks" or "mcp_servers" when !IsNothing():
                     _request.AddPriced(new PricedField(FieldPrice.HostedTool, name, name, name));
                     break;
@@ -242,6 +244,30 @@ public sealed partial class MessagesRequest
         }
 
         /// <summary>Whether the value is null or an empty list.</summary>
+        /// <summary>Whether it is the id of a container, or has one.</summary>
+        private readonly bool NamesContainer()
+        {
+            var look = _reader;
+            if (look.TokenType != JsonTokenType.StartObject)
+            {
+                return look.TokenType == JsonTokenType.String;
+            }
+
+            while (look.Read() && look.TokenType == JsonTokenType.PropertyName)
+            {
+                var isId = look.ValueTextEquals("id"u8);
+                look.Read();
+                if (isId && look.TokenType == JsonTokenType.String)
+                {
+                    return true;
+                }
+
+                look.Skip();
+            }
+
+            return false;
+        }
+
         private readonly bool IsNothing()
         {
             var look = _reader;

@@ -59,11 +59,39 @@ public sealed record Conversation
     /// <summary>How wordy the answer is to be: <c>low</c>, <c>medium</c>, <c>high</c>; null when not said.</summary>
     public string? Verbosity { get; init; }
 
+    /// <summary>How many likely tokens to tell beside each of the answer's, with how likely they were; null does not ask for it.</summary>
+    public int? Logprobs { get; init; }
+
     /// <summary>A key of what to cache; null when not given.</summary>
     public string? CacheKey { get; init; }
 
     /// <summary>What it uses that some protocol lacks, and where each stands in the client's request.</summary>
     public IReadOnlyList<FeatureUse> Features { get; init; } = [];
+
+    /// <summary>The same without what a provider has signed: reasoning, and the proofs of tool calls; null where there is none.</summary>
+    /// <param name="format">The provider's protocol.</param>
+    public Conversation? WithoutSignatures(string format)
+    {
+        var isSigned = Turns.Any(turn => turn.Parts.Any(part => SignatureOf(part)?.Format == format));
+        return !isSigned ? null : this with
+        {
+            Turns = NormalForm.Of(Turns.Select(turn => turn with
+            {
+                Parts =
+                [
+                    .. turn.Parts.Where(part => part is not ReasoningPart || SignatureOf(part)?.Format != format)
+                        .Select(part => part is ToolCallPart call && call.Signature?.Format == format ? call with { Signature = null } : part),
+                ],
+            })),
+        };
+
+        static Signature? SignatureOf(Part part) => part switch
+        {
+            ReasoningPart reasoning => reasoning.Signature,
+            ToolCallPart call => call.Signature,
+            _ => null,
+        };
+    }
 }
 
 /// <summary>Whose turn it is.</summary>

@@ -136,7 +136,7 @@ public static class Features
         new(Feature.ProviderTool, "a tool that the provider runs", Carry.Refused, Carry.Refused, Carry.Refused),
         new(Feature.TextTool, "a tool whose input is text: it becomes a function with the one field `input`", Carry.Kept, Carry.Kept, Carry.Kept),
         new(Feature.Choices, "more answers than one", Carry.Kept, Carry.Refused, Carry.Kept),
-        new(Feature.Logprobs, "how likely tokens were", Carry.Refused, Carry.Refused, Carry.Refused),
+        new(Feature.Logprobs, "how likely tokens were", Carry.Kept, Carry.Refused, Carry.Kept),
         new(Feature.LogitBias, "likelihoods of single tokens changed", Carry.Kept, Carry.Refused, Carry.Refused),
         new(Feature.Seed, "a seed", Carry.Kept, Carry.Dropped, Carry.Kept),
         new(Feature.Penalties, "penalties of frequency and presence", Carry.Kept, Carry.Dropped, Carry.Kept),

@@ -49,6 +49,11 @@ public enum AnswerEventKind
     /// <summary>A whole picture: base64 and <see cref="AnswerEvent.MediaType"/>.</summary>
     Image,
 
+    /// <summary>
+    /// How likely the tokens of the text that comes next were: what stands between the brackets of a list of theirs as Chat Completions has it.
+    /// </summary>
+    Logprobs,
+
     /// <summary>Output of a kind that no other protocol has, such as what a provider's own tool found.</summary>
     Other,
 
@@ -58,7 +63,7 @@ public enum AnswerEventKind
 
 /// <summary>
 /// A piece of an answer, whichever protocol it came in. Its spans are contents of JSON strings, as they stand between the quotes with their
-/// escapes, so that they are copied from one protocol to another; they live for the call that they are given to.
+/// escapes, so that they are copied from one protocol to another, but for <see cref="AnswerEventKind.Logprobs"/>; they live for the call that they are given to.
 /// </summary>
 public readonly ref struct AnswerEvent
 {

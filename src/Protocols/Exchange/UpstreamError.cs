@@ -51,6 +51,10 @@ public readonly record struct UpstreamError(UpstreamFailure Failure, int Status,
     /// <summary>The provider's own name of the request, for its support; null when it told none.</summary>
     public string? RequestId { get; init; }
 
+    /// <summary>Whether it is about what proves reasoning or calls of tools, which only the account that gave it takes back.</summary>
+    public bool IsAboutSignature => Failure == UpstreamFailure.BadRequest && Message is { } message
+        && (message.Contains("signature", StringComparison.OrdinalIgnoreCase) || message.Contains("redacted_thinking", StringComparison.Ordinal));
+
     /// <summary>Whether another channel may be tried, before the first byte.</summary>
     public bool IsRetryable => Failure is not (UpstreamFailure.BadRequest or UpstreamFailure.ContentFiltered or UpstreamFailure.TooLarge);
 }

@@ -16,6 +16,7 @@ namespace OrleansGateway.Protocols.Gemini;
 public sealed class GeminiAnswerReader(bool failsWithoutOutput = false) : IAnswerReader
 {
     private int[] _tools = new int[1];
+    private ArrayBufferWriter<byte>? _logprobs;
     private bool _hasOutput;
     private bool _hasCandidates;
     private JsonMember _modelVersion;
@@ -23,6 +24,9 @@ public sealed class GeminiAnswerReader(bool failsWithoutOutput = false) : IAnswe
     private bool _countsPrompts;
     private long _searches;
     private TokenUsage? _reported;
+
+    /// <summary>Whether what is told of tokens goes on: to read it takes another look at each candidate.</summary>
+    public bool ReadsLogprobs { get; init; }
 
     /// <inheritdoc/>
     public TokenUsage? Reported => _reported is { } reported ? reported with { Searches = _countsPrompts ? Math.Min(_searches, 1) : _searches } : null;
@@ -221,6 +225,11 @@ public sealed class GeminiAnswerReader(bool failsWithoutOutput = false) : IAnswe
     {
         StopReason? stop = null;
         var isOdd = false;
+        if (ReadsLogprobs && LogprobsOf(reader) is { WrittenCount: > 0 } logprobs)
+        {
+            events.Take(new AnswerEvent { Kind = AnswerEventKind.Logprobs, Choice = choice, Text = logprobs.WrittenSpan });
+        }
+
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var isContent = reader.ValueTextEquals("content"u8);
@@ -409,6 +418,26 @@ public sealed class GeminiAnswerReader(bool failsWithoutOutput = false) : IAnswe
         }
 
         return 0;
+    }
+
+    /// <summary>What a candidate, which the reader stands in, tells of its tokens, which may stand behind its text; null when nothing.</summary>
+    private ArrayBufferWriter<byte>? LogprobsOf(Utf8JsonReader reader)
+    {
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var isResult = reader.ValueTextEquals("logprobsResult"u8);
+            reader.Read();
+            if (isResult && reader.TokenType == JsonTokenType.StartObject)
+            {
+                (_logprobs ??= new()).ResetWrittenCount();
+                GeminiLogprobs.Read(reader, _logprobs);
+                return _logprobs;
+            }
+
+            reader.Skip();
+        }
+
+        return null;
     }
 
     private static bool HasError(Utf8JsonReader reader)

@@ -66,6 +66,9 @@ public sealed class GeminiAnswerWriter(GeminiFraming? framing, string model, str
             case AnswerEventKind.Reasoning when !answerEvent.Text.IsEmpty:
                 WriteText(choice, answerEvent.Text, isThought: true);
                 break;
+            case AnswerEventKind.Logprobs:
+                choice.AddLogprobs(answerEvent.Text);
+                break;
             case AnswerEventKind.Signature when choice.IsInCall && choice.Find(answerEvent.Tool) is { } call:
                 call.Signature = SignatureOf(answerEvent.Text, isHidden: false);
                 break;
@@ -89,7 +92,7 @@ public sealed class GeminiAnswerWriter(GeminiFraming? framing, string model, str
                 break;
         }
 
-        if (answerEvent.Kind != AnswerEventKind.Signature)
+        if (answerEvent.Kind is not (AnswerEventKind.Signature or AnswerEventKind.Logprobs))
         {
             choice.IsInCall = answerEvent.Kind is AnswerEventKind.ToolStart or AnswerEventKind.ToolArguments;
         }
@@ -159,6 +162,7 @@ public sealed class GeminiAnswerWriter(GeminiFraming? framing, string model, str
             writer.Write("\"finishMessage\":\"The account's money does not cover more output; top up to continue.\","u8);
         }
 
+        choice.WriteLogprobs(writer);
         writer.Write("\"index\":"u8);
         WriteNumber(writer, choice.Index);
         writer.Write("}"u8);
@@ -175,7 +179,7 @@ public sealed class GeminiAnswerWriter(GeminiFraming? framing, string model, str
             writer.Write("{\"text\":\""u8);
             writer.Write(text);
             writer.Write(isThought ? "\",\"thought\":true}"u8 : "\"}"u8);
-            End(writer, choice);
+            End(writer, choice, tellsLogprobs: !isThought);
         }
     }
 
@@ -266,14 +270,20 @@ public sealed class GeminiAnswerWriter(GeminiFraming? framing, string model, str
         return To;
     }
 
-    private void End(IBufferWriter<byte> writer, Choice choice)
+    private void End(IBufferWriter<byte> writer, Choice choice, bool tellsLogprobs = false)
     {
         if (framing is null)
         {
             return;
         }
 
-        writer.Write("],\"role\":\"model\"},\"index\":"u8);
+        writer.Write("],\"role\":\"model\"},"u8);
+        if (tellsLogprobs)
+        {
+            choice.WriteLogprobs(writer);
+        }
+
+        writer.Write("\"index\":"u8);
         WriteNumber(writer, choice.Index);
         writer.Write("}]"u8);
         WriteTail(writer);
@@ -317,6 +327,7 @@ public sealed class GeminiAnswerWriter(GeminiFraming? framing, string model, str
     private sealed class Choice(int index)
     {
         private bool? _isThought;
+        private ArrayBufferWriter<byte>? _logprobs;
 
         public int Index => index;
 
@@ -330,7 +341,8 @@ public sealed class GeminiAnswerWriter(GeminiFraming? framing, string model, str
         /// <summary>Of an answer in one piece, the parts so far, the last perhaps in the middle of its text.</summary>
         public ArrayBufferWriter<byte> Parts { get; } = new();
 
-        public long HeldBytes => Parts.WrittenCount + Calls.Sum(static call => (long)call.Arguments.WrittenCount + call.Id.Length + call.Name.Length);
+        public long HeldBytes => Parts.WrittenCount + Calls.Sum(static call => (long)call.Arguments.WrittenCount + call.Id.Length + call.Name.Length)
+            + (_logprobs?.WrittenCount ?? 0);
 
         public Call? Find(int number) => Calls.Find(call => call.Number == number);
 
@@ -350,6 +362,25 @@ public sealed class GeminiAnswerWriter(GeminiFraming? framing, string model, str
             }
 
             Parts.Write(text);
+        }
+
+        public void AddLogprobs(ReadOnlySpan<byte> list)
+        {
+            _logprobs ??= new();
+            _logprobs.Write(_logprobs.WrittenCount > 0 ? ","u8 : default);
+            _logprobs.Write(list);
+        }
+
+        /// <summary>Writes what was told of tokens since it was written last, if anything, as a member before another.</summary>
+        public void WriteLogprobs(IBufferWriter<byte> writer)
+        {
+            if (_logprobs is { WrittenCount: > 0 })
+            {
+                writer.Write("\"logprobsResult\":"u8);
+                GeminiLogprobs.Write(writer, _logprobs.WrittenSpan);
+                writer.Write(","u8);
+                _logprobs.ResetWrittenCount();
+            }
         }
 
         public void CloseText()

@@ -64,6 +64,7 @@ public sealed class GeminiConversationReader
             Stop = ReadStop(config),
             Format = ReadFormat(config),
             Reasoning = ReadReasoning(config),
+            Logprobs = ReadLogprobs(config),
             Features = UseOthers(config, request),
         };
     }
@@ -73,11 +74,6 @@ public sealed class GeminiConversationReader
         if (request.Choices > 1)
         {
             Use(Feature.Choices, request.ChoicesField);
-        }
-
-        if (GeminiElements.Find(config, "responseLogprobs") is { ValueKind: JsonValueKind.True })
-        {
-            Use(Feature.Logprobs, "generationConfig.responseLogprobs");
         }
 
         if (request.HasAudioOutput)
@@ -422,6 +418,17 @@ public sealed class GeminiConversationReader
 
         Use(Feature.Reasoning, "generationConfig.thinkingConfig");
         return GeminiThinking.Read(thinking);
+    }
+
+    private int? ReadLogprobs(JsonElement config)
+    {
+        if (GeminiElements.Find(config, "responseLogprobs") is not { ValueKind: JsonValueKind.True })
+        {
+            return null;
+        }
+
+        Use(Feature.Logprobs, "generationConfig.responseLogprobs");
+        return (int)Math.Clamp(Whole(config, "logprobs", Feature.Logprobs) ?? 0, 0, int.MaxValue);
     }
 
     private string? Number(JsonElement config, string name, Feature? feature = null)

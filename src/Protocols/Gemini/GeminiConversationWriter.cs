@@ -328,6 +328,12 @@ public static class GeminiConversationWriter
         WriteNumber(json, "presencePenalty", conversation.PresencePenalty);
         WriteNumber(json, "maxOutputTokens", target.MaxOutputTokens);
         WriteNumber(json, "candidateCount", conversation.Choices > 1 ? conversation.Choices : null);
+        if (conversation.Logprobs is { } logprobs)
+        {
+            json.WriteBoolean("responseLogprobs"u8, true);
+            WriteNumber(json, "logprobs", logprobs > 0 ? logprobs : null);
+        }
+
         if (conversation.Stop.Count > 0)
         {
             WriteStrings(json, "stopSequences", conversation.Stop);

@@ -23,9 +23,13 @@ internal static class GeminiElements
     public static string? Text(JsonElement element, string name) =>
         Find(element, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
 
-    /// <summary>The items of a member that is a list.</summary>
-    public static IEnumerable<JsonElement> Items(JsonElement element, string name) =>
-        Find(element, name) is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray() : [];
+    /// <summary>The items of a member that is a list, or one alone.</summary>
+    public static IEnumerable<JsonElement> Items(JsonElement element, string name) => Find(element, name) switch
+    {
+        { ValueKind: JsonValueKind.Array } list => list.EnumerateArray(),
+        { ValueKind: JsonValueKind.Object } item => [item],
+        _ => [],
+    };
 
     private static string WithUnderscores(string name)
     {

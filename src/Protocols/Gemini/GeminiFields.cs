@@ -18,6 +18,7 @@ public static class GeminiFields
         new("generationConfig", FieldHandling.Bounds, "`maxOutputTokens` is output, the model's `max_output_tokens` without it; `candidateCount` multiplies it; `responseModalities` other than text have prices of their own"),
         new("serviceTier", FieldHandling.Priced, "by the price's `service_tiers`"),
         new("cachedContent", FieldHandling.Refused, "its provider keeps it for all customers of the channel's account"),
-        .. RequestFields.Passed("nothing", "toolConfig", "safetySettings", "labels", "store"),
+        new("store", FieldHandling.PassedOn, "nothing; `true` is left out: the provider keeps nothing"),
+        .. RequestFields.Passed("nothing", "toolConfig", "safetySettings", "labels"),
     ]);
 }

@@ -49,6 +49,9 @@ public sealed partial class GeminiRequest : RequestFacts
     /// <summary>The body as the client sent it.</summary>
     public ReadOnlyMemory<byte> Body { get; }
 
+    /// <summary>Whether the provider is asked to keep the answer.</summary>
+    public bool AsksToStore { get; private set; }
+
     /// <summary>The method that is called.</summary>
     public GeminiMethod Method { get; }
 

@@ -20,6 +20,12 @@ public sealed partial class GeminiRequest
 
         private bool ReadContents(string path)
         {
+            if (_reader.TokenType == JsonTokenType.StartObject)
+            {
+                // Google takes one for a list of it, and shows it so.
+                return ReadContent(path + "contents[0]");
+            }
+
             if (_reader.TokenType != JsonTokenType.StartArray)
             {
                 return Expected("an array", path + "contents");
@@ -76,6 +82,11 @@ public sealed partial class GeminiRequest
 
         private bool ReadParts(string path)
         {
+            if (_reader.TokenType == JsonTokenType.StartObject)
+            {
+                return ReadPart(path + ".parts[0]");
+            }
+
             if (_reader.TokenType != JsonTokenType.StartArray)
             {
                 return Expected("an array", path + ".parts");
@@ -214,12 +225,16 @@ public sealed partial class GeminiRequest
                 }
 
                 _reader.Read();
-                if (name == "fileUri" && (_reader.TokenType != JsonTokenType.String || !IsPublic(_reader.GetString()!)))
+                if (name == "fileUri" && _reader.TokenType != JsonTokenType.String)
                 {
-                    return Fail(
-                        $"'{path}.fileUri' must be a public https address: files that a provider keeps are not available here. Send the file as inlineData.",
-                        path + ".fileUri",
-                        "unsupported_value");
+                    return Expected("a string", path + ".fileUri");
+                }
+
+                if (name == "fileUri" && !IsPublic(_reader.GetString()!))
+                {
+                    return FailNotKept(
+                        $"'{path}.fileUri' was not found: it must be a public https address, since this gateway keeps no files. Send the file as inlineData.",
+                        path + ".fileUri");
                 }
 
                 _count.Value(ref _reader, withStructure: false);
@@ -300,6 +315,11 @@ public sealed partial class GeminiRequest
 
                     if (_reader.TokenType != JsonTokenType.Null)
                     {
+                        if (given is "fileSearch" or "file_search" or "retrieval")
+                        {
+                            return FailNotKept($"'{path}tools[{number}].{given}' was not found: this gateway keeps no stores of files.", $"{path}tools[{number}].{given}");
+                        }
+
                         var shown = name ?? (given.Length <= 64 ? given : given[..64]);
                         _request.AddPriced(new PricedField(
                             name is null ? FieldPrice.HostedTool : FieldPrice.Searches, "tools", $"{path}tools[{number}].{shown}", shown));

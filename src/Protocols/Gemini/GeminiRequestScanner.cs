@@ -120,13 +120,15 @@ public sealed partial class GeminiRequest
                     return ReadTools(path);
                 case "generationConfig" when depth == 0:
                     return ReadConfig(start);
+                case "store":
+                    _request.AsksToStore = _reader.TokenType == JsonTokenType.True;
+                    _reader.Skip();
+                    return true;
                 case "serviceTier":
                     return ReadTier(path);
                 case "cachedContent":
-                    return _reader.TokenType == JsonTokenType.Null || Fail(
-                        $"'{path}cachedContent' is not available here: send the contents themselves; providers cache what repeats on their own.",
-                        path + "cachedContent",
-                        "unsupported_value");
+                    return _reader.TokenType == JsonTokenType.Null || FailNotKept(
+                        $"'{path}cachedContent' was not found: send the contents themselves; providers cache what repeats on their own.", path + "cachedContent");
                 case "requests":
                     return ReadRequests();
                 case "generateContentRequest" when depth == 0:
@@ -383,6 +385,12 @@ public sealed partial class GeminiRequest
         private bool Fail(string message, string? field, string? code)
         {
             _error ??= new(message, field, code);
+            return false;
+        }
+
+        private bool FailNotKept(string message, string field)
+        {
+            _error ??= new(message, field, "not_found", IsMissingId: true);
             return false;
         }
 

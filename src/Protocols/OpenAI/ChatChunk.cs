@@ -87,9 +87,6 @@ public readonly record struct ChatEdits
     /// <summary>The usage object for <see cref="UsageEdit.Replace"/>.</summary>
     public ReadOnlyMemory<byte> UsageJson { get; init; }
 
-    /// <summary>What the client gets for an id of something that the provider keeps; null leaves it.</summary>
-    public Func<string, string>? SealId { get; init; }
-
     /// <summary>The edits of an answer by a model, under the name that it is to have.</summary>
     public static ChatEdits Of(string model)
     {
@@ -99,7 +96,7 @@ public readonly record struct ChatEdits
 }
 
 /// <summary>Where the members stand that a relay may change.</summary>
-internal readonly record struct ChatMembers(JsonMember Id, JsonMember Model, JsonMember Usage, JsonMember SensitiveFinish, JsonMember AudioId = default)
+internal readonly record struct ChatMembers(JsonMember Id, JsonMember Model, JsonMember Usage, JsonMember SensitiveFinish)
 {
     private static readonly ReadOnlyMemory<byte> ContentFilter = "\"content_filter\""u8.ToArray();
     private static ReadOnlySpan<byte> AddedUsage => ",\"usage\":"u8;
@@ -126,11 +123,6 @@ internal readonly record struct ChatMembers(JsonMember Id, JsonMember Model, Jso
         if (!edits.IdJson.IsEmpty && Id.IsPresent && !Id.Value(json).SequenceEqual(edits.IdJson.Span))
         {
             splices.ReplaceValue(Id, edits.IdJson);
-        }
-
-        if (AudioId.IsPresent && edits.SealId is { } seal && JsonBytes.TextOf(AudioId.Value(json)) is { } audioId)
-        {
-            splices.ReplaceValue(AudioId, JsonBytes.Quote(seal(audioId)));
         }
 
         if (SensitiveFinish.IsPresent)

@@ -27,11 +27,13 @@ public static class ChatFields
         new("enable_search", FieldHandling.Priced, "by `per_search` (Alibaba)"),
         new("search_options", FieldHandling.Priced, "by `per_search` (Alibaba)"),
         new("search_parameters", FieldHandling.Priced, "by `per_search` (xAI)"),
+        new("store", FieldHandling.PassedOn, "nothing; `true` is left out: the provider keeps nothing"),
+        new("metadata", FieldHandling.PassedOn, "nothing; left out with `store`, without which it is refused"),
         .. RequestFields.Passed("tokens that are reported", "reasoning_effort", "reasoning", "verbosity", "thinking", "enable_thinking", "thinking_budget", "preserve_thinking"),
         .. RequestFields.Passed("cache writes that are reported", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options"),
         .. RequestFields.Passed(
             "nothing", "temperature", "top_p", "top_k", "min_p", "stop", "seed", "frequency_penalty", "presence_penalty", "repetition_penalty", "logit_bias",
             "logprobs", "top_logprobs", "response_format", "tool_choice", "function_call", "parallel_tool_calls", "tool_stream", "user", "user_id", "request_id",
-            "safety_identifier", "moderation", "metadata", "store", "do_sample", "chat_template_kwargs"),
+            "safety_identifier", "moderation", "do_sample", "chat_template_kwargs"),
     ]);
 }

@@ -1,4 +1,5 @@
 using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Json;
 
 namespace OrleansGateway.Protocols.OpenAI;
 
@@ -37,6 +38,9 @@ public sealed partial class ChatRequest : RequestFacts
 
     /// <summary>Whether a tool of the provider's searches by calls that the client answers without doing anything: each answer that calls it is a search.</summary>
     public bool SearchesByCall { get; private set; }
+
+    /// <summary>Whether the provider is asked to keep the answer.</summary>
+    public bool AsksToStore => _saysStore && JsonMembers.Value(Body, "store").Span.SequenceEqual("true"u8);
 
     /// <summary>Which field gave <see cref="RequestFacts.MaxOutputTokens"/>.</summary>
     public OutputLimitField OutputLimitField { get; private set; }

@@ -235,8 +235,8 @@ public sealed partial class ChatRequest
         }
 
         /// <summary>Refuses what a provider keeps: to it all customers of a channel are one account.</summary>
-        private void FailForHeld(string path) => Fail(
-            $"File not found: '{path}' names one that a provider keeps, and this gateway keeps none. Send the file itself.", path, "not_found");
+        private void FailForHeld(string path) => _error ??= OpenAIError.NotFound(
+            $"File not found: '{path}' names one that a provider keeps, and this gateway keeps none. Send the file itself.", path);
 
         private bool ReadTools(bool areFunctions)
         {

@@ -21,6 +21,7 @@ public sealed partial class ChatRequest
     private JsonMember _maxCompletionTokensMember;
     private JsonMember _effortMember;
     private bool _saysThinking;
+    private bool _saysStore;
     private int _rootStart;
 
     /// <summary>One pass over the body. Methods that read a value start on its first token and end on its last.</summary>
@@ -155,7 +156,7 @@ public sealed partial class ChatRequest
                 case 6: return ReadOutputLimit("max_completion_tokens", OutputLimitField.MaxCompletionTokens, out _request._maxCompletionTokensMember);
                 case 7 or 8: return ReadTools(known == 8);
                 case 9: ReadModalities(); return true;
-                case 10: _request.HasAudioOutput |= _reader.TokenType != JsonTokenType.Null; break;
+                case 10: NoteAudio(); break;
                 case 11: ReadPrediction(); return true;
                 case 12: _request._effortMember = _reader.TokenType == JsonTokenType.String ? Member() : default; break;
                 case 13: return ReadServiceTier();
@@ -168,6 +169,28 @@ public sealed partial class ChatRequest
 
             _count.Value(ref _reader, withStructure: true);
             return true;
+        }
+
+        private void NoteAudio()
+        {
+            _request.HasAudioOutput |= _reader.TokenType != JsonTokenType.Null;
+            var audio = _reader;
+            if (audio.TokenType != JsonTokenType.StartObject)
+            {
+                return;
+            }
+
+            while (audio.Read() && audio.TokenType == JsonTokenType.PropertyName)
+            {
+                var isVoice = audio.ValueTextEquals("voice"u8);
+                audio.Read();
+                if (isVoice && audio.TokenType == JsonTokenType.StartObject)
+                {
+                    _error ??= OpenAIError.NotFound("'audio.voice' must be a name: a voice by its id belongs to the provider's account.", "audio.voice");
+                }
+
+                audio.Skip();
+            }
         }
 
         private OpenAIError? CheckWhole()
@@ -185,6 +208,7 @@ public sealed partial class ChatRequest
                 Fail("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options", null);
             }
 
+            _request._saysStore = _others?.Contains("store") == true;
             _request._saysThinking = _others is not null && (_others.Contains("thinking") || _others.Contains("enable_thinking"));
             _request.TakeCount(_count);
             return _error;

@@ -19,9 +19,6 @@ internal ref struct ChatScanner
     public JsonMember SensitiveFinish;
     public JsonMember ServiceTier;
 
-    /// <summary>The id of sound in the answer, which its provider keeps.</summary>
-    public JsonMember AudioId;
-
     /// <summary>The usage object that was read, wherever it stands.</summary>
     public JsonMember UsageJson;
 
@@ -299,13 +296,7 @@ internal ref struct ChatScanner
         {
             var isData = _reader.ValueTextEquals("data"u8);
             var isTranscript = _reader.ValueTextEquals("transcript"u8);
-            var (isId, nameStart) = (_reader.ValueTextEquals("id"u8), (int)_reader.TokenStartIndex);
             _reader.Read();
-            if (isId && _reader.TokenType == JsonTokenType.String)
-            {
-                AudioId = new(nameStart, (int)_reader.TokenStartIndex, (int)_reader.BytesConsumed);
-            }
-
             if (isData && _reader.TokenType == JsonTokenType.String)
             {
                 AudioBytes += _reader.ValueSpan.Length / 4L * 3;

@@ -238,7 +238,7 @@ public sealed class ChatStreamMeter(int choices)
             _searching |= scan.Searching;
         }
 
-        var members = new ChatMembers(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish, scan.AudioId);
+        var members = new ChatMembers(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish);
         if (scan.IsPlainText)
         {
             _template.Keep(payload, scan, members);

@@ -13,4 +13,7 @@ public readonly record struct OpenAIError(int Status, string Message, string Typ
     /// <summary>A 400 <c>invalid_request_error</c>.</summary>
     public static OpenAIError BadRequest(string message, string? param = null, string? code = null) =>
         new(400, message, InvalidRequest, param, code);
+
+    /// <summary>A 404: the request names something that its client was not given.</summary>
+    public static OpenAIError NotFound(string message, string param, string code = "not_found") => new(404, message, InvalidRequest, param, code);
 }

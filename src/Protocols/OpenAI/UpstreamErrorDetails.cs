@@ -19,6 +19,9 @@ internal sealed class UpstreamErrorDetails
     /// <summary>Google's <c>RetryInfo</c> among the details, ms; 0 without one.</summary>
     public long RetryAfterMs { get; private set; }
 
+    /// <summary>Whether it says that what the client sent was flagged, as OpenRouter does with a 403.</summary>
+    public bool IsFlagged { get; private set; }
+
     /// <summary>
     /// Understands <c>{"error":{…}}</c>, <c>{"error":"…"}</c>, <c>{"code","message"}</c>, <c>{"detail":"…"}</c> and a list
     /// of one of these; anything else has no details.
@@ -77,6 +80,12 @@ internal sealed class UpstreamErrorDetails
                 continue;
             }
 
+            if (name == "metadata" && isError && reader.TokenType == JsonTokenType.StartObject)
+            {
+                ReadMetadata(ref reader);
+                continue;
+            }
+
             var value = reader.TokenType switch
             {
                 JsonTokenType.String => reader.GetString()!,
@@ -92,6 +101,16 @@ internal sealed class UpstreamErrorDetails
                 case "code" when isError || Code.Length == 0: Code = value; break;
                 default: break;
             }
+        }
+    }
+
+    private void ReadMetadata(ref Utf8JsonReader reader)
+    {
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            IsFlagged |= reader.ValueTextEquals("flagged_input"u8);
+            reader.Read();
+            reader.Skip();
         }
     }
 

@@ -21,7 +21,7 @@ public static class UpstreamErrors
     {
         var details = UpstreamErrorDetails.Read(body);
         status = status == 200 ? StatusOf(details) : status;
-        var named = ByCode(details.Code) ?? ByCode(details.Type) ?? ByText(status, details);
+        var named = details.IsFlagged ? UpstreamFailure.ContentFiltered : ByCode(details.Code) ?? ByCode(details.Type) ?? ByText(status, details);
         var message = Scrubber.Scrub(details.Message, secrets);
 
         // Zhipu's number for what OpenAI has a name for, which clients look for.

@@ -124,7 +124,7 @@ public sealed class AnthropicTests
     [InlineData("""{"model":"test-model","max_tokens":5,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"file","file_id":"file_1"}}]}]}""", 404, "messages.0.content.0")]
     [InlineData("""{"model":"nobody","max_tokens":5,"messages":[{"role":"user","content":"x"}]}""", 404, "nobody")]
     [InlineData("""{"model":"test-model","max_tokens":5,"messages":[{"role":"user","content":"x"}],"tools":[{"type":"code_execution_20250825","name":"code_execution"}]}""", 400, "tools.0.type")]
-    [InlineData("""{"model":"test-model","max_tokens":5,"messages":[{"role":"user","content":"x"}],"container":"c_1"}""", 400, "container")]
+    [InlineData("""{"model":"test-model","max_tokens":5,"messages":[{"role":"user","content":"x"}],"container":"c_1"}""", 404, "container")]
     [InlineData("""{"model":"test-model","max_tokens":5,"messages":[{"role":"user","content":"x"}],"speed":"fast"}""", 400, "speed")]
     public async Task Post_WhatIsWrong_IsRefusedInItsFormAndCostsNothing(string body, int status, string named)
     {

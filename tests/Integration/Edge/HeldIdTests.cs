@@ -11,35 +11,36 @@ public sealed class HeldIdTests
     /// <summary>A path, a body that names what a provider keeps, and the status of the refusal.</summary>
     public static TheoryData<string, string, int> Foreign => new()
     {
-        { "/v1/chat/completions", """{"messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}]}""", 400 },
-        { "/v1/chat/completions", """{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"ms://file-1"}}]}]}""", 400 },
-        { "/v1/chat/completions", """{"messages":[{"role":"assistant","audio":{"id":"audio_1"}},{"role":"user","content":"x"}]}""", 400 },
-        { "/v1/chat/completions", """{"messages":[{"role":"assistant","audio":{"id":7}},{"role":"user","content":"x"}]}""", 400 },
-        { "/v1/responses", """{"input":"x","previous_response_id":"resp_1"}""", 400 },
-        { "/v1/responses", """{"input":"x","conversation":"conv_1"}""", 400 },
-        { "/v1/responses", """{"input":"x","conversation":{"id":"conv_1"}}""", 400 },
-        { "/v1/responses", """{"input":"x","prompt":{"id":"pmpt_1"}}""", 400 },
-        { "/v1/responses", """{"input":[{"type":"item_reference","id":"msg_1"}]}""", 400 },
-        { "/v1/responses", """{"input":[{"role":"user","content":[{"type":"input_file","file_id":"file-1"}]}]}""", 400 },
-        { "/v1/responses", """{"input":[{"role":"user","content":[{"type":"input_image","file_id":"file-1"}]}]}""", 400 },
-        { "/v1/responses", """{"input":[{"type":"computer_call_output","call_id":"c","output":{"type":"computer_screenshot","file_id":"file-1"}}]}""", 400 },
-        { "/v1/responses", """{"input":"x","tools":[{"type":"file_search","vector_store_ids":["vs_1"]}]}""", 400 },
-        { "/v1/responses", """{"input":"x","tools":[{"type":"code_interpreter","container":"cntr_1"}]}""", 400 },
-        { "/v1/responses", """{"input":"x","tools":[{"type":"code_interpreter","container":{"type":"auto","file_ids":["file-1"]}}]}""", 400 },
-        { "/v1/responses", """{"input":"x","tools":[{"type":"image_generation","input_image_mask":{"file_id":"file-1"}}]}""", 400 },
-        { "/v1/responses/input_tokens", """{"input":"x","previous_response_id":"resp_1"}""", 400 },
-        { "/v1/images/edits", """{"prompt":"x","images":[{"file_id":"file-1"}]}""", 400 },
-        { "/v1/audio/speech", """{"input":"x","voice":{"id":"voice_1"}}""", 400 },
+        { "/v1/chat/completions", """{"messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}]}""", 404 },
+        { "/v1/chat/completions", """{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"ms://file-1"}}]}]}""", 404 },
+        { "/v1/chat/completions", """{"messages":[{"role":"assistant","audio":{"id":"audio_1"}},{"role":"user","content":"x"}]}""", 404 },
+        { "/v1/chat/completions", """{"messages":[{"role":"assistant","audio":{"id":7}},{"role":"user","content":"x"}]}""", 404 },
+        { "/v1/chat/completions", """{"modalities":["audio"],"audio":{"format":"wav","voice":{"id":"voice_1"}},"messages":[{"role":"user","content":"x"}]}""", 404 },
+        { "/v1/responses", """{"input":"x","previous_response_id":"resp_1"}""", 404 },
+        { "/v1/responses", """{"input":"x","conversation":"conv_1"}""", 404 },
+        { "/v1/responses", """{"input":"x","conversation":{"id":"conv_1"}}""", 404 },
+        { "/v1/responses", """{"input":"x","prompt":{"id":"pmpt_1"}}""", 404 },
+        { "/v1/responses", """{"input":[{"type":"item_reference","id":"msg_1"}]}""", 404 },
+        { "/v1/responses", """{"input":[{"role":"user","content":[{"type":"input_file","file_id":"file-1"}]}]}""", 404 },
+        { "/v1/responses", """{"input":[{"role":"user","content":[{"type":"input_image","file_id":"file-1"}]}]}""", 404 },
+        { "/v1/responses", """{"input":[{"type":"computer_call_output","call_id":"c","output":{"type":"computer_screenshot","file_id":"file-1"}}]}""", 404 },
+        { "/v1/responses", """{"input":"x","tools":[{"type":"file_search","vector_store_ids":["vs_1"]}]}""", 404 },
+        { "/v1/responses", """{"input":"x","tools":[{"type":"code_interpreter","container":"cntr_1"}]}""", 404 },
+        { "/v1/responses", """{"input":"x","tools":[{"type":"code_interpreter","container":{"type":"auto","file_ids":["file-1"]}}]}""", 404 },
+        { "/v1/responses", """{"input":"x","tools":[{"type":"image_generation","input_image_mask":{"file_id":"file-1"}}]}""", 404 },
+        { "/v1/responses/input_tokens", """{"input":"x","previous_response_id":"resp_1"}""", 404 },
+        { "/v1/images/edits", """{"prompt":"x","images":[{"file_id":"file-1"}]}""", 404 },
+        { "/v1/audio/speech", """{"input":"x","voice":{"id":"voice_1"}}""", 404 },
         { "/v1/messages", """{"max_tokens":5,"messages":[{"role":"user","content":[{"type":"document","source":{"type":"file","file_id":"file_1"}}]}]}""", 404 },
         { "/v1/messages", """{"max_tokens":5,"messages":[{"role":"user","content":[{"type":"container_upload","file_id":"file_1"}]}]}""", 404 },
-        { "/v1/messages", """{"max_tokens":5,"container":"container_1","messages":[{"role":"user","content":"x"}]}""", 400 },
-        { "/v1/messages", """{"max_tokens":5,"container":{"id":"container_1","skills":[{"type":"custom","skill_id":"skill_1"}]},"messages":[{"role":"user","content":"x"}]}""", 400 },
+        { "/v1/messages", """{"max_tokens":5,"container":"container_1","messages":[{"role":"user","content":"x"}]}""", 404 },
+        { "/v1/messages", """{"max_tokens":5,"container":{"id":"container_1","skills":[{"type":"custom","skill_id":"skill_1"}]},"messages":[{"role":"user","content":"x"}]}""", 404 },
         { "/v1/messages", """{"max_tokens":5,"thread":{"type":"continue","id":"thread_1"},"messages":[{"role":"user","content":"x"}]}""", 400 },
         { "/v1/messages", """{"max_tokens":5,"previous_message_id":"msg_1","messages":[{"role":"user","content":"x"}]}""", 400 },
-        { "/v1beta/models/test-model:generateContent", """{"cachedContent":"cachedContents/1","contents":[{"parts":[{"text":"x"}]}]}""", 400 },
-        { "/v1beta/models/test-model:generateContent", """{"contents":[{"parts":[{"fileData":{"fileUri":"files/1"}}]}]}""", 400 },
-        { "/v1beta/models/test-model:generateContent", """{"contents":[{"parts":[{"fileData":{"fileUri":"https://generativelanguage.googleapis.com/v1beta/files/1"}}]}]}""", 400 },
-        { "/v1beta/models/test-model:generateContent", """{"contents":[{"parts":[{"text":"x"}]}],"tools":[{"fileSearch":{"fileSearchStoreNames":["fileSearchStores/1"]}}]}""", 400 },
+        { "/v1beta/models/test-model:generateContent", """{"cachedContent":"cachedContents/1","contents":[{"parts":[{"text":"x"}]}]}""", 404 },
+        { "/v1beta/models/test-model:generateContent", """{"contents":[{"parts":[{"fileData":{"fileUri":"files/1"}}]}]}""", 404 },
+        { "/v1beta/models/test-model:generateContent", """{"contents":[{"parts":[{"fileData":{"fileUri":"https://generativelanguage.googleapis.com/v1beta/files/1"}}]}]}""", 404 },
+        { "/v1beta/models/test-model:generateContent", """{"contents":[{"parts":[{"text":"x"}]}],"tools":[{"fileSearch":{"fileSearchStoreNames":["fileSearchStores/1"]}}]}""", 404 },
     };
 
     /// <summary>Each field that takes such an id, with one that nobody here was given.</summary>
@@ -62,7 +63,12 @@ public sealed class HeldIdTests
 
             using var answer = await edge.Client.PostAsync(path, new StringContent(request.ToJsonString(), System.Text.Encoding.UTF8, "application/json"), TestContext.Current.CancellationToken);
 
-            Assert.True(status == (int)answer.StatusCode, $"{kind}: {answer.StatusCode} {await answer.TextAsync()}");
+            var text = await answer.TextAsync();
+            Assert.True(status == (int)answer.StatusCode, $"{kind}: {answer.StatusCode} {text}");
+            var error = JsonNode.Parse(text)!["error"]!;
+            Assert.True(status == 400 || (path.Contains("messages", StringComparison.Ordinal) ? (string?)error["type"] == "not_found_error"
+                : path.Contains(':', StringComparison.Ordinal) ? ((int)error["code"]!, (string?)error["status"]) == (404, "NOT_FOUND")
+                : (string?)error["type"] == "invalid_request_error" && error["param"] is not null && ((string)error["code"]!).EndsWith("not_found", StringComparison.Ordinal)), text);
             Assert.Empty(backend.Requests);
             Assert.Empty(edge.Account.Admitted);
         }
@@ -117,10 +123,10 @@ public sealed class HeldIdTests
         Assert.Equal((2, 0), (first.Requests.Count, second.Requests.Count));
         Assert.Contains("""{"id":"audio_1"}""", first.Requests.Last(), StringComparison.Ordinal);
 
-        Assert.Equal(HttpStatusCode.BadRequest, (await AskAsync(named.Replace(id, id[..^1] + (id[^1] == 'a' ? 'b' : 'a'), StringComparison.Ordinal))).Status);
+        Assert.Equal(HttpStatusCode.NotFound, (await AskAsync(named.Replace(id, id[..^1] + (id[^1] == 'a' ? 'b' : 'a'), StringComparison.Ordinal))).Status);
         edge.Client.DefaultRequestHeaders.Authorization = new("Bearer", edge.KeyOf("acct00000002"));
         var (status, refused) = await AskAsync(named);
-        Assert.Equal((HttpStatusCode.BadRequest, "messages[0].audio.id"), (status, (string?)JsonNode.Parse(refused)!["error"]!["param"]));
+        Assert.Equal((HttpStatusCode.NotFound, "messages[0].audio.id"), (status, (string?)JsonNode.Parse(refused)!["error"]!["param"]));
         Assert.Equal(2, edge.Account.Settled.Count);
 
         async Task<(HttpStatusCode Status, string Text)> AskAsync(string messages)
@@ -128,6 +134,37 @@ public sealed class HeldIdTests
             using var response = await edge.PostAsync(
                 $$$"""{"model":"test-model","modalities":["text","audio"],"audio":{"voice":"alloy","format":"pcm16"},"stream":{{{(stream ? "true" : "false")}}},"messages":[{{{messages}}}]}""");
             return (response.StatusCode, await response.TextAsync());
+        }
+    }
+
+    /// <summary>Each choice's sound is kept, in whichever form the provider answers and the client asks.</summary>
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public async Task Post_SoundOfEachChoice_IsTheAccountsAlone(bool isStreamed, bool isAsked)
+    {
+        static string Audio(int number) => $$$"""{"role":"assistant","content":null,"audio":{"id":"audio_{{{number}}}","data":"AAAA","transcript":"hi"}}""";
+        var answer = isStreamed
+            ? Wire.Stream(Wire.Delta(Audio(0)), Wire.Delta(Audio(1)).Replace("\"index\":0", "\"index\":1", StringComparison.Ordinal), Wire.Fin(), Wire.Fin().Replace("\"index\":0", "\"index\":1", StringComparison.Ordinal), Wire.Use(5, 2), Wire.Done)
+            : Wire.Http(Wire.Whole(Wire.Usage(5, 2), Audio(0)).Replace("}],\"usage", $$$""""},{"index":1,"message":{{{Audio(1)}}},"finish_reason":"stop"}],"usage"""", StringComparison.Ordinal));
+        await using var backend = new Backend(_ => [Step.Send(answer)]);
+        await using var edge = await EdgeFixture.StartAsync(
+            model: model =>
+            {
+                Sounds(model);
+                model["max_n"] = 2;
+            },
+            provider: (_, provider) => provider["base_url"] = backend.Url);
+        using var response = await edge.PostAsync(
+            $$$"""{"model":"test-model","n":2,"modalities":["text","audio"],"audio":{"voice":"alloy","format":"pcm16"},"stream":{{{(isAsked ? "true" : "false")}}},"messages":[{"role":"user","content":"x"}]}""");
+        var text = await response.TextAsync();
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        foreach (var id in (string[])["audio_0", "audio_1"])
+        {
+            Assert.Contains($"\"{id}.", text, StringComparison.Ordinal);
+            Assert.DoesNotContain($"\"{id}\"", text, StringComparison.Ordinal);
         }
     }
 

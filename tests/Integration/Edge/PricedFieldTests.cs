@@ -177,6 +177,24 @@ public sealed class PricedFieldTests
         Assert.Empty(edge.Account.Admitted);
     }
 
+    /// <summary>Clients ask for it with every request: one that fits into the usual window costs no more for it.</summary>
+    [Fact]
+    public async Task Beta_OfALargerWindow_ShortRequest_GoesOnWhole()
+    {
+        await using var backend = new Backend(_ => [Step.Send(Http("""{"id":"m","type":"message","role":"assistant","model":"m","content":[],"stop_reason":"end_turn","usage":{"input_tokens":10,"output_tokens":1}}"""))]);
+        await using var edge = await EdgeFixture.StartAsync(
+            provider: (_, provider) => (provider["kind"], provider["base_url"]) = ("anthropic", backend.Url), model: model => model["context_window"] = 200_000);
+        using var response = await edge.PostAsync(
+            """{"model":"test-model","max_tokens":10,"messages":[{"role":"user","content":"hi"}]}""",
+            request =>
+            {
+                request.RequestUri = new Uri("/v1/messages", UriKind.Relative);
+                request.Headers.Add("anthropic-beta", "a-1, context-1m-2025-08-07,b-2");
+            });
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Contains("anthropic-beta: a-1, context-1m-2025-08-07,b-2\r\n", Assert.Single(backend.Requests), StringComparison.Ordinal);
+    }
+
     /// <summary>A window beyond the one that the model is sold with: refused, left out, or, where the model has it, held for.</summary>
     [Theory]
     [InlineData(200_000, false, "refused")]

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using OrleansGateway.Grains.Contracts.Accounts;
+using OrleansGateway.Tests.Integration.Edge.Cases;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Edge;
@@ -50,6 +51,28 @@ public sealed class PrivacyTests
                 : ["date", "request-id", "x-og-cost", "x-request-id"];
             Assert.Equal(allowed, response.Headers.Select(header => header.Key.ToLowerInvariant()).Order(StringComparer.Ordinal));
             Assert.NotEqual("theirs", response.Header("x-request-id"));
+        }
+    }
+
+    /// <summary>All customers of a channel are one account to its provider: it keeps nothing of theirs.</summary>
+    [Theory]
+    [InlineData("openai", "/v1/chat/completions")]
+    [InlineData("gemini", "/v1beta/models/test-model:generateContent")]
+    public async Task Post_AnswerThatIsToBeKept_ProviderIsNotAskedTo(string kind, string path)
+    {
+        await using var backend = new Backend(_ => [Step.Send(Wire.Http(Wire.Whole(Wire.Usage(5, 2))))]);
+        await using var edge = await EdgeFixture.StartAsync(provider: (_, provider) => (provider["kind"], provider["base_url"]) = (kind, backend.Url));
+        foreach (var store in (string[])["true", "false"])
+        {
+            var body = kind == "gemini"
+                ? $$"""{"store":{{store}},"contents":[{"parts":[{"text":"x"}]}]}"""
+                : $$"""{"model":"test-model","store":{{store}},"metadata":{"a":"b"},"messages":[{"role":"user","content":"x"}]}""";
+            using var response = await edge.Client.PostAsync(path, new StringContent(body, System.Text.Encoding.UTF8, "application/json"), TestContext.Current.CancellationToken);
+            await response.TextAsync();
+            var sent = backend.Requests.Last();
+            Assert.Equal(store == "false", sent.Contains("\"store\":false", StringComparison.Ordinal));
+            Assert.DoesNotContain("\"store\":true", sent, StringComparison.Ordinal);
+            Assert.Equal(store == "false" && kind == "openai", sent.Contains("metadata", StringComparison.Ordinal));
         }
     }
 

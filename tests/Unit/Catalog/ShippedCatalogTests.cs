@@ -39,7 +39,7 @@ public sealed class ShippedCatalogTests
         Assert.Empty(result.Errors);
         Assert.Empty(result.Warnings);
         Assert.Equal(
-            ["sim-mini", "sim-large", "sim-claude", "sim-gemini", "sim-embed", "sim-moderate", "sim-rank", "sim-speak", "sim-hear", "sim-paint", "sim-realtime"],
+            ["sim-mini", "sim-large", "sim-thinker", "sim-claude", "sim-gemini", "sim-embed", "sim-moderate", "sim-rank", "sim-speak", "sim-hear", "sim-paint", "sim-realtime"],
             result.Snapshot!.Models.Select(model => model.Id));
     }
 

@@ -33,6 +33,9 @@ internal sealed class MessagesUpstreamRequest(MessagesRequest request, bool isCo
 
     public string? AddedField(Channel channel) => null;
 
+    public IUpstreamRequest? WithoutWhatIsSealed(in UpstreamError refusal) =>
+        refusal.IsAboutSignature && request.WithoutSignedThinking() is { } without ? new MessagesUpstreamRequest(without, isCount, headers) : null;
+
     private static MessagesRequest Read(ReadOnlyMemory<byte> body, bool isCount) => MessagesRequest.TryRead(body, isCount, out var read, out var error)
         ? read
         : throw new InvalidOperationException($"The request cannot be read without fields that it can be sent without: {error.Message}");

@@ -24,4 +24,7 @@ internal sealed class TranslatedMessages(Conversation conversation, RequestFacts
     }
 
     public string? AddedField(Channel channel) => null;
+
+    public IUpstreamRequest? WithoutWhatIsSealed(in UpstreamError refusal) =>
+        refusal.IsAboutSignature && conversation.WithoutSignatures(Format) is { } without ? new TranslatedMessages(without, facts) : null;
 }

@@ -28,7 +28,7 @@ internal sealed class GeminiDialect : IDialect
         return null;
     }
 
-    public IAnswerReader OpenReader() => new GeminiAnswerReader(failsWithoutOutput: true);
+    public IAnswerReader OpenReader() => new GeminiAnswerReader(failsWithoutOutput: true) { ReadsLogprobs = true };
 
     public HttpRequestMessage Frame(IUpstreamRequest request, Route route, CostBound bound, BodyMemory memory)
     {

@@ -7,7 +7,8 @@ using OrleansGateway.Protocols.Gemini;
 namespace OrleansGateway.Edge.Dialects.Gemini;
 
 /// <summary>A request of a client that speaks another protocol: each model gets what it understands.</summary>
-internal sealed class GeminiTranslatedRequest(Conversation conversation, RequestFacts facts) : IUpstreamRequest
+/// <param name="isOpen">Whether it goes without signatures, as far as Gemini can be asked not to check them.</param>
+internal sealed class GeminiTranslatedRequest(Conversation conversation, RequestFacts facts, bool isOpen = false) : IUpstreamRequest
 {
     public string Format => WireFormats.Gemini;
 
@@ -15,7 +16,10 @@ internal sealed class GeminiTranslatedRequest(Conversation conversation, Request
 
     public UpstreamBody BodyFor(Route route, CostBound bound) => new(GeminiConversationWriter.Write(
         conversation,
-        new GeminiTarget(route.UpstreamModel, bound.LoweredCap ?? facts.MaxOutputTokens, route.Channel.FillsSignatures)));
+        new GeminiTarget(route.UpstreamModel, bound.LoweredCap ?? facts.MaxOutputTokens, isOpen || route.Channel.FillsSignatures)));
 
     public string? AddedField(Channel channel) => null;
+
+    public IUpstreamRequest? WithoutWhatIsSealed(in UpstreamError refusal) =>
+        refusal.IsAboutSignature && !isOpen ? new GeminiTranslatedRequest(conversation.WithoutSignatures(Format) ?? conversation, facts, isOpen: true) : null;
 }

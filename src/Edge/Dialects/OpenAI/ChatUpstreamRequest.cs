@@ -2,6 +2,7 @@ using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Json;
 using OrleansGateway.Protocols.OpenAI;
 
 namespace OrleansGateway.Edge.Dialects.OpenAI;
@@ -9,7 +10,7 @@ namespace OrleansGateway.Edge.Dialects.OpenAI;
 /// <summary>A Chat Completions request on its way to providers.</summary>
 internal sealed class ChatUpstreamRequest(ChatRequest request) : IUpstreamRequest
 {
-    private readonly DroppedFields<ChatRequest> _dropped = new(request, request.Body, Read);
+    private readonly DroppedFields<ChatRequest> _dropped = Kept(request);
 
     public string Format => WireFormats.Chat;
 
@@ -35,6 +36,13 @@ internal sealed class ChatUpstreamRequest(ChatRequest request) : IUpstreamReques
     });
 
     public string? AddedField(Channel channel) => request.LacksStreamOptions && channel.SupportsStreamUsage ? "stream_options" : null;
+
+    /// <summary>What the client asks to have kept is not: all customers of a channel are one account to its provider. Labels are refused without.</summary>
+    private static DroppedFields<ChatRequest> Kept(ChatRequest request)
+    {
+        var kept = request.AsksToStore ? Read(JsonMembers.Without(request.Body, static name => name is "store" or "metadata")) : request;
+        return new(kept, kept.Body, Read);
+    }
 
     /// <summary>The request with the provider's own ids: whoever chose the route has looked at the customer's.</summary>
     private static ChatRequest Opened(ChatRequest request) => request.Held.Count == 0 ? request : request.WithHeldIds(HeldId.Open);

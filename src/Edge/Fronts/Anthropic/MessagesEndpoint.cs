@@ -37,7 +37,7 @@ internal sealed class MessagesEndpoint(IFront front, string path, bool isCount) 
         }
 
         error = new ApiError(
-            wrong.IsMissingId ? ErrorKind.ProviderFoundNothing : ErrorKind.InvalidRequest, wrong.Message, wrong.Param, wrong.Code);
+            wrong.IsMissingId ? ErrorKind.NotKept : ErrorKind.InvalidRequest, wrong.Message, wrong.Param, wrong.Code);
         return null;
     }
 

@@ -27,7 +27,7 @@ internal sealed class GeminiEndpoint(GeminiFront front, GeminiMethod method, boo
             return new GeminiExchange(read, front, new GeminiFraming(isArray));
         }
 
-        error = new ApiError(ErrorKind.InvalidRequest, refusal.Message, refusal.Field, refusal.Code);
+        error = new ApiError(refusal.IsMissingId ? ErrorKind.NotKept : ErrorKind.InvalidRequest, refusal.Message, refusal.Field, refusal.Code);
         return null;
     }
 }

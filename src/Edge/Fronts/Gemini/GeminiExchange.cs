@@ -43,7 +43,7 @@ internal sealed class GeminiExchange(GeminiRequest request, GeminiFront front, G
     public StreamCodec OpenStream(Call call) =>
         request.Method != GeminiMethod.Generate ? new TranslatedStreamCodec(call, new GeminiNumbersReader(), Writer(call))
         : request.Stream ? new GeminiStreamCodec(call, new GeminiAnswerReader(), framing, Writer(call))
-        : new TranslatedStreamCodec(call, new GeminiAnswerReader(), Writer(call));
+        : new TranslatedStreamCodec(call, new GeminiAnswerReader { ReadsLogprobs = true }, Writer(call));
 
     public IWholeCodec OpenWhole(Call call) => request.Method != GeminiMethod.Generate
         ? new GeminiNumbersCodec(call, request.IsFree)

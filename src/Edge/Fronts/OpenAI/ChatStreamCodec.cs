@@ -11,7 +11,7 @@ namespace OrleansGateway.Edge.Fronts.OpenAI;
 internal sealed class ChatStreamCodec(Call call, ChatRequest request, bool mends) : ChatStreamReader(call, request, mends)
 {
     private readonly PooledBytes _heldBack = new(1024);
-    private ChatEdits _edits = ChatEdits.Of(request.Model) with { Usage = request.IncludeUsage ? UsageEdit.Null : UsageEdit.Remove, SealId = call.Facts.HasAudioOutput ? call.SealId : null };
+    private ChatEdits _edits = ChatEdits.Of(request.Model) with { Usage = request.IncludeUsage ? UsageEdit.Null : UsageEdit.Remove };
 
     public override long HeldBytes => _heldBack.Length;
 

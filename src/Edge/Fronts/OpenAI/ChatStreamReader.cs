@@ -11,12 +11,14 @@ internal abstract class ChatStreamReader : StreamCodec
 {
     private readonly ChatMender? _mender;
     private readonly PooledBytes _mended = new(0);
+    private readonly PooledBytes? _sealed;
 
     protected ChatStreamReader(Call call, ChatRequest request, bool mends)
         : base(call)
     {
         Request = request;
         _mender = mends ? new ChatMender(call.Running.RequestId) : null;
+        _sealed = request.HasAudioOutput ? new PooledBytes(0) : null;
         Meter = new ChatStreamMeter(request.Choices)
         {
             FallbackId = "chatcmpl-" + call.Running.RequestId,
@@ -51,12 +53,22 @@ internal abstract class ChatStreamReader : StreamCodec
         }
     }
 
-    public override void Dispose() => _mended.Dispose();
+    public override void Dispose()
+    {
+        _mended.Dispose();
+        _sealed?.Dispose();
+    }
 
     protected override AnswerRead Read(in SseEvent sseEvent, PooledBytes? events)
     {
         _mended.Clear();
         var read = _mender?.Mend(sseEvent.Data.Span, _mended) == true ? sseEvent.WithData(_mended.Memory) : sseEvent;
+        if (_sealed is not null)
+        {
+            _sealed.Clear();
+            read = ChatSounds.Replace(read.Data.Span, Call.SealId, _sealed) ? read.WithData(_sealed.Memory) : read;
+        }
+
         var chunk = Meter.Read(read.Data.Span);
         switch (chunk.Kind)
         {

@@ -10,6 +10,7 @@ namespace OrleansGateway.Edge.Fronts.OpenAI;
 internal sealed class ChatWholeCodec(Call call, ChatRequest request) : IWholeCodec
 {
     private readonly PooledBytes _mended = new(0);
+    private readonly PooledBytes _sealed = new(0);
     private ReadOnlyMemory<byte> _answer;
     private ChatResponse _response;
     private string? _tier;
@@ -31,6 +32,11 @@ internal sealed class ChatWholeCodec(Call call, ChatRequest request) : IWholeCod
     {
         var isMended = call.Route!.Channel.Mend && new ChatMender(call.Running.RequestId).Mend(answer.Span, _mended);
         _answer = isMended ? _mended.Memory : answer;
+        if (request.HasAudioOutput && ChatSounds.Replace(_answer.Span, call.SealId, _sealed))
+        {
+            _answer = _sealed.Memory;
+        }
+
         _response = ChatResponse.Read(_answer.Span);
         _tier = _response.ServiceTier(_answer.Span);
         return _response.Kind switch
@@ -43,7 +49,7 @@ internal sealed class ChatWholeCodec(Call call, ChatRequest request) : IWholeCod
 
     public void Write(PooledBytes written, AttemptOutcome outcome, in TokenUsage usage, long chargedNanos)
     {
-        var edits = ChatEdits.Of(call.Facts.Model) with { SealId = call.Facts.HasAudioOutput ? call.SealId : null };
+        var edits = ChatEdits.Of(call.Facts.Model);
         using var usageJson = new PooledBytes(256);
         var cost = call.ShownCost(chargedNanos);
         var isOurs = _response.Reported is null || usage.IsEstimated;
@@ -64,5 +70,9 @@ internal sealed class ChatWholeCodec(Call call, ChatRequest request) : IWholeCod
         _response.WriteTo(written, _answer.Span, edits);
     }
 
-    public void Dispose() => _mended.Dispose();
+    public void Dispose()
+    {
+        _mended.Dispose();
+        _sealed.Dispose();
+    }
 }

@@ -9,9 +9,12 @@ internal sealed class KeptResponse
     private int _start;
     private int _end;
 
-    private KeptResponse(byte[] input) => Input = input;
+    private KeptResponse(byte[] input, string channel) => (Input, Channel) = (input, channel);
 
     public string Id { get; private set; } = "";
+
+    /// <summary>The channel whose provider made it, and has its beginning in its cache.</summary>
+    public string Channel { get; }
 
     /// <summary>The items that it answers, JSON, separated by commas.</summary>
     public byte[] Input { get; }
@@ -24,10 +27,11 @@ internal sealed class KeptResponse
 
     /// <summary>Reads a response, or an event that has one.</summary>
     /// <param name="input">What it answers.</param>
+    /// <param name="channel">Where it was made.</param>
     /// <returns>Null of what has no id or no output.</returns>
-    public static KeptResponse? Read(byte[] input, ReadOnlySpan<byte> answer)
+    public static KeptResponse? Read(byte[] input, ReadOnlySpan<byte> answer, string channel)
     {
-        var read = new KeptResponse(input);
+        var read = new KeptResponse(input, channel);
         var reader = new Utf8JsonReader(answer);
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject || !read.Read(ref reader) || read.Id.Length == 0)
         {

@@ -74,7 +74,8 @@ internal sealed class OpenAIFront : IFront, IModelsForm
     }
 
     /// <summary>A request that is refused.</summary>
-    public static ApiError ErrorOf(in OpenAIError error) => new(ErrorKind.InvalidRequest, error.Message ?? "", error.Param, error.Code);
+    public static ApiError ErrorOf(in OpenAIError error) =>
+        new(error.Status == StatusCodes.Status404NotFound ? ErrorKind.NotKept : ErrorKind.InvalidRequest, error.Message ?? "", error.Param, error.Code);
 
     /// <summary>An error in this protocol's form.</summary>
     public OpenAIError Convert(in ApiError error)

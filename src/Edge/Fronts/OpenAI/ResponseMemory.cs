@@ -31,10 +31,10 @@ internal sealed class ResponseMemory(long bytesMax, TimeProvider time)
     private long _bytes;
 
     /// <summary>Puts what a request names in its place. What is not known stays, for whoever reads the request to refuse.</summary>
-    /// <param name="previousId">The response that it goes on from, if that is known.</param>
-    public ReadOnlyMemory<byte> Resolve(string account, ReadOnlyMemory<byte> body, out string? previousId)
+    /// <param name="previous">The response that it goes on from, if that is known.</param>
+    public ReadOnlyMemory<byte> Resolve(string account, ReadOnlyMemory<byte> body, out KeptResponse? previous)
     {
-        previousId = null;
+        previous = null;
         if (body.Span.IndexOf("\"item_reference\""u8) < 0 && body.Span.IndexOf("\"previous_response_id\""u8) < 0)
         {
             return body;
@@ -42,7 +42,7 @@ internal sealed class ResponseMemory(long bytesMax, TimeProvider time)
 
         try
         {
-            return Replace(account, body.Span, out previousId) ?? body;
+            return Replace(account, body.Span, out previous) ?? body;
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
@@ -74,9 +74,10 @@ internal sealed class ResponseMemory(long bytesMax, TimeProvider time)
     /// <summary>Keeps a response that was answered.</summary>
     /// <param name="place">Its request's.</param>
     /// <param name="answer">The response, or the event that ends its stream.</param>
-    public void Keep(Place place, ReadOnlySpan<byte> answer)
+    /// <param name="channel">Where it was made.</param>
+    public void Keep(Place place, ReadOnlySpan<byte> answer, string channel)
     {
-        if (answer.Length > bytesMax / 8 || KeptResponse.Read(place.Input, answer) is not { } response)
+        if (answer.Length > bytesMax / 8 || KeptResponse.Read(place.Input, answer, channel) is not { } response)
         {
             return;
         }
@@ -163,10 +164,9 @@ internal sealed class ResponseMemory(long bytesMax, TimeProvider time)
     }
 
     /// <summary>The request with what it names in its place; null where it names nothing that is known, or too much.</summary>
-    private byte[]? Replace(string account, ReadOnlySpan<byte> json, out string? previousId)
+    private byte[]? Replace(string account, ReadOnlySpan<byte> json, out KeptResponse? previous)
     {
-        var previous = PreviousOf(json) is { } id ? Find(account, id) : null;
-        previousId = previous?.Id;
+        previous = PreviousOf(json) is { } id ? Find(account, id) : null;
         var items = new ArrayBufferWriter<byte>();
         if (previous is not null)
         {

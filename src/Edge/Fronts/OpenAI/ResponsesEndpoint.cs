@@ -28,10 +28,10 @@ internal sealed class ResponsesEndpoint(OpenAIFront front, string path, bool isC
     {
         var services = request.HttpContext.RequestServices;
         var memory = services.GetRequiredService<ResponseMemory>();
-        string? previousId = null;
+        KeptResponse? previous = null;
         if (KeyReader.TryRead(request, services.GetRequiredService<SigningSecrets>(), out var key))
         {
-            body = memory.Resolve(key.AccountId, body, out previousId);
+            body = memory.Resolve(key.AccountId, body, out previous);
         }
 
         if (ResponsesRequest.TryRead(body, isCount, out var read, out var refusal))
@@ -43,7 +43,7 @@ internal sealed class ResponsesEndpoint(OpenAIFront front, string path, bool isC
                     new ResponsesUpstreamRequest(read),
                     front,
                     static tokens => string.Create(CultureInfo.InvariantCulture, $"{{\"object\":\"response.input_tokens\",\"input_tokens\":{tokens}}}"))
-                : new ResponsesExchange(read, front, memory, previousId, services.GetRequiredService<TimeProvider>());
+                : new ResponsesExchange(read, front, memory, previous, services.GetRequiredService<TimeProvider>());
         }
 
         error = OpenAIFront.ErrorOf(refusal);

@@ -14,6 +14,7 @@ namespace OrleansGateway.Protocols.OpenAI.Endpoints;
 /// <param name="kind">What output is where the usage does not say.</param>
 public sealed class EndpointStreamReader(EndpointRequest request, OutputKind kind) : IAnswerReader
 {
+    private readonly SoundLength? _sound = request is SpeechRequest ? new() : null;
     private UInt128 _seen;
     private UInt128 _ended;
     private UInt128 _sent;
@@ -37,7 +38,7 @@ public sealed class EndpointStreamReader(EndpointRequest request, OutputKind kin
     public int Ends { get; private set; }
 
     /// <summary>What was counted so far.</summary>
-    public AnswerCounts Counts => new(Reported, Ends, _text.Tokens);
+    public AnswerCounts Counts => new(Reported, Ends, _text.Tokens, _sound?.Seconds ?? 0);
 
     /// <inheritdoc/>
     public AnswerRead Read(in SseEvent sseEvent, IAnswerEvents events)
@@ -181,6 +182,7 @@ public sealed class EndpointStreamReader(EndpointRequest request, OutputKind kin
             return;
         }
 
+        _sound?.Add(data);
         var text = TypeEndsWith(sseEvent, ".delta"u8) ? Last.TextJson(data) : default;
         if (text.IsEmpty)
         {

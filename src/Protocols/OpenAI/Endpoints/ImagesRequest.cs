@@ -144,7 +144,7 @@ public sealed class ImagesRequest : JsonRequest
             reader.Read();
             if (name == "file_id" && reader.TokenType != JsonTokenType.Null)
             {
-                Fail($"No such file: '{path}.file_id' names one of the provider's account. Send the picture itself, as a data URL in 'image_url'.", $"{path}.file_id", "unsupported_value");
+                FailNotKept($"No such file: '{path}.file_id' names one of the provider's account. Send the picture itself, as a data URL in 'image_url'.", $"{path}.file_id");
                 return;
             }
 

@@ -121,6 +121,9 @@ public abstract class JsonRequest(ReadOnlyMemory<byte> body, RequestFields field
     /// <summary>Notes what is wrong; the first counts.</summary>
     protected void Fail(string message, string? param, string? code) => _error ??= OpenAIError.BadRequest(message, param, code);
 
+    /// <summary>Notes that a field names what its client was not given.</summary>
+    protected void FailNotKept(string message, string param) => _error ??= OpenAIError.NotFound(message, param);
+
     /// <summary>Notes that a field is missing.</summary>
     protected void Missing(string name) => Fail($"Missing required parameter: '{name}'.", name, "missing_required_parameter");
 

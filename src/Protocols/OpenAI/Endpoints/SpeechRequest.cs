@@ -27,7 +27,7 @@ public sealed class SpeechRequest : JsonRequest
         new("input", FieldHandling.Bounds, "characters; for models that are sold by tokens input, and output by the time that it takes to say it"),
         new("instructions", FieldHandling.Bounds, "input"),
         new("speed", FieldHandling.Bounds, "a slow voice makes more sound"),
-        new("stream_format", FieldHandling.Bounds, "`sse` is a stream of events, which is held for all that it can cost; models that are sold by tokens are asked for it, unless there is an `Idempotency-Key`"),
+        new("stream_format", FieldHandling.Bounds, "`sse` is a stream of events, which is held for all that it can cost, and of which what breaks off before it tells its usage costs 20 tokens a begun second of the sound that came; models that are sold by tokens are asked for it, unless there is an `Idempotency-Key`"),
         new("voice", FieldHandling.Bounds, "a name; one by its id belongs to the provider's account, and is refused"),
         TierRefused,
         .. RequestFields.Passed("nothing", "response_format", "sample_rate", "volume", "language", "lang_code", "gain"),
@@ -79,7 +79,7 @@ public sealed class SpeechRequest : JsonRequest
                 ReadInput(name, ref reader);
                 break;
             case "voice" when reader.TokenType == JsonTokenType.StartObject:
-                Fail("'voice' must be a name: a voice by its id belongs to the provider's account.", name, "unsupported_value");
+                FailNotKept("'voice' must be a name: a voice by its id belongs to the provider's account.", name);
                 break;
             case "voice":
                 ReadText(name, ref reader);

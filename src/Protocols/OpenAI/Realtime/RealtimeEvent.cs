@@ -103,6 +103,9 @@ public struct RealtimeSettings
     /// <summary>Whether it names a prompt that the provider keeps.</summary>
     public bool HasPrompt { get; internal set; }
 
+    /// <summary>Whether it names a voice by its id, which belongs to the provider's account.</summary>
+    public bool HasVoiceId { get; internal set; }
+
     /// <summary>Whether responses begin by themselves.</summary>
     public TurnDetection TurnDetection { get; internal set; }
 
@@ -348,6 +351,12 @@ public struct RealtimeEvent
                 settings.HasPrompt |= reader.TokenType != JsonTokenType.Null;
                 reader.Skip();
             }
+            else if (reader.ValueTextEquals("voice"u8))
+            {
+                reader.Read();
+                settings.HasVoiceId |= reader.TokenType == JsonTokenType.StartObject;
+                reader.Skip();
+            }
             else if (reader.ValueTextEquals("audio"u8))
             {
                 reader.Read();
@@ -525,8 +534,9 @@ public struct RealtimeEvent
                     continue;
                 }
 
-                var isFormat = reader.ValueTextEquals("format"u8);
+                var (isFormat, isVoice) = (reader.ValueTextEquals("format"u8), reader.ValueTextEquals("voice"u8));
                 reader.Read();
+                settings.HasVoiceId |= isVoice && reader.TokenType == JsonTokenType.StartObject;
                 if (isFormat)
                 {
                     ReadFormat(ref reader, ref settings);

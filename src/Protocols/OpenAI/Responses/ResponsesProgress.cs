@@ -28,6 +28,9 @@ public sealed class ResponsesProgress(string requestId, long createdSeconds, str
     /// <summary>What the client is told of its response's keeping; null leaves what the provider, which keeps nothing, says of it.</summary>
     public ResponsesKeeping? Keeping { get; init; }
 
+    /// <summary>What the response repeats of its request; as <see cref="ResponsesEcho.Of"/> has it.</summary>
+    public ReadOnlyMemory<byte> Echo { get; init; } = ResponsesEcho.Usual;
+
     /// <summary>The number of the next event.</summary>
     public long Next { get; set; }
 
@@ -91,14 +94,13 @@ public sealed class ResponsesProgress(string requestId, long createdSeconds, str
         ChatStreamHead.WriteNumber(writer, createdSeconds);
         writer.Write(",\"status\":\""u8);
         writer.Write(status);
-        writer.Write("\",\"background\":false,\"instructions\":null,\"max_output_tokens\":null,\"model\":"u8);
+        writer.Write("\",\"background\":false,\"model\":"u8);
         writer.Write(_modelJson);
-        writer.Write(",\"parallel_tool_calls\":true,\"previous_response_id\":"u8);
+        writer.Write(",\"previous_response_id\":"u8);
         writer.Write(Keeping is { } keeping ? keeping.PreviousJson.Span : "null"u8);
-        writer.Write(",\"reasoning\":{\"effort\":null,\"summary\":null},\"service_tier\":\"default\",\"store\":"u8);
+        writer.Write(",\"service_tier\":\"default\",\"store\":"u8);
         writer.Write(Keeping is null ? "false"u8 : "true"u8);
-        writer.Write(
-            ",\"temperature\":1.0,\"text\":{\"format\":{\"type\":\"text\"}},\"tool_choice\":\"auto\",\"tools\":[],\"top_p\":1.0,\"truncation\":\"disabled\",\"user\":null,\"metadata\":{}"u8);
+        writer.Write(Echo.Span);
     }
 }
 

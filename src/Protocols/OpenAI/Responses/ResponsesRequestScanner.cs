@@ -149,12 +149,12 @@ public sealed partial class ResponsesRequest
                 case "background" when _reader.TokenType == JsonTokenType.True:
                     return Fail("Invalid 'background': this gateway runs no responses in the background. Send the request without it.", name, "unsupported_value");
                 case "previous_response_id" when !isNull:
-                    return Fail(
+                    return FailNotKept(
                         "Previous response not found: it is too old, of another account, or was not to be kept. Send the whole conversation in 'input'.",
                         name,
                         "previous_response_not_found");
                 case "conversation" or "prompt" when !isNull:
-                    return Fail($"The '{name}' was not found: this gateway keeps none. Send everything in 'input' and 'instructions'.", name, "not_found");
+                    return FailNotKept($"The '{name}' was not found: this gateway keeps none. Send everything in 'input' and 'instructions'.", name);
                 default:
                     _count.Value(ref _reader, withStructure: true);
                     return true;
@@ -242,10 +242,8 @@ public sealed partial class ResponsesRequest
                 var type = given ?? "message";
                 if (type == "item_reference")
                 {
-                    return Fail(
-                        $"Item not found: the one that '{path}' names is too old, of another account, or was not to be kept. Send the item itself.",
-                        path,
-                        "not_found");
+                    return FailNotKept(
+                        $"Item not found: the one that '{path}' names is too old, of another account, or was not to be kept. Send the item itself.", path);
                 }
 
                 _request.HasUnsizedInput |= !SizedItems.Contains(type);
@@ -305,7 +303,7 @@ public sealed partial class ResponsesRequest
 
             if (isId && _reader.TokenType != JsonTokenType.Null)
             {
-                return Fail($"File not found: '{path}' names a 'file_id', and this gateway keeps no files. Send the file itself.", path, "not_found");
+                return FailNotKept($"File not found: '{path}' names a 'file_id', and this gateway keeps no files. Send the file itself.", path);
             }
 
             _request.HasUnsizedInput |= isAddress && _reader.TokenType != JsonTokenType.Null;
@@ -434,6 +432,8 @@ public sealed partial class ResponsesRequest
                         continue;
                     case "function" or "custom":
                         break;
+                    case var _ when NamesKept(_reader) is { } kept:
+                        return FailNotKept($"'{tool}.{kept}' was not found: this gateway keeps no files, stores or containers.", $"{tool}.{kept}");
                     case var hosted:
                         var price = hosted.StartsWith("web_search", StringComparison.Ordinal) ? FieldPrice.Searches : FieldPrice.HostedTool;
                         _request.AddPriced(new PricedField(price, "tools", tool + ".type", hosted));
@@ -465,6 +465,35 @@ public sealed partial class ResponsesRequest
             }
 
             return true;
+        }
+
+        /// <summary>The member of a provider's tool, which the reader, a copy, stands before, that names what the provider keeps; null when none does.</summary>
+        private static string? NamesKept(Utf8JsonReader tool)
+        {
+            var depth = tool.CurrentDepth;
+            string? name = null;
+            while (tool.Read() && tool.CurrentDepth > depth)
+            {
+                if (tool.TokenType == JsonTokenType.PropertyName)
+                {
+                    name = tool.ValueTextEquals("file_id"u8) ? "file_id"
+                        : tool.ValueTextEquals("file_ids"u8) ? "file_ids"
+                        : tool.ValueTextEquals("vector_store_ids"u8) ? "vector_store_ids"
+                        : tool.ValueTextEquals("container"u8) ? "container"
+                        : tool.ValueTextEquals("container_id"u8) ? "container_id"
+                        : null;
+                }
+                else if (name is not null && tool.TokenType == JsonTokenType.String)
+                {
+                    return name;
+                }
+                else if (tool.TokenType != JsonTokenType.StartArray)
+                {
+                    name = null;
+                }
+            }
+
+            return null;
         }
 
         /// <summary>Tells the type of the object that the reader, a copy, stands before; null when it has none that is a text.</summary>
@@ -512,6 +541,12 @@ public sealed partial class ResponsesRequest
         private bool Fail(string message, string? param, string? code)
         {
             _error ??= OpenAIError.BadRequest(message, param, code);
+            return false;
+        }
+
+        private bool FailNotKept(string message, string param, string code = "not_found")
+        {
+            _error ??= OpenAIError.NotFound(message, param, code);
             return false;
         }
     }

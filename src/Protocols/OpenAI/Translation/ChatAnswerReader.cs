@@ -95,7 +95,7 @@ public sealed class ChatAnswerReader(string answerId) : IAnswerReader
             {
                 if (reader.TokenType == JsonTokenType.StartObject)
                 {
-                    ReadChoice(ref reader, events, isWhole);
+                    ReadChoice(ref reader, payload, events, isWhole);
                 }
                 else
                 {
@@ -105,10 +105,11 @@ public sealed class ChatAnswerReader(string answerId) : IAnswerReader
         }
     }
 
-    private void ReadChoice(ref Utf8JsonReader reader, IAnswerEvents events, bool isWhole)
+    private void ReadChoice(ref Utf8JsonReader reader, ReadOnlySpan<byte> payload, IAnswerEvents events, bool isWhole)
     {
         var (choice, stop) = (0, isWhole ? StopReason.Done : (StopReason?)null);
         Utf8JsonReader delta = default;
+        ReadOnlySpan<byte> logprobs = default;
         while (TryReadName(ref reader, out var name))
         {
             switch (reader.TokenType)
@@ -123,6 +124,9 @@ public sealed class ChatAnswerReader(string answerId) : IAnswerReader
                     // Which choice it is may stand behind it.
                     delta = reader;
                     break;
+                case JsonTokenType.StartObject when name.SequenceEqual("logprobs"u8):
+                    logprobs = ReadLogprobs(reader, payload);
+                    break;
                 default:
                     break;
             }
@@ -135,6 +139,11 @@ public sealed class ChatAnswerReader(string answerId) : IAnswerReader
             return;
         }
 
+        if (!logprobs.IsEmpty)
+        {
+            events.Take(new AnswerEvent { Kind = AnswerEventKind.Logprobs, Choice = choice, Text = logprobs });
+        }
+
         if (delta.TokenType == JsonTokenType.StartObject)
         {
             ReadDelta(delta, choice, events);
@@ -145,6 +154,23 @@ public sealed class ChatAnswerReader(string answerId) : IAnswerReader
             EndReasoning(choice, events);
             events.Take(new AnswerEvent { Kind = AnswerEventKind.ChoiceEnd, Choice = choice, Stop = reason });
         }
+    }
+
+    /// <summary>What stands in the list of the visible text's tokens.</summary>
+    private static ReadOnlySpan<byte> ReadLogprobs(Utf8JsonReader logprobs, ReadOnlySpan<byte> payload)
+    {
+        while (TryReadName(ref logprobs, out var name))
+        {
+            var start = (int)logprobs.TokenStartIndex + 1;
+            var isList = name.SequenceEqual("content"u8) && logprobs.TokenType == JsonTokenType.StartArray;
+            logprobs.Skip();
+            if (isList)
+            {
+                return payload[start..((int)logprobs.BytesConsumed - 1)].Trim(" \t\r\n"u8);
+            }
+        }
+
+        return default;
     }
 
     private static StopReason StopOf(in Utf8JsonReader reader) =>

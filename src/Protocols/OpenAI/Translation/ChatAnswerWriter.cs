@@ -75,6 +75,9 @@ public sealed class ChatAnswerWriter : IAnswerWriter
             case AnswerEventKind.Reasoning:
                 TakeText(choice, choice.Reasoning, "reasoning_content"u8, answerEvent.Text);
                 break;
+            case AnswerEventKind.Logprobs:
+                TakeLogprobs(choice, answerEvent.Text);
+                break;
             case AnswerEventKind.Image:
                 TakeImage(choice, answerEvent);
                 break;
@@ -148,8 +151,20 @@ public sealed class ChatAnswerWriter : IAnswerWriter
             to.Write("\":\""u8);
             to.Write(text);
             to.Write("\""u8);
-            EndDelta(to);
+            EndDelta(to, ReferenceEquals(kept, choice.Content) ? choice.Logprobs : null);
         }
+    }
+
+    private void TakeLogprobs(Choice choice, ReadOnlySpan<byte> list)
+    {
+        var kept = choice.Logprobs ??= new();
+        if (kept.WrittenCount > 0)
+        {
+            kept.Write(","u8);
+        }
+
+        kept.Write(list);
+        HeldBytes += _form.Stream ? 0 : list.Length;
     }
 
     private void TakeImage(Choice choice, in AnswerEvent image)
@@ -332,7 +347,9 @@ public sealed class ChatAnswerWriter : IAnswerWriter
             writer.Write(_head);
             writer.Write("{\"index\":"u8);
             ChatStreamHead.WriteNumber(writer, choice.Index);
-            writer.Write(",\"delta\":{},\"logprobs\":null,\"finish_reason\":"u8);
+            writer.Write(",\"delta\":{}"u8);
+            WriteLogprobs(writer, choice.Logprobs);
+            writer.Write(",\"finish_reason\":"u8);
             writer.Write(ReasonOf(choice, totals));
             writer.Write(_tail);
         }
@@ -382,7 +399,9 @@ public sealed class ChatAnswerWriter : IAnswerWriter
                 writer.Write(i == choice.Calls.Count - 1 ? "]"u8 : ""u8);
             }
 
-            writer.Write("},\"logprobs\":null,\"finish_reason\":"u8);
+            writer.Write("}"u8);
+            WriteLogprobs(writer, choice.Logprobs);
+            writer.Write(",\"finish_reason\":"u8);
             writer.Write(ReasonOf(choice, totals));
             writer.Write("}"u8);
         }
@@ -439,10 +458,26 @@ public sealed class ChatAnswerWriter : IAnswerWriter
         EndDelta(to);
     }
 
-    private void EndDelta(IBufferWriter<byte> to)
+    private void EndDelta(IBufferWriter<byte> to, ArrayBufferWriter<byte>? logprobs = null)
     {
-        to.Write("},\"logprobs\":null,\"finish_reason\":null"u8);
+        to.Write("}"u8);
+        WriteLogprobs(to, logprobs);
+        logprobs?.ResetWrittenCount();
+        to.Write(",\"finish_reason\":null"u8);
         to.Write(_tail);
+    }
+
+    private static void WriteLogprobs(IBufferWriter<byte> to, ArrayBufferWriter<byte>? logprobs)
+    {
+        if (logprobs is not { WrittenCount: > 0 })
+        {
+            to.Write(",\"logprobs\":null"u8);
+            return;
+        }
+
+        to.Write(",\"logprobs\":{\"content\":["u8);
+        to.Write(logprobs.WrittenSpan);
+        to.Write("],\"refusal\":null}"u8);
     }
 
     private void Keep(ArrayBufferWriter<byte> kept, ReadOnlySpan<byte> text)
@@ -462,6 +497,9 @@ public sealed class ChatAnswerWriter : IAnswerWriter
         public ArrayBufferWriter<byte> Reasoning { get; } = new();
 
         public ArrayBufferWriter<byte> Images { get; } = new();
+
+        /// <summary>How likely its tokens were that are not written yet; null until the provider tells of any.</summary>
+        public ArrayBufferWriter<byte>? Logprobs { get; set; }
 
         public List<Call> Calls { get; } = [];
 

@@ -38,6 +38,7 @@ internal sealed class ChatConversationReader : ConversationReader
             FrequencyPenalty = root.FindNumber("frequency_penalty"),
             PresencePenalty = root.FindNumber("presence_penalty"),
             Verbosity = root.FindText("verbosity"),
+            Logprobs = ReadLogprobs(root),
             Stop = ReadStop(root.Find("stop")),
             Format = format is { } of ? ReadFormat(of, of.FindObject("json_schema") ?? of) : null,
         };
@@ -57,11 +58,6 @@ internal sealed class ChatConversationReader : ConversationReader
         }
 
         NoteIfThere(root, "logprobs", Feature.Logprobs);
-        if (root.FindInteger("top_logprobs") > 0)
-        {
-            Note(Feature.Logprobs, "top_logprobs");
-        }
-
         NoteIfThere(root, "seed", Feature.Seed);
         NoteIfThere(root, "frequency_penalty", Feature.Penalties);
         NoteIfThere(root, "presence_penalty", Feature.Penalties);

@@ -313,6 +313,12 @@ internal static class ChatConversationWriter
         WriteNumber(json, "seed", conversation.Seed?.ToString(CultureInfo.InvariantCulture));
         WriteNumber(json, "frequency_penalty", conversation.FrequencyPenalty);
         WriteNumber(json, "presence_penalty", conversation.PresencePenalty);
+        if (conversation.Logprobs is { } logprobs)
+        {
+            json.WriteBoolean("logprobs"u8, true);
+            json.WriteNumber("top_logprobs"u8, logprobs);
+        }
+
         WriteText(json, "prompt_cache_key", conversation.CacheKey);
         WriteText(json, "verbosity", conversation.Verbosity);
         WriteText(json, "reasoning_effort", Effort(conversation.Reasoning));

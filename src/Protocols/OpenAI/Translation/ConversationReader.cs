@@ -88,6 +88,18 @@ internal abstract class ConversationReader
         Features = _features,
     };
 
+    /// <summary>How many likely tokens are to be told beside each of the answer's; null when they were not asked for.</summary>
+    protected int? ReadLogprobs(RequestNode root)
+    {
+        var most = root.FindInteger("top_logprobs");
+        if (most > 0)
+        {
+            Note(Feature.Logprobs, "top_logprobs");
+        }
+
+        return most is > 0 and <= int.MaxValue ? (int)most : _features.Exists(static use => use.Feature == Feature.Logprobs) ? 0 : null;
+    }
+
     /// <summary>The same with its choice of tools. Where the model may call some of them or none, the others are left out.</summary>
     protected static Conversation Choose(Conversation conversation, ToolChoice choice) => choice is { Kind: ToolChoiceKind.Auto, Names.Count: > 0 }
         ? conversation with { Tools = [.. conversation.Tools.Where(tool => choice.Names.Contains(tool.Name))], ToolChoice = new(ToolChoiceKind.Auto, []) }

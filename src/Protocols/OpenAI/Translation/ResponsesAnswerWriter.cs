@@ -23,6 +23,7 @@ public sealed class ResponsesAnswerWriter(
 
     private readonly byte[] _signatureMark = Encoding.UTF8.GetBytes(new Signature(providerFormat, "").ForeignText);
     private readonly List<Item> _items = [];
+    private ArrayBufferWriter<byte>? _logprobs;
     private StopReason? _stop;
     private bool _hasBegun;
 
@@ -58,6 +59,9 @@ public sealed class ResponsesAnswerWriter(
         {
             case AnswerEventKind.Text or AnswerEventKind.Refusal when !answerEvent.Text.IsEmpty:
                 TakeText(answerEvent.Text, answerEvent.Kind == AnswerEventKind.Refusal);
+                break;
+            case AnswerEventKind.Logprobs:
+                AddLogprobs(_logprobs ??= new(), answerEvent.Text);
                 break;
             case AnswerEventKind.Reasoning when !answerEvent.Text.IsEmpty:
                 TakeReasoning(answerEvent.Text);
@@ -179,9 +183,46 @@ public sealed class ResponsesAnswerWriter(
         {
             BeginPartEvent(to, isRefusal ? "response.refusal.delta"u8 : "response.output_text.delta"u8, item);
             WriteMember(to, "delta"u8, text);
-            to.Write(isRefusal ? ""u8 : ",\"logprobs\":[]"u8);
+            if (!isRefusal)
+            {
+                WriteLogprobs(to, _logprobs);
+            }
+
             ResponsesProgress.EndEvent(to);
         }
+
+        if (!isRefusal)
+        {
+            KeepLogprobs(item.Parts[^1]);
+        }
+    }
+
+    private static void AddLogprobs(ArrayBufferWriter<byte> to, ReadOnlySpan<byte> list)
+    {
+        if (to.WrittenCount > 0)
+        {
+            to.Write(","u8);
+        }
+
+        to.Write(list);
+    }
+
+    /// <summary>Takes what was told of tokens, for the text that they are in.</summary>
+    private void KeepLogprobs(TextPiece piece)
+    {
+        if (_logprobs is { WrittenCount: > 0 })
+        {
+            AddLogprobs(piece.Logprobs ??= new(), _logprobs.WrittenSpan);
+            HeldBytes += _logprobs.WrittenCount;
+            _logprobs.ResetWrittenCount();
+        }
+    }
+
+    private static void WriteLogprobs(IBufferWriter<byte> to, ArrayBufferWriter<byte>? logprobs)
+    {
+        to.Write(",\"logprobs\":["u8);
+        to.Write(logprobs is null ? default : logprobs.WrittenSpan);
+        to.Write("]"u8);
     }
 
     private void TakeReasoning(ReadOnlySpan<byte> text)
@@ -340,19 +381,34 @@ public sealed class ResponsesAnswerWriter(
 
     private void ClosePart(Item item)
     {
-        if (item.Parts.Count == 0 || Events is not { } to)
+        if (item.Parts.Count == 0)
         {
             return;
         }
 
         var part = item.Parts[^1];
+        if (!part.IsRefusal)
+        {
+            // Some tell it only with the last of the text.
+            KeepLogprobs(part);
+        }
+
+        if (Events is not { } to)
+        {
+            return;
+        }
+
         BeginPartEvent(to, part.IsRefusal ? "response.refusal.done"u8 : "response.output_text.done"u8, item);
         WriteMember(to, part.IsRefusal ? "refusal"u8 : "text"u8, part.Text.WrittenSpan);
-        to.Write(part.IsRefusal ? ""u8 : ",\"logprobs\":[]"u8);
+        if (!part.IsRefusal)
+        {
+            WriteLogprobs(to, part.Logprobs);
+        }
+
         ResponsesProgress.EndEvent(to);
         BeginPartEvent(to, "response.content_part.done"u8, item);
         to.Write(",\"part\":"u8);
-        WritePart(to, part.IsRefusal, part.Text.WrittenSpan);
+        WritePart(to, part.IsRefusal, part.Text.WrittenSpan, part.Logprobs);
         ResponsesProgress.EndEvent(to);
     }
 
@@ -401,7 +457,7 @@ public sealed class ResponsesAnswerWriter(
                 for (var i = 0; isFinal && i < item.Parts.Count; i++)
                 {
                     to.Write(i == 0 ? ""u8 : ","u8);
-                    WritePart(to, item.Parts[i].IsRefusal, item.Parts[i].Text.WrittenSpan);
+                    WritePart(to, item.Parts[i].IsRefusal, item.Parts[i].Text.WrittenSpan, item.Parts[i].Logprobs);
                 }
 
                 to.Write("]}"u8);
@@ -463,9 +519,14 @@ public sealed class ResponsesAnswerWriter(
         : item.Text.WrittenCount == 0 ? "{}"u8
         : item.Text.WrittenSpan;
 
-    private static void WritePart(IBufferWriter<byte> to, bool isRefusal, ReadOnlySpan<byte> text)
+    private static void WritePart(IBufferWriter<byte> to, bool isRefusal, ReadOnlySpan<byte> text, ArrayBufferWriter<byte>? logprobs = null)
     {
-        to.Write(isRefusal ? "{\"type\":\"refusal\""u8 : "{\"type\":\"output_text\",\"annotations\":[],\"logprobs\":[]"u8);
+        to.Write(isRefusal ? "{\"type\":\"refusal\""u8 : "{\"type\":\"output_text\",\"annotations\":[]"u8);
+        if (!isRefusal)
+        {
+            WriteLogprobs(to, logprobs);
+        }
+
         WriteMember(to, isRefusal ? "refusal"u8 : "text"u8, text);
         to.Write("}"u8);
     }
@@ -513,6 +574,9 @@ public sealed class ResponsesAnswerWriter(
     private sealed class TextPiece(bool isRefusal)
     {
         public bool IsRefusal => isRefusal;
+
+        /// <summary>How likely its tokens were; null when the provider did not tell.</summary>
+        public ArrayBufferWriter<byte>? Logprobs { get; set; }
 
         public ArrayBufferWriter<byte> Text { get; } = new();
     }

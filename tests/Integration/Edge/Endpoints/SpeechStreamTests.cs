@@ -105,6 +105,9 @@ public sealed class SpeechStreamTests
         Assert.Equal("audio/mpeg", response.Content.Headers.ContentType!.ToString());
         await Assert.ThrowsAnyAsync<Exception>(() => response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
         Assert.Equal(RequestStatus.ProviderError, edge.Settled.Status);
+
+        // 1.7 s of samples, which are 2 begun ones.
+        Assert.Equal((40, true), (edge.Settled.Usage[Unit.AudioOutput], edge.Settled.Usage.IsEstimated));
         Assert.InRange(edge.Settled.CostNanos, 1, edge.Settled.Ticket.TotalNanos);
     }
 

@@ -38,9 +38,9 @@ public sealed class FuzzTests
     {
         await using var backend = new Backend(request => Answer(request, null));
         await using var edge = await StartAsync(backend, back, isSold);
-        await RunAsync(edge, Count, async (front, random) =>
+        await RunAsync(edge, Count, Samples.Requests, async (front, random) =>
         {
-            var bytes = Changed(front.Bodies[random.Next(front.Bodies.Length)], random);
+            var bytes = Changed(front.Sample[random.Next(front.Sample.Length)], random);
             using var response = await PostAsync(edge, front.Path, bytes, random);
             var text = await response.TextAsync();
             var status = (int)response.StatusCode;
@@ -59,15 +59,37 @@ public sealed class FuzzTests
         var seed = Seed;
         await using var backend = new Backend(request => Answer(request, new Random(Interlocked.Increment(ref seed))));
         await using var edge = await StartAsync(backend, back, isSold);
-        await RunAsync(edge, Count, async (front, random) =>
+        await RunAsync(edge, Count, Samples.Requests, async (front, random) =>
         {
-            using var response = await PostAsync(edge, front.Path, Encoding.UTF8.GetBytes(front.Bodies[random.Next(front.Bodies.Length)]), random);
+            using var response = await PostAsync(edge, front.Path, Encoding.UTF8.GetBytes(front.Sample[random.Next(front.Sample.Length)]), random);
             var text = await response.TextAsync();
             var status = (int)response.StatusCode;
             Assert.True(status is >= 200 and < 600 and not 500, $"{status} {text}");
             if (status != 200)
             {
                 AssertError(front.Path, text);
+            }
+        });
+    }
+
+    /// <summary>Forms, and what is none any more.</summary>
+    [Fact]
+    public async Task Form_ThatIsChanged_IsAnsweredOrRefusedAndLeavesNothingHeld()
+    {
+        await using var backend = new Backend(request => Answer(request, null));
+        await using var edge = await StartAsync(backend, "openai", isSold: true);
+        await RunAsync(edge, Count * 8, FormSamples.Forms, async (form, random) =>
+        {
+            var (type, body) = FormSamples.Changed(form.Sample, random);
+            var request = new HttpRequestMessage(HttpMethod.Post, form.Path) { Content = new ByteArrayContent(body) };
+            request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
+            using var response = await edge.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+            var text = await response.TextAsync();
+            var status = (int)response.StatusCode;
+            Assert.True(status == 200 || status is >= 400 and < 500, $"{status} {text}");
+            if (status != 200)
+            {
+                AssertError(form.Path, text);
             }
         });
     }
@@ -94,21 +116,21 @@ public sealed class FuzzTests
         Assert.InRange(answered, 10, int.MaxValue);
     }
 
-    private static async Task RunAsync(EdgeFixture edge, int count, Func<(string Path, string[] Bodies), Random, Task> ask)
+    private static async Task RunAsync<T>(EdgeFixture edge, int count, IReadOnlyList<(string Path, T Sample)> samples, Func<(string Path, T Sample), Random, Task> ask)
     {
         await Parallel.ForEachAsync(
-            Enumerable.Range(0, count * Samples.Requests.Count),
+            Enumerable.Range(0, count * samples.Count),
             new ParallelOptions { MaxDegreeOfParallelism = 4, CancellationToken = TestContext.Current.CancellationToken },
             async (number, _) =>
             {
                 var seed = Seed + number;
                 try
                 {
-                    await ask(Samples.Requests[number % Samples.Requests.Count], new Random(seed));
+                    await ask(samples[number % samples.Count], new Random(seed));
                 }
                 catch (Exception exception)
                 {
-                    throw new InvalidOperationException($"FUZZ_SEED={seed} {Samples.Requests[number % Samples.Requests.Count].Path}: {Errors(edge)}", exception);
+                    throw new InvalidOperationException($"FUZZ_SEED={seed} {samples[number % samples.Count].Path}: {Errors(edge)}", exception);
                 }
             });
         Assert.Equal("", Errors(edge));
@@ -175,6 +197,12 @@ public sealed class FuzzTests
         var (_, whole, events) = Samples.Answers.First(answer => line.Contains(answer.Path, StringComparison.Ordinal));
         var isStream = events.Length > 0
             && (line.Contains("streamGenerateContent", StringComparison.Ordinal) || line.Contains("/speech", StringComparison.Ordinal) || body.Contains("\"stream\":true", StringComparison.Ordinal));
+        if (body.Contains("\r\n\r\ntext\r\n", StringComparison.Ordinal))
+        {
+            // A form that asks for text.
+            return [Step.Send(Wire.Http("hi", type: "text/plain"))];
+        }
+
         if (random is null)
         {
             return [Step.Send(isStream ? Wire.Stream(Events(events)) : Wire.Http(whole))];

@@ -84,6 +84,7 @@ internal static class Samples
             """{"type":"speech.audio.delta","audio":"AAAA"}""",
             """{"type":"speech.audio.done","usage":{"input_tokens":9,"output_tokens":3,"total_tokens":12,"cost":0.5}}""",
         ]),
+        ("/audio/", """{"text":"hi","usage":{"type":"duration","seconds":1}}""", []),
         ("/images/", """{"created":1,"data":[{"b64_json":"AAAA"},{"b64_json":"AAAA"}],"usage":{"input_tokens":9,"output_tokens":3,"total_tokens":12,"cost":0.5}}""",
         [
             """{"type":"image_generation.partial_image","b64_json":"AAAA","partial_image_index":0}""",

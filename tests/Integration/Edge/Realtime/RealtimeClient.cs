@@ -14,16 +14,20 @@ internal sealed class RealtimeClient : IDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public static async Task<RealtimeClient> ConnectAsync(EdgeFixture edge, string query = "?model=test-model", string? key = null, Action<ClientWebSocketOptions>? options = null)
+    public static Task<RealtimeClient> ConnectAsync(EdgeFixture edge, string query = "?model=test-model", string? key = null, Action<ClientWebSocketOptions>? options = null) =>
+        ConnectAsync(edge.Client.BaseAddress!, query, key ?? edge.Key, options);
+
+    /// <param name="gateway">Where it is; a base address.</param>
+    public static async Task<RealtimeClient> ConnectAsync(Uri gateway, string query, string key, Action<ClientWebSocketOptions>? options = null)
     {
         var client = new RealtimeClient();
         if (options is null)
         {
-            client.Socket.Options.SetRequestHeader("Authorization", "Bearer " + (key ?? edge.Key));
+            client.Socket.Options.SetRequestHeader("Authorization", "Bearer " + key);
         }
 
         options?.Invoke(client.Socket.Options);
-        await client.Socket.ConnectAsync(new UriBuilder(new Uri(edge.Client.BaseAddress!, "/v1/realtime" + query)) { Scheme = "ws" }.Uri, Token);
+        await client.Socket.ConnectAsync(new UriBuilder(new Uri(gateway, "/v1/realtime" + query)) { Scheme = "ws" }.Uri, Token);
         return client;
     }
 

@@ -346,7 +346,7 @@ public sealed class RealtimeTests
     [InlineData("""{"type":"response.create","event_id":"e","response":{"tools":[{"type":"function","name":"f"},{"type":"mcp"}]}}""", "unsupported_value")]
     [InlineData("""{"type":"session.update","event_id":"e","session":{"type":"realtime","model":"other"}}""", "cannot_update_model")]
     [InlineData("""{"type":"session.update","event_id":"e","session":{"type":"transcription"}}""", "unsupported_value")]
-    [InlineData("""{"type":"session.update","event_id":"e","session":{"prompt":{"id":"pmpt_1"}}}""", "unsupported_value")]
+    [InlineData("""{"type":"session.update","event_id":"e","session":{"prompt":{"id":"pmpt_1"}}}""", "not_found")]
     [InlineData("""{"type":"session.update","event_id":"e","session":{"audio":{"input":{"transcription":{"model":"none"}}}}}""", "model_not_found")]
     [InlineData("""{"type":"transcription_session.update","event_id":"e","session":{}}""", "unsupported_value")]
     [InlineData("""{"type":"response.create","type":"input_audio_buffer.clear"}""", "invalid_event")]

@@ -173,13 +173,29 @@ public sealed class ChannelChoiceTests
         Assert.Equal(["c0", "c1", "c2"], names.Order());
     }
 
+    /// <summary>What goes on from an answer is where that was made, whatever comes first otherwise, but waits for no channel that rests.</summary>
+    [Fact]
+    public void Next_OneIsPreferred_GoesThereUnlessItRestsOrIsGone()
+    {
+        var routes = Routes((0, 9), (0, 9), (1, 1));
+        Assert.Equal("c2", First(routes, affinity: 7, preferred: "c2"));
+        Assert.Contains(First(routes, affinity: 7, preferred: "gone"), (string[])["c0", "c1"]);
+        var tried = 1UL << 2;
+        Assert.Contains(_choice.Next(routes, ref tried, out _, preferred: "c2")!.Channel.Name, (string[])["c0", "c1"]);
+
+        _health.Rest(routes[2], 5000);
+        Assert.Contains(First(routes, preferred: "c2"), (string[])["c0", "c1"]);
+        _clock.Advance(TimeSpan.FromSeconds(6));
+        Assert.Equal("c2", First(routes, preferred: "c2"));
+    }
+
     private static IEnumerable<ulong> Conversations(int count) => Enumerable.Range(0, count).Select(number =>
         Affinity.Of("acct", new HeaderDictionary(), Encoding.UTF8.GetBytes($$"""{"prompt_cache_key":"{{number}}"}""")));
 
-    private string? First(ImmutableArray<Route> routes, ulong affinity = 0)
+    private string? First(ImmutableArray<Route> routes, ulong affinity = 0, string? preferred = null)
     {
         var tried = 0UL;
-        return _choice.Next(routes, ref tried, out _, affinity)?.Channel.Name;
+        return _choice.Next(routes, ref tried, out _, affinity, preferred)?.Channel.Name;
     }
 
     private static ImmutableArray<Route> Routes(params (int Priority, int Weight)[] channels) =>

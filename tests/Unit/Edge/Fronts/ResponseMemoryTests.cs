@@ -129,7 +129,7 @@ public sealed class ResponseMemoryTests
         var places = Enumerable.Range(0, 20).Select(_ => memory.Begin("a", input)!).ToList();
         foreach (var (number, place) in places.Index())
         {
-            memory.Keep(place, Encoding.UTF8.GetBytes($$"""{"id":"resp_{{number}}","output":[]}"""));
+            memory.Keep(place, Encoding.UTF8.GetBytes($$"""{"id":"resp_{{number}}","output":[]}"""), "c1");
         }
 
         var kept = Enumerable.Range(0, 20).Where(number => memory.Find("a", $"resp_{number}") is not null).ToList();
@@ -144,7 +144,7 @@ public sealed class ResponseMemoryTests
 
     private void Keep(string account, string request, string answer) =>
         _memory.Keep(
-            _memory.Begin(account, Encoding.UTF8.GetBytes(JsonNode.Parse(request)!["input"]!.ToJsonString()))!, Encoding.UTF8.GetBytes(answer));
+            _memory.Begin(account, Encoding.UTF8.GetBytes(JsonNode.Parse(request)!["input"]!.ToJsonString()))!, Encoding.UTF8.GetBytes(answer), "c1");
 
     private string Resolve(string account, string body) => Encoding.UTF8.GetString(_memory.Resolve(account, Encoding.UTF8.GetBytes(body), out _).Span);
 }

@@ -130,7 +130,7 @@ public sealed class MessagesRequestTests
     [InlineData("\"service_tier\":\"x\",\"speed\":\"fast\"", "ServiceTier service_tier service_tier x,HostedTool speed speed fast")]
     [InlineData("\"inference_geo\":\"global\"", "")]
     [InlineData("\"inference_geo\":\"us\"", "HostedTool inference_geo inference_geo us")]
-    [InlineData("\"container\":\"c\"", "HostedTool container container container")]
+    [InlineData("\"container\":{\"skills\":[]}", "HostedTool container container container")]
     [InlineData("\"container\":null,\"mcp_servers\":[],\"fallbacks\":null", "")]
     [InlineData("\"mcp_servers\":[{\"type\":\"url\"}]", "HostedTool mcp_servers mcp_servers mcp_servers")]
     [InlineData("\"fallbacks\":[\"m2\"]", "HostedTool fallbacks fallbacks fallbacks")]

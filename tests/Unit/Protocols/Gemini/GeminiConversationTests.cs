@@ -92,6 +92,14 @@ public sealed class GeminiConversationTests
         Assert.Equal(field, error.Field);
     }
 
+    [Fact]
+    public void Read_OneForAList_IsAListOfIt()
+    {
+        var conversation = Read("""{"system_instruction":{"parts":{"text":"Be kind."}},"contents":{"parts":{"text":"hi"}}}""");
+        Assert.Equal("Be kind.", Assert.Single(conversation.System).Text);
+        Assert.Equal(new TextPart("hi"), Assert.Single(Assert.Single(conversation.Turns).Parts));
+    }
+
     /// <summary>Clients decode a signature, and encode it in either alphabet.</summary>
     [Theory]
     [InlineData("thinking?>", false)]

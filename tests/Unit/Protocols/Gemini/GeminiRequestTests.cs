@@ -48,7 +48,7 @@ public sealed class GeminiRequestTests
     [Theory]
     [InlineData(false, """[{"functionCall":{"name":"f"}},{"functionCall":{"name":"g"},"thoughtSignature":"c2ln"}]""")]
     [InlineData(true, """[{"functionCall":{"name":"f"},"thoughtSignature":"skip_thought_signature_validator"},{"functionCall":{"name":"g"},"thoughtSignature":"c2ln"}]""")]
-    public void WithoutForeignSignatures_OfOtherProviders_LeavesItsOwn(bool fills, string parts)
+    public void WithoutSignatures_OfOtherProviders_LeavesItsOwn(bool fills, string parts)
     {
         var (signed, hidden) = (Convert.ToBase64String("og1.messages.x"u8), Convert.ToBase64String("hidden.og1.messages.x"u8));
         var request = Read(
@@ -59,7 +59,7 @@ public sealed class GeminiRequestTests
             """);
         Assert.True(request.HasForeignSignatures);
 
-        var contents = JsonNode.Parse(request.WithoutForeignSignatures(fills).Body.Span)!["contents"]!.AsArray();
+        var contents = JsonNode.Parse(request.WithoutSignatures(fills, onlyForeign: true).Body.Span)!["contents"]!.AsArray();
 
         Assert.Equal(2, contents.Count);
         Assert.Equal(parts, contents[1]!["parts"]!.ToJsonString());

@@ -39,6 +39,16 @@ public sealed class UpstreamErrorTests
         }
     }
 
+    /// <summary>OpenRouter's own filter answers as if the key were refused, and quotes the client.</summary>
+    [Fact]
+    public void Read_FlaggedInput_IsTheClientsAndNotTheKeys()
+    {
+        var error = Read(403, """{"error":{"code":403,"message":"Your chosen model requires moderation and your input was flagged for \"violence\".","metadata":{"reasons":["violence"],"flagged_input":"kill...","provider_name":"x"}},"user_id":"u"}""");
+        Assert.Equal((UpstreamFailure.ContentFiltered, false), (error.Failure, error.IsRetryable));
+        Assert.DoesNotContain("kill", error.Message, StringComparison.Ordinal);
+        Assert.Equal(UpstreamFailure.Forbidden, Read(403, """{"error":{"code":403,"message":"Only management keys can perform this operation","metadata":null}}""").Failure);
+    }
+
     [Theory]
     [InlineData(429, "insufficient_quota", UpstreamFailure.OutOfFunds)]
     [InlineData(429, "rate_limit_exceeded", UpstreamFailure.RateLimited)]

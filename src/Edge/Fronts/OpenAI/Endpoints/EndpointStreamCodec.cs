@@ -1,10 +1,12 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Text;
 using System.Text.Json;
 using OrleansGateway.Edge.Fronts.Translation;
 using OrleansGateway.Edge.Http;
 using OrleansGateway.Edge.Pipeline;
 using OrleansGateway.Protocols.Exchange;
+using OrleansGateway.Protocols.Json;
 using OrleansGateway.Protocols.Metering;
 using OrleansGateway.Protocols.OpenAI;
 using OrleansGateway.Protocols.OpenAI.Endpoints;
@@ -80,7 +82,7 @@ internal sealed class EndpointStreamCodec(Call call, EndpointRequest request, En
         sound.Read();
         while (sound.Read() && sound.TokenType == JsonTokenType.PropertyName)
         {
-            var isSound = sound.ValueTextEquals("audio"u8);
+            var isSound = sound.IsText("audio");
             sound.Read();
 
             // An empty part is no later one: what is held back stays so until it is paid for.
@@ -89,7 +91,7 @@ internal sealed class EndpointStreamCodec(Call call, EndpointRequest request, En
                 events.Write(_heldBack.Span);
                 _heldBack.Clear();
                 _data.Clear();
-                _data.Advance(sound.CopyString(_data.GetSpan(sound.ValueSpan.Length)));
+                _data.Write(sound.ValueIsEscaped ? Encoding.UTF8.GetBytes(sound.Text() ?? "") : sound.ValueSpan);
                 Base64.DecodeFromUtf8(_data.Span, _heldBack.GetSpan(Base64.GetMaxDecodedFromUtf8Length(_data.Length)), out _, out var written);
                 _heldBack.Advance(written);
             }

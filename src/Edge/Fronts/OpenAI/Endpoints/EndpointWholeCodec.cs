@@ -39,14 +39,16 @@ internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : I
         _ => OutputKind.Text,
     };
 
-    /// <summary>What breaks off has told nothing of what it used, and costs all that it can.</summary>
+    /// <summary>
+    /// What breaks off has told nothing of what it used: speech costs as much as the sound that came lasts, and pictures, which tell nothing of
+    /// themselves until they are there, all that they can.
+    /// </summary>
     public static Metered MeteredOfCut(Call call, EndpointRequest request, in AnswerCounts counts)
     {
         var usage = request.Used(counts, call.Bound.EstimatedInputTokens);
         return new Metered(
             counts.Reported is not null ? usage
                 : request.ChargedBy == ChargedBy.Pictures ? usage with { ImageOutput = call.Bound.TotalOutputTokensMax, Images = request.Images }
-                : request.ChargedBy == ChargedBy.Speech ? usage with { AudioOutput = call.Bound.TotalOutputTokensMax }
                 : usage,
             HasOutput: true);
     }
@@ -128,7 +130,7 @@ internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : I
 
         if (request.Form == AnswerForm.Sound)
         {
-            _counts = new AnswerCounts(null, Seconds: SecondsOf(bytes));
+            _counts = new AnswerCounts(null, Seconds: SoundLength.Of(bytes));
         }
         else
         {
@@ -139,10 +141,6 @@ internal sealed class EndpointWholeCodec(Call call, EndpointRequest request) : I
 
         return AttemptEnd.Completed;
     }
-
-    /// <summary>Plain samples have no head: 24,000 a second, of 16 bits.</summary>
-    private static double SecondsOf(ReadOnlySpan<byte> sound) =>
-        MediaLength.KindOf(sound) == MediaKind.Unknown ? sound.Length / 48_000.0 : MediaLength.Of(sound);
 
     private void WriteUsage(PooledBytes written, in TokenUsage usage, long chargedNanos)
     {

@@ -32,7 +32,7 @@ internal sealed class OpenAIEndpoint(IFront front, string path, Func<ReadOnlyMem
     public IExchange? Read(HttpRequest httpRequest, ReadOnlyMemory<byte> body, out ApiError error)
     {
         var (request, wrong) = read(body, httpRequest.ContentType);
-        error = wrong is { } refusal ? new ApiError(ErrorKind.InvalidRequest, refusal.Message, refusal.Param, refusal.Code) : default;
+        error = wrong is { } refusal ? OpenAIFront.ErrorOf(refusal) : default;
         return wrong is null ? new EndpointExchange(request, front, httpRequest.Headers.ContainsKey("Idempotency-Key")) : null;
     }
 

@@ -502,7 +502,9 @@ internal sealed partial class RealtimeSession : IWatched, IHoldOwner, IDisposabl
         settings.ForeignTool is { } tool ? new ApiError(
             ErrorKind.InvalidRequest, $"Tools of the type '{tool}' are not sold here: only functions are.", "session.tools", "unsupported_value")
         : settings.HasPrompt ? new ApiError(
-            ErrorKind.InvalidRequest, "Prompts that a provider keeps are not available here: send the instructions.", "session.prompt", "unsupported_value")
+            ErrorKind.NotKept, "The 'prompt' was not found: this gateway keeps none. Send the instructions.", "session.prompt")
+        : settings.HasVoiceId ? new ApiError(
+            ErrorKind.NotKept, "The voice must be a name: one by its id belongs to the provider's account.", "session.audio.output.voice")
         : settings.Model is { } model && _services.Catalog.Current?.FindModel(model)?.Id != _responses!.Model.Id ? new ApiError(
             ErrorKind.InvalidRequest, $"The session's model is '{_modelName}' and cannot be changed. Begin another session.", "session.model", "cannot_update_model")
         : null;

@@ -55,6 +55,21 @@ public sealed class ResponsesAnswerTests
             response["usage"]!.ToJsonString());
     }
 
+    /// <summary>What is in the request is in the response, as providers have it; in one line, since it stands in events.</summary>
+    [Fact]
+    public void BeginResponse_RepeatsItsRequest()
+    {
+        var echo = ResponsesEcho.Of(Encoding.UTF8.GetBytes(
+            """{"model":"m","metadata":{"a": "b",|"c":"d"},"instructions":"be","input":"x","temperature":0.50,"tools":null,"max_output_tokens":9}""".Replace("|", "\r\n", StringComparison.Ordinal)));
+        var progress = new ResponsesProgress("r1", 7, "m") { Echo = echo };
+        var written = new ArrayBufferWriter<byte>();
+        progress.WriteCutResponse(written, TraceUsage, null);
+        var response = JsonNode.Parse(written.WrittenSpan)!;
+        Assert.Equal(("be", "b", "d", 9), ((string)response["instructions"]!, (string)response["metadata"]!["a"]!, (string)response["metadata"]!["c"]!, (int)response["max_output_tokens"]!));
+        Assert.Equal(("0.50", "[]", "1.0"), (response["temperature"]!.ToJsonString(), response["tools"]!.ToJsonString(), response["top_p"]!.ToJsonString()));
+        Assert.Equal(-1, written.WrittenSpan.IndexOfAny("\r\n"u8));
+    }
+
     [Fact]
     public void Take_ShortText_WritesTheseBytes()
     {

@@ -66,7 +66,6 @@ public sealed class ResponsesConversationTests
     [Theory]
     [InlineData(""","tools":[{"type":"web_search"}]""", "tools[0].type")]
     [InlineData(""","tool_choice":{"type":"file_search"}""", "tool_choice")]
-    [InlineData(""","top_logprobs":2""", "top_logprobs")]
     public void Read_WhatOthersLack_IsRefusedForChat(string more, string path) =>
         Assert.Equal(path, Features.Refused(Read($$"""{"model":"m","input":"x"{{more}}}""", out _), WireFormats.Chat)!.Value.Path);
 

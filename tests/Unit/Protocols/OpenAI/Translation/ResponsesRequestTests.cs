@@ -47,13 +47,13 @@ public sealed class ResponsesRequestTests
     [InlineData("""{"model":"m"}""", "input")]
     [InlineData("""{"model":"m","input":7}""", "input")]
     [InlineData("""{"model":"m","input":[7]}""", "input[0]")]
-    [InlineData("""{"model":"m","input":"x","previous_response_id":"resp_1"}""", "previous_response_id")]
-    [InlineData("""{"model":"m","input":"x","conversation":"c"}""", "conversation")]
-    [InlineData("""{"model":"m","input":"x","prompt":{"id":"p"}}""", "prompt")]
+    [InlineData("""{"model":"m","input":"x","previous_response_id":"resp_1"}""", "previous_response_id", 404)]
+    [InlineData("""{"model":"m","input":"x","conversation":"c"}""", "conversation", 404)]
+    [InlineData("""{"model":"m","input":"x","prompt":{"id":"p"}}""", "prompt", 404)]
     [InlineData("""{"model":"m","input":"x","background":true}""", "background")]
-    [InlineData("""{"model":"m","input":[{"type":"item_reference","id":"msg_1"}]}""", "input[0]")]
-    [InlineData("""{"model":"m","input":[{"role":"user","content":[{"type":"input_image","file_id":"f"}]}]}""", "input[0]")]
-    [InlineData("""{"model":"m","input":[{"type":"function_call_output","call_id":"c","output":[{"type":"input_file","file_id":"f"}]}]}""", "input[0]")]
+    [InlineData("""{"model":"m","input":[{"type":"item_reference","id":"msg_1"}]}""", "input[0]", 404)]
+    [InlineData("""{"model":"m","input":[{"role":"user","content":[{"type":"input_image","file_id":"f"}]}]}""", "input[0]", 404)]
+    [InlineData("""{"model":"m","input":[{"type":"function_call_output","call_id":"c","output":[{"type":"input_file","file_id":"f"}]}]}""", "input[0]", 404)]
     [InlineData("""{"model":"m","input":"x","Stream":true}""", "Stream")]
     [InlineData("""{"model":"m","input":"x","stream":true,"stream":false}""", "stream")]
     [InlineData("""{"model":"m","input":"x","stream":"yes"}""", "stream")]
@@ -63,10 +63,10 @@ public sealed class ResponsesRequestTests
     [InlineData("""{"model":"m","input":"x","tools":[{"type":"function","type":"computer"}]}""", "tools[0].type")]
     [InlineData("""{"model":"m","input":"x","tools":[{}]}""", "tools[0].type")]
     [InlineData("""{"model":"m","input":"x","tools":[{"type":"namespace","tools":[{}]}]}""", "tools[0].tools[0].type")]
-    public void TryRead_WhatIsWrong_IsRefusedByItsName(string body, string path)
+    public void TryRead_WhatIsWrong_IsRefusedByItsName(string body, string path, int status = 400)
     {
         Assert.False(ResponsesRequest.TryRead(Encoding.UTF8.GetBytes(body), false, out _, out var error));
-        Assert.Equal((400, path), (error.Status, error.Param));
+        Assert.Equal((status, path), (error.Status, error.Param));
     }
 
     [Fact]
