@@ -166,6 +166,7 @@ END
 }
 
 start_postgres() {
+    locate_postgres
     prepare_postgres -c max_connections=$cluster_sessions_max
     start_process postgres "$pgdata" / "${postgres_identity[@]}" -- "${postgres_command[@]}"
     await_postgres "$pid"
@@ -322,5 +323,5 @@ END
   logs        .data/cluster/*/log
   accounts    Gateway__SettingsFolder=.data/cluster/settings dotnet ${artifacts#"$root/"}/Silo/release/OrleansGateway.Silo.dll account list
 END
-    print_first_request "$api"
+    print_first_request "$api" "$(first_model)"
 }

@@ -56,16 +56,17 @@ print_owner_link() {
     [[ -z $link ]] || printf 'The first account is yours in the console: register at the site, sign in, and open this link (good once):\n\n%s\n\n' "$link"
 }
 
-# print_first_request URL: a request that works when pasted, if the first key is known.
+# first_model: a model that is served.
+first_model() { gateway_cli catalog models --format csv | sed -n 2p | cut -d, -f1; }
+
+# print_first_request URL MODEL: a request that works when pasted, if the first key is known.
 print_first_request() {
-    local model
     [[ -s $data/first-key ]] || return 0
-    model=$(gateway_cli catalog models --format csv | sed -n 2p | cut -d, -f1)
     cat <<END
 
 Try it:
 
-curl -N $1/v1/chat/completions -H 'content-type: application/json' -H "authorization: Bearer $(<"$data/first-key")" -d '{"model":"$model","stream":true,"messages":[{"role":"user","content":"Hello"}]}'
+curl -N $1/v1/chat/completions -H 'content-type: application/json' -H "authorization: Bearer $(<"$data/first-key")" -d '{"model":"$2","stream":true,"messages":[{"role":"user","content":"Hello"}]}'
 
 END
 }

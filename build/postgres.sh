@@ -41,8 +41,8 @@ stop_orphan() {
     rm -f "$file" "$pgsocket"/.s.PGSQL.*.lock
 }
 
-# prepare_postgres [SERVER-OPTION…]: finds or makes the data; sets $pgdata, $pgsocket and $postgres_command.
-prepare_postgres() {
+# locate_postgres: finds the server and the folders of its data; sets $pgdata and $pgsocket.
+locate_postgres() {
     local folder version=
     folder=$(postgres_folder)
     pgdata=$folder/data
@@ -58,7 +58,12 @@ prepare_postgres() {
         [[ -O $pgsocket ]] || fail "$pgsocket belongs to somebody else"
     fi
     stop_orphan
-    if [[ -z $version ]]; then
+}
+
+# prepare_postgres [SERVER-OPTION…]: makes the data unless it is there; sets $postgres_command.
+prepare_postgres() {
+    local folder=${pgdata%/*}
+    if [[ ! -f $pgdata/PG_VERSION ]]; then
         say "Making a PostgreSQL instance in $folder"
         rm -rf "$pgdata.new"
         (cd / && setpriv "${postgres_identity[@]}" "$pgbin/initdb" -D "$pgdata.new" -U gateway --auth=trust --encoding=UTF8 --no-locale >"$pglog" 2>&1) ||

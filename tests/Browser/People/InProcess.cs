@@ -9,7 +9,7 @@ using OrleansGateway.Grains.Contracts.Catalog;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Ledger.Postgres;
 using OrleansGateway.Operations;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Postgres;
 using OrleansGateway.Tests.Shared;
 using OrleansGateway.Web;
 using OrleansGateway.Web.Accounts;

@@ -2,7 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
-using OrleansGateway.Tests.Integration.Gateway;
+using OrleansGateway.Tests.Programs.Gateway;
 using OrleansGateway.Web;
 using OrleansGateway.Web.Mail;
 using Xunit;

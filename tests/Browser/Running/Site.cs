@@ -2,8 +2,8 @@ using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using Npgsql;
 using OrleansGateway.SimulatedProvider;
-using OrleansGateway.Tests.Integration.Gateway;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Gateway;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Browser.Running;

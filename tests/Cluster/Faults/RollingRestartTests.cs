@@ -1,5 +1,5 @@
 using OrleansGateway.Tests.Cluster.Running;
-using OrleansGateway.Tests.Integration.Faults;
+using OrleansGateway.Tests.Programs.Faults;
 using Xunit;
 
 namespace OrleansGateway.Tests.Cluster.Faults;

@@ -1,6 +1,6 @@
 using OrleansGateway.Tests.Cluster.Running;
-using OrleansGateway.Tests.Integration.Faults;
-using OrleansGateway.Tests.Integration.Gateway;
+using OrleansGateway.Tests.Programs.Faults;
+using OrleansGateway.Tests.Programs.Gateway;
 using Xunit;
 
 namespace OrleansGateway.Tests.Cluster.Faults;

@@ -3,8 +3,8 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using OrleansGateway.Grains.Contracts.Keys;
 using OrleansGateway.Tests.Cluster.Running;
-using OrleansGateway.Tests.Integration.Faults;
-using OrleansGateway.Tests.Integration.Gateway;
+using OrleansGateway.Tests.Programs.Faults;
+using OrleansGateway.Tests.Programs.Gateway;
 using Xunit;
 
 namespace OrleansGateway.Tests.Cluster.Gateway;

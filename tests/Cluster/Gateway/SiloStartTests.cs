@@ -1,5 +1,5 @@
 using OrleansGateway.Tests.Cluster.Running;
-using OrleansGateway.Tests.Integration.Gateway;
+using OrleansGateway.Tests.Programs.Gateway;
 using Xunit;
 
 namespace OrleansGateway.Tests.Cluster.Gateway;

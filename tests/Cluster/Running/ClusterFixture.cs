@@ -4,9 +4,9 @@ using Npgsql;
 using Orleans.Runtime;
 using OrleansGateway.Ledger.Postgres;
 using OrleansGateway.SimulatedProvider;
-using OrleansGateway.Tests.Integration.Faults;
-using OrleansGateway.Tests.Integration.Gateway;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Faults;
+using OrleansGateway.Tests.Programs.Gateway;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Cluster.Running;

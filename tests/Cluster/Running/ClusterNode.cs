@@ -1,8 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using OrleansGateway.Tests.Integration.Faults;
-using OrleansGateway.Tests.Integration.Gateway;
+using OrleansGateway.Tests.Programs.Faults;
+using OrleansGateway.Tests.Programs.Gateway;
 using Xunit;
 
 namespace OrleansGateway.Tests.Cluster.Running;

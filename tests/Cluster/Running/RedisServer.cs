@@ -4,8 +4,8 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using OrleansGateway.Grains.Contracts;
-using OrleansGateway.Tests.Integration.Faults;
-using OrleansGateway.Tests.Integration.Gateway;
+using OrleansGateway.Tests.Programs.Faults;
+using OrleansGateway.Tests.Programs.Gateway;
 using StackExchange.Redis;
 using Xunit;
 

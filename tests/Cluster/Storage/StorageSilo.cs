@@ -8,7 +8,7 @@ using OrleansGateway.Grains.Accounts;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Ledger.Postgres;
 using OrleansGateway.Silo.Storage;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Cluster.Storage;

@@ -1,7 +1,7 @@
 using Orleans;
 using Orleans.Runtime;
 using OrleansGateway.Silo.Upkeep;
-using OrleansGateway.Tests.Integration.Faults;
+using OrleansGateway.Tests.Programs.Faults;
 using Xunit;
 
 namespace OrleansGateway.Tests.Cluster.Storage;

@@ -1,12 +1,14 @@
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Tests.Integration.Gateway;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Faults;
+using OrleansGateway.Tests.Programs.Gateway;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Faults;
 
 /// <summary>More requests at once than an account's money covers.</summary>
-[Collection(FaultsCollection.Name)]
+[Collection(GatewayFaultsCollection.Name)]
 public sealed class AdmissionRaceTests(PostgresServer server)
 {
     [Fact]

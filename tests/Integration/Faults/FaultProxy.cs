@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Npgsql;
+using OrleansGateway.Tests.Programs.Faults;
 
 namespace OrleansGateway.Tests.Integration.Faults;
 

@@ -1,11 +1,12 @@
-using OrleansGateway.Tests.Integration.Gateway;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Faults;
+using OrleansGateway.Tests.Programs.Gateway;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Faults;
 
 /// <summary>The gateway's process ends under load, killed or asked to.</summary>
-[Collection(FaultsCollection.Name)]
+[Collection(GatewayFaultsCollection.Name)]
 public sealed class KillTests(PostgresServer server)
 {
     /// <summary>Some seconds of load.</summary>

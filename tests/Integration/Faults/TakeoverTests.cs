@@ -3,13 +3,15 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Npgsql;
 using OrleansGateway.Tests.Integration.Gateway;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Faults;
+using OrleansGateway.Tests.Programs.Gateway;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Faults;
 
 /// <summary>Two gateways on one database, while clients speak to both.</summary>
-[Collection(FaultsCollection.Name)]
+[Collection(GatewayFaultsCollection.Name)]
 public sealed class TakeoverTests(PostgresServer server)
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;

@@ -2,8 +2,8 @@ using System.Diagnostics;
 using System.Net;
 using Npgsql;
 using OrleansGateway.Ledger.Postgres;
-using OrleansGateway.Tests.Integration.Faults;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Faults;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Gateway;

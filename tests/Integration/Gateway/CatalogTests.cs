@@ -3,13 +3,14 @@ using Google.Protobuf;
 using Google.Rpc;
 using Grpc.Core;
 using OrleansGateway.Operator.Contracts;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Gateway;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Gateway;
 
 /// <summary>Which catalog is in force: the configured file, its edits, and what an operator publishes.</summary>
-public sealed class CatalogTests(PostgresServer server)
+public sealed class CatalogTests(PostgresServer server, SharedGateway shared) : IClassFixture<SharedGateway>
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -35,7 +36,7 @@ public sealed class CatalogTests(PostgresServer server)
     [Fact]
     public async Task Apply_OfABadFile_TellsEveryProblemByLineAndChangesNothing()
     {
-        await using var gateway = await GatewayFixture.StartAsync(server);
+        var gateway = shared.Gateway;
         var file = await WriteOtherAsync(gateway, text => text.Replace("128000", "-1", StringComparison.Ordinal).Replace("0.60", "\"dear\"", StringComparison.Ordinal));
 
         var (exitCode, output, errors) = await gateway.CommandAsync("catalog", "apply", file);
@@ -51,7 +52,7 @@ public sealed class CatalogTests(PostgresServer server)
     [Fact]
     public async Task Apply_OfOtherRatesUnderAnIdInForce_IsRefused()
     {
-        await using var gateway = await GatewayFixture.StartAsync(server);
+        var gateway = shared.Gateway;
         var file = Path.ChangeExtension(gateway.CatalogPath, "other");
         await File.WriteAllTextAsync(file, (await ReadAsync(gateway)).Replace("0.15", "0.14", StringComparison.Ordinal), Cancellation);
 
@@ -64,7 +65,7 @@ public sealed class CatalogTests(PostgresServer server)
     [Fact]
     public async Task Apply_OfMoreThanACatalogMayHave_IsRefused()
     {
-        await using var gateway = await GatewayFixture.StartAsync(server);
+        var gateway = shared.Gateway;
         var request = new ApplyCatalogRequest { RequestId = OperatorClient.NewRequestId(), Text = ByteString.CopyFrom(new byte[5_000_000]) };
 
         var refused = await Assert.ThrowsAsync<RpcException>(async () => await gateway.Operator.Catalog.ApplyCatalogAsync(request, cancellationToken: Cancellation));

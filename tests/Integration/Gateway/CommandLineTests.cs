@@ -1,12 +1,13 @@
 using System.Text.Json.Nodes;
 using Npgsql;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Gateway;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Gateway;
 
 /// <summary>The operator's command line, with a service and without one.</summary>
-public sealed class CommandLineTests(PostgresServer server)
+public sealed class CommandLineTests(PostgresServer server, SharedGateway shared) : IClassFixture<SharedGateway>
 {
     [Fact]
     public async Task Verbs_WhileAServiceRuns_SpeakToIt()
@@ -104,7 +105,7 @@ public sealed class CommandLineTests(PostgresServer server)
     [Fact]
     public async Task Credit_RepeatedWithItsRequestId_IsDoneOnce()
     {
-        await using var gateway = await GatewayFixture.StartAsync(server);
+        var gateway = shared.Gateway;
         var account = await gateway.CreateAccountAsync("1");
         string[] credit = ["account", "credit", account, "2", "--request-id", "top-up-7", "--format", "json"];
         var first = await DoAsync(gateway, credit);
@@ -116,9 +117,9 @@ public sealed class CommandLineTests(PostgresServer server)
     [Fact]
     public async Task Verbs_WithAnotherToken_SayWhichSettingItIs()
     {
-        await using var gateway = await GatewayFixture.StartAsync(server);
-        gateway.Settings["Gateway:OperatorToken"] = "another-token-0123456789";
-        var (exitCode, _, errors) = await gateway.CommandAsync("account", "list");
+        var gateway = shared.Gateway;
+        var settings = new Dictionary<string, string?>(gateway.Settings) { ["Gateway:OperatorToken"] = "another-token-0123456789" };
+        var (exitCode, _, errors) = await GatewayProcess.RunAsync(settings, "account", "list");
         Assert.Equal(1, exitCode);
         Assert.Contains("Gateway:OperatorToken", errors, StringComparison.Ordinal);
     }
@@ -126,7 +127,7 @@ public sealed class CommandLineTests(PostgresServer server)
     [Fact]
     public async Task Key_Created_IsShownOnceAndOpensTheRelay()
     {
-        await using var gateway = await GatewayFixture.StartAsync(server);
+        var gateway = shared.Gateway;
         var account = await gateway.CreateAccountAsync("1");
         var created = await DoAsync(gateway, "key", "create", account, "--name", "CLI", "--models", GatewayFixture.Model, "--cap-day", "0.5", "--format", "json");
         var key = Value(created, "key");

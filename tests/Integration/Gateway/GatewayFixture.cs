@@ -5,7 +5,9 @@ using Npgsql;
 using OrleansGateway.Ledger.Postgres;
 using OrleansGateway.Operator.Contracts;
 using OrleansGateway.SimulatedProvider;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Integration.Ledger;
+using OrleansGateway.Tests.Programs.Gateway;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Gateway;
@@ -78,6 +80,8 @@ internal sealed class GatewayFixture : IAsyncDisposable
     public static async Task<GatewayFixture> StartAsync(
         PostgresServer? server, Action<GatewayFixture>? configure = null, string? connectionString = null)
     {
+        // As after a first start: what that does to an empty database, others start one to see.
+        connectionString ??= await server!.CreateDatabaseAsync("ledger", LedgerDatabase.MigrateAsync);
         var fixture = await CreateAsync(server, connectionString);
         configure?.Invoke(fixture);
         await fixture.StartGatewayAsync();

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Gateway;

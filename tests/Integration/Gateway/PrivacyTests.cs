@@ -2,7 +2,8 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Npgsql;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Gateway;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Gateway;

@@ -5,20 +5,21 @@ using System.Text.Json.Nodes;
 using OpenAI;
 using OpenAI.Chat;
 using OrleansGateway.Operator.Contracts;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Gateway;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Gateway;
 
 /// <summary>The relay over the whole stack: edge, account, ledger.</summary>
-public sealed class RelayTests(PostgresServer server)
+public sealed class RelayTests(PostgresServer server, SharedGateway shared) : IClassFixture<SharedGateway>
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task Complete_WithTheOfficialClient_IsChargedToTheNano()
     {
-        await using var gateway = await GatewayFixture.StartAsync(server);
+        var gateway = shared.Gateway;
         var account = await gateway.CreateAccountAsync("1");
         var client = new ChatClient(
             GatewayFixture.Model,
@@ -70,9 +71,10 @@ public sealed class RelayTests(PostgresServer server)
     [InlineData("""{"limits":{"tokens_per_minute":1000,"requests_per_minute":1}}""", 429, "rate_limit_exceeded")]
     public async Task Key_WithALimit_IsHeldToIt(string settings, int status, string code)
     {
-        await using var gateway = await GatewayFixture.StartAsync(server);
+        var gateway = shared.Gateway;
         var account = await gateway.CreateAccountAsync("1");
         using var client = gateway.CreateClient(await gateway.CreateKeyAsync(account, KeySettings.Parser.ParseJson(settings)));
+        var before = gateway.Provider.Stats.Requests;
 
         if (code == "rate_limit_exceeded")
         {
@@ -87,14 +89,14 @@ public sealed class RelayTests(PostgresServer server)
         var error = JsonNode.Parse(await response.Content.ReadAsStringAsync(Cancellation))!["error"]!.AsObject();
         Assert.Equal(code, (string?)error["code"]);
         Assert.Equal(["message", "type", "param", "code"], error.Select(field => field.Key));
-        Assert.Equal(code == "rate_limit_exceeded" ? 1 : 0, gateway.Provider.Stats.Requests);
+        Assert.Equal(code == "rate_limit_exceeded" ? 1 : 0, gateway.Provider.Stats.Requests - before);
     }
 
     /// <summary>What the headers tell is what the account's grain has counted: one request, and the tokens that it was estimated at.</summary>
     [Fact]
     public async Task Headers_OfAKeyWithLimits_TellWhatIsLeftOfThem()
     {
-        await using var gateway = await GatewayFixture.StartAsync(server);
+        var gateway = shared.Gateway;
         var settings = KeySettings.Parser.ParseJson("""{"limits":{"tokens_per_minute":60,"requests_per_minute":2}}""");
         using var client = gateway.CreateClient(await gateway.CreateKeyAsync(await gateway.CreateAccountAsync("1"), settings));
 
@@ -116,7 +118,7 @@ public sealed class RelayTests(PostgresServer server)
     [Fact]
     public async Task Models_AreThoseOfAKeyInForce()
     {
-        await using var gateway = await GatewayFixture.StartAsync(server);
+        var gateway = shared.Gateway;
         var account = await gateway.CreateAccountAsync("1");
         Assert.Equal((HttpStatusCode.OK, 1), await ModelsAsync("{}"));
         Assert.Equal((HttpStatusCode.OK, 0), await ModelsAsync("""{"models":["other"]}"""));
@@ -136,7 +138,7 @@ public sealed class RelayTests(PostgresServer server)
     [Fact]
     public async Task Key_DisabledAndEnabled_IsHeldToIt()
     {
-        await using var gateway = await GatewayFixture.StartAsync(server);
+        var gateway = shared.Gateway;
         var account = await gateway.CreateAccountAsync("1");
         using var client = gateway.CreateClient(await gateway.CreateKeyAsync(account));
         var keys = await gateway.Operator.Keys.ListKeysAsync(new ListKeysRequest { AccountId = account }, cancellationToken: Cancellation);
@@ -165,7 +167,7 @@ public sealed class RelayTests(PostgresServer server)
     [Fact]
     public async Task Account_SuspendedResumedAndClosed_IsHeldToIt()
     {
-        await using var gateway = await GatewayFixture.StartAsync(server);
+        var gateway = shared.Gateway;
         var account = await gateway.CreateAccountAsync("1");
         using var client = gateway.CreateClient(await gateway.CreateKeyAsync(account));
 

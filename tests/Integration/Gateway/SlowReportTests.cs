@@ -1,6 +1,6 @@
 using System.Net;
 using OrleansGateway.Operator.Contracts;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Gateway;

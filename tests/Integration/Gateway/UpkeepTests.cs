@@ -1,4 +1,5 @@
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Gateway;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Gateway;

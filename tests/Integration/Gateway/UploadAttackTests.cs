@@ -8,7 +8,8 @@ using System.Text;
 using OrleansGateway.Edge.Bodies;
 using OrleansGateway.Operator.Contracts;
 using OrleansGateway.SimulatedProvider;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Gateway;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Gateway;

@@ -1,6 +1,6 @@
 using Npgsql;
 using OrleansGateway.Ledger.Postgres;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Ledger;

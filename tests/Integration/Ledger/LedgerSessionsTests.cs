@@ -1,7 +1,7 @@
 using Npgsql;
 using OrleansGateway.Ledger;
 using OrleansGateway.Ledger.Postgres;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Postgres;
 using OrleansGateway.Tests.Shared;
 using Xunit;
 

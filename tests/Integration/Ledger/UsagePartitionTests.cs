@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Npgsql;
 using OrleansGateway.Ledger.Postgres;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Ledger;

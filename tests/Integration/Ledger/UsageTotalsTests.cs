@@ -7,7 +7,7 @@ using OrleansGateway.Grains.Contracts.Pricing;
 using OrleansGateway.Ledger;
 using OrleansGateway.Ledger.Postgres;
 using OrleansGateway.Tests.Integration.Edge;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Postgres;
 using OrleansGateway.Tests.Shared;
 using Xunit;
 

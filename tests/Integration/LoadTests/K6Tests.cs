@@ -3,7 +3,9 @@ using System.Text;
 using System.Text.RegularExpressions;
 using OrleansGateway.Operator.Contracts;
 using OrleansGateway.Tests.Integration.Gateway;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs;
+using OrleansGateway.Tests.Programs.Gateway;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.LoadTests;

@@ -3,7 +3,7 @@ using OrleansGateway.Ledger;
 using OrleansGateway.Ledger.Postgres;
 using OrleansGateway.Operations;
 using OrleansGateway.Tests.Integration.Ledger;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Postgres;
 using OrleansGateway.Tests.Shared;
 using Xunit;
 

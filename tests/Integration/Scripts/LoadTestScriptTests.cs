@@ -1,4 +1,5 @@
-using OrleansGateway.Tests.Shared.Scripts;
+using OrleansGateway.Tests.Programs;
+using OrleansGateway.Tests.Programs.Scripts;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Scripts;
@@ -36,10 +37,10 @@ public sealed class LoadTestScriptTests
         await using var clone = new ScriptClone(Repository.Root);
         var (code, output) = await clone.RunAsync("""
             set -e
-            for script in run cluster test .ci/run build/*.sh load-tests/lib/*.sh load-tests/{benchmark,compare}; do bash -n "$script"; done
-            for script in ./cluster load-tests/benchmark load-tests/compare; do "$script" -h; done
+            for script in run cluster test .ci/run build/*.sh load-tests/lib/*.sh load-tests/{benchmark,compare,start}; do bash -n "$script"; done
+            for script in ./cluster load-tests/benchmark load-tests/compare load-tests/start; do "$script" -h; done
             """);
         Assert.True(code == 0, output);
-        Assert.Equal(3, output.Split('\n').Count(line => line.StartsWith("usage: ", StringComparison.Ordinal)));
+        Assert.Equal(4, output.Split('\n').Count(line => line.StartsWith("usage: ", StringComparison.Ordinal)));
     }
 }

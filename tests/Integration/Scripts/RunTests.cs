@@ -1,4 +1,5 @@
-using OrleansGateway.Tests.Shared.Scripts;
+using OrleansGateway.Tests.Programs;
+using OrleansGateway.Tests.Programs.Scripts;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Scripts;

@@ -2,7 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using OrleansGateway.Grains.Contracts.Accounts;
-using OrleansGateway.Tests.Integration.Faults;
+using OrleansGateway.Tests.Programs.Faults;
 using Xunit;
 using static OrleansGateway.Tests.Integration.Edge.Cases.Wire;
 

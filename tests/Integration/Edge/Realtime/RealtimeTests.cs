@@ -6,7 +6,7 @@ using System.Text.Json.Nodes;
 using OrleansGateway.Edge.Accounting;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Pricing;
-using OrleansGateway.Tests.Integration.Faults;
+using OrleansGateway.Tests.Programs.Faults;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Edge.Realtime;

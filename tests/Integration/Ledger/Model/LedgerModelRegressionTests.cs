@@ -1,7 +1,7 @@
 using Npgsql;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Ledger;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Postgres;
 using OrleansGateway.Tests.Shared.Ledger;
 using Xunit;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Postgres;
 using OrleansGateway.Tests.Shared.Ledger;
 using Xunit;
 

@@ -4,7 +4,7 @@ using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Ledger;
 using OrleansGateway.Ledger.Postgres;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Ledger.Releases;

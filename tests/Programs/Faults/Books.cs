@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace OrleansGateway.Tests.Integration.Faults;
+namespace OrleansGateway.Tests.Programs.Faults;
 
 /// <summary>
 /// Holds what clients saw against what the ledger says. It reads the tables by itself and shares no code with the product.

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 
-namespace OrleansGateway.Tests.Integration.Gateway;
+namespace OrleansGateway.Tests.Programs.Gateway;
 
 /// <summary>
 /// Free ports below those that clients get: while nobody listens on one of theirs, a client that goes on connecting to it

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Xunit;
 
-namespace OrleansGateway.Tests.Integration.Gateway;
+namespace OrleansGateway.Tests.Programs.Gateway;
 
 /// <summary>One of the built programs in a process of its own, with what it writes. It ends with this process, however that ends.</summary>
 internal sealed class GatewayProcess : IAsyncDisposable
@@ -137,6 +137,8 @@ internal sealed class GatewayProcess : IAsyncDisposable
             start.Environment.Remove(name);
         }
 
+        // Most live for seconds, in which profiles are only made and never used.
+        start.Environment["DOTNET_TieredPGO"] = "0";
         foreach (var (name, value) in settings)
         {
             start.Environment[name.Replace(":", "__", StringComparison.Ordinal)] = value;

@@ -1,10 +1,7 @@
 using Npgsql;
-using OrleansGateway.Tests.Integration.Postgres;
 using Xunit;
 
-[assembly: AssemblyFixture(typeof(PostgresServer))]
-
-namespace OrleansGateway.Tests.Integration.Postgres;
+namespace OrleansGateway.Tests.Programs.Postgres;
 
 /// <summary>
 /// The one server of a test run: the one that <c>ConnectionStrings__Ledger</c> names, or a cluster of our own. Tests get

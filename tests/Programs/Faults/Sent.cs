@@ -1,4 +1,4 @@
-namespace OrleansGateway.Tests.Integration.Faults;
+namespace OrleansGateway.Tests.Programs.Faults;
 
 /// <summary>An account with a key, as its holder knows it.</summary>
 /// <param name="Weight">How often it is chosen, against the others.</param>

@@ -1,9 +1,9 @@
 using Npgsql;
 using OrleansGateway.Operator.Contracts;
-using OrleansGateway.Tests.Integration.Gateway;
+using OrleansGateway.Tests.Programs.Gateway;
 using Xunit;
 
-namespace OrleansGateway.Tests.Integration.Faults;
+namespace OrleansGateway.Tests.Programs.Faults;
 
 /// <summary>Once faults and load are over: who can pay is served, to the last of the money, and who cannot is refused.</summary>
 internal static class Solvency

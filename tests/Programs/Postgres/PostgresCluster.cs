@@ -1,11 +1,11 @@
 using System.Diagnostics;
 using Npgsql;
 
-namespace OrleansGateway.Tests.Integration.Postgres;
+namespace OrleansGateway.Tests.Programs.Postgres;
 
 /// <summary>
-/// A PostgreSQL cluster of our own, from the installed binaries: in a temporary folder, behind a Unix socket, durable like a
-/// real one. It ends with this process, however that ends.
+/// A PostgreSQL cluster of our own, from the installed binaries: in a temporary folder, behind a Unix socket. What it confirmed outlives
+/// its processes, as everywhere, but not the machine, which no test ends. It ends with this process, however that ends.
 /// </summary>
 public sealed class PostgresCluster : IAsyncDisposable
 {
@@ -103,7 +103,7 @@ public sealed class PostgresCluster : IAsyncDisposable
 
     public Task StartAsync() => RunAsync(
         $"{_binaries}/pg_ctl", "start", "-s", "-w", "-D", $"{_folder}/data", "-l", $"{_folder}/log",
-        "-o", $"-c listen_addresses='' -c unix_socket_directories='{_address}' -c shared_buffers=32MB -c max_connections={_connectionsMax}");
+        "-o", $"-c fsync=off -c listen_addresses='' -c unix_socket_directories='{_address}' -c shared_buffers=32MB -c max_connections={_connectionsMax}");
 
     /// <summary>Stops a standby's receiver where it is: the connection stays, and nothing is taken from it any more.</summary>
     public async Task FreezeReceiverAsync() =>

@@ -1,4 +1,4 @@
-namespace OrleansGateway.Tests.Integration;
+namespace OrleansGateway.Tests.Programs;
 
 /// <summary>The repository that the tests were built from.</summary>
 internal static class Repository

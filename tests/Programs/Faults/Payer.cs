@@ -1,8 +1,8 @@
 using Grpc.Core;
 using OrleansGateway.Operator.Contracts;
-using OrleansGateway.Tests.Integration.Gateway;
+using OrleansGateway.Tests.Programs.Gateway;
 
-namespace OrleansGateway.Tests.Integration.Faults;
+namespace OrleansGateway.Tests.Programs.Faults;
 
 /// <summary>Pays orders into accounts, one after the other, and repeats each one until it is acknowledged.</summary>
 internal sealed class Payer : IDisposable

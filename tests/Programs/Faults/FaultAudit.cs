@@ -2,7 +2,7 @@ using Npgsql;
 using OrleansGateway.Ledger.Postgres;
 using Xunit;
 
-namespace OrleansGateway.Tests.Integration.Faults;
+namespace OrleansGateway.Tests.Programs.Faults;
 
 /// <summary>Goes through the books once a load has ended and everything is stopped. Whatever is off fails the test.</summary>
 internal static class FaultAudit

@@ -2,9 +2,9 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
-using OrleansGateway.Tests.Integration.Gateway;
+using OrleansGateway.Tests.Programs.Gateway;
 
-namespace OrleansGateway.Tests.Integration.Faults;
+namespace OrleansGateway.Tests.Programs.Faults;
 
 /// <summary>What a request asks for, and how its client behaves.</summary>
 /// <param name="Tokens">How long the answer is.</param>

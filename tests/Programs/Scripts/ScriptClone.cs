@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 
-namespace OrleansGateway.Tests.Shared.Scripts;
+namespace OrleansGateway.Tests.Programs.Scripts;
 
 /// <summary>
 /// A clone of the repository in a folder of its own, whose scripts are run as a user runs them. Its programs are those that the tests were

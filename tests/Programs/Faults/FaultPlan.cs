@@ -1,7 +1,7 @@
 using System.Globalization;
-using OrleansGateway.Tests.Integration.Gateway;
+using OrleansGateway.Tests.Programs.Gateway;
 
-namespace OrleansGateway.Tests.Integration.Faults;
+namespace OrleansGateway.Tests.Programs.Faults;
 
 /// <summary>What runs under faults have in common.</summary>
 internal static class FaultPlan

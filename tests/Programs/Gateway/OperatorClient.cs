@@ -7,7 +7,7 @@ using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Operator.Contracts;
 using Xunit;
 
-namespace OrleansGateway.Tests.Integration.Gateway;
+namespace OrleansGateway.Tests.Programs.Gateway;
 
 /// <summary>A client of the operator API that knows its .proto alone.</summary>
 internal sealed class OperatorClient : IDisposable

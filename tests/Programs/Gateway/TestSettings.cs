@@ -1,4 +1,4 @@
-namespace OrleansGateway.Tests.Integration.Gateway;
+namespace OrleansGateway.Tests.Programs.Gateway;
 
 /// <summary>What all gateways of the tests are told.</summary>
 internal static class TestSettings

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Xunit;
 
-namespace OrleansGateway.Tests.Integration.Faults;
+namespace OrleansGateway.Tests.Programs.Faults;
 
 /// <summary>Many clients, each with one request at a time, until they are told to stop.</summary>
 internal sealed class Load : IDisposable

@@ -2,7 +2,7 @@ using OrleansGateway.Grains.Contracts;
 using OrleansGateway.SimulatedProvider;
 using Xunit;
 
-namespace OrleansGateway.Tests.Integration.Faults;
+namespace OrleansGateway.Tests.Programs.Faults;
 
 /// <summary>Money for exactly so many requests, and ten times as many at once.</summary>
 internal static class AdmissionRace

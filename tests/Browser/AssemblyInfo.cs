@@ -1,0 +1,4 @@
+using OrleansGateway.Tests.Programs.Postgres;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(PostgresServer))]
