@@ -72,6 +72,12 @@ internal sealed class SignIns(
             return SignInOutcome.Unconfirmed;
         }
 
+        return await FirstFactorAsync(http, person);
+    }
+
+    /// <summary>Lets in whose first factor was right, unless there is a second one.</summary>
+    public async Task<SignInOutcome> FirstFactorAsync(HttpContext http, Person person)
+    {
         if (person.TwoFactorEnabled)
         {
             await http.SignInAsync(

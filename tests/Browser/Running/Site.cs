@@ -16,6 +16,7 @@ public sealed partial class Site : IAsyncLifetime
     private string _database = "";
     private Dictionary<string, string?> _settings = [];
     private SimulatedProviderHost? _provider;
+    private OpenIdProvider? _openId;
     private GatewayProcess? _process;
     private IPlaywright? _playwright;
     private IBrowser? _browser;
@@ -24,6 +25,9 @@ public sealed partial class Site : IAsyncLifetime
 
     /// <summary>Where people reach it, without a slash at the end.</summary>
     public string Url { get; private set; } = "";
+
+    /// <summary>By which people may sign in, too.</summary>
+    public OpenIdProvider OpenId => _openId!;
 
     private string Mails => Path.Combine(_folder, "mail");
 
@@ -73,6 +77,7 @@ public sealed partial class Site : IAsyncLifetime
 
         // Browsers take a name for a site that its cookies and passkeys belong to.
         Url = $"http://localhost:{FreePort.Next()}";
+        _openId = await OpenIdProvider.StartAsync($"http://localhost:{FreePort.Next()}", $"{Url}/sign-in/openid/callback");
         _settings = new Dictionary<string, string?>
         {
             ["ConnectionStrings:Ledger"] = _database,
@@ -91,6 +96,10 @@ public sealed partial class Site : IAsyncLifetime
             ["Edge:TrustedProxies:1"] = "::1",
             ["Site:BcryptCost"] = "10",
             ["Site:FormsPerMinute"] = "1000",
+            ["Site:OpenIdAuthority"] = _openId.Url,
+            ["Site:OpenIdClientId"] = OpenIdProvider.ClientId,
+            ["Site:OpenIdClientSecret"] = OpenIdProvider.ClientSecret,
+            ["Site:OpenIdName"] = "Example Login",
             ["Site:SecurityMail"] = "security@example.org",
             ["SIMULATED_PROVIDER_URL"] = new Uri(_provider.BaseAddress, "v1").AbsoluteUri,
         };
@@ -191,6 +200,11 @@ public sealed partial class Site : IAsyncLifetime
         if (_process is not null)
         {
             await _process.DisposeAsync();
+        }
+
+        if (_openId is not null)
+        {
+            await _openId.DisposeAsync();
         }
 
         if (_provider is not null)
