@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Playwright;
 using OrleansGateway.Tests.Browser.Running;
+using OrleansGateway.Tests.Shared.OpenId;
 using Xunit;
 
 namespace OrleansGateway.Tests.Browser.Flows;

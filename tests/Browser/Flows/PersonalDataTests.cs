@@ -121,6 +121,24 @@ public sealed partial class PersonalDataTests(Site site)
         Assert.Equal(HttpStatusCode.Forbidden, await CallAsync(key));
     }
 
+    /// <summary>Keys come first, the register last: what cannot be done is not written down as done, and can be asked for again.</summary>
+    [Fact]
+    public async Task Consent_GivenAgainWhileKeysCannotStart_StaysWithdrawn()
+    {
+        const string email = "unstartable@example.org";
+        using var person = new FormClient(site);
+        await person.BecomeAsync(site, email);
+        var (account, _) = await KeyAsync(person);
+        await person.TakenAsync("/console/privacy", "consent-withdraw", ("Sure", "true"));
+        await site.CommandAsync("account", "close", account);
+
+        using var refused = await person.SubmitAsync("/console/privacy", "consent-give");
+
+        Assert.NotEqual(HttpStatusCode.Found, refused.StatusCode);
+        Assert.Equal(true, await site.SqlAsync("SELECT policy_withdrawn_at IS NOT NULL FROM people.person WHERE email = $1", email));
+        Assert.Equal(false, await site.SqlAsync("SELECT is_given FROM people.consent JOIN people.person p ON p.id = person_id WHERE email = $1 ORDER BY consent.id DESC LIMIT 1", email));
+    }
+
     [Fact]
     public async Task Export_ThatIsAskedFor_IsMadeAfterARestartAndGivenToItsPersonAlone()
     {
@@ -143,7 +161,7 @@ public sealed partial class PersonalDataTests(Site site)
         using var answer = await person.GetAsync(path);
         using var zip = new ZipArchive(await answer.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken));
         Assert.Equal(
-            ["calls.csv", "consents.json", "e-mail-changes.json", "keys.json", "ledger.csv", "passkeys.json", "person.json", "read-me.txt", "sessions.json", "sign-ins.json"],
+            ["calls.csv", "consents.json", "e-mail-changes.json", "keys.json", "ledger.csv", "passkeys.json", "person.json", "read-me.txt", "sessions.json", "sign-in-providers.json", "sign-ins.json"],
             zip.Entries.Select(entry => entry.Name).Order(StringComparer.Ordinal));
         using var calls = new StreamReader(zip.GetEntry("calls.csv")!.Open());
         Assert.Equal(2, (await calls.ReadToEndAsync(TestContext.Current.CancellationToken)).Trim().Split('\n').Length);

@@ -4,6 +4,7 @@ using Npgsql;
 using OrleansGateway.SimulatedProvider;
 using OrleansGateway.Tests.Integration.Gateway;
 using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Shared.OpenId;
 using Xunit;
 
 namespace OrleansGateway.Tests.Browser.Running;

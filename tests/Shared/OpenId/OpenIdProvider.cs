@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
-namespace OrleansGateway.Tests.Browser.Running;
+namespace OrleansGateway.Tests.Shared.OpenId;
 
 /// <summary>Whom the provider says that its visitor is.</summary>
 public sealed record OpenIdSubject(string Id, string Email, bool IsEmailVerified = true, string Name = "Ada");
