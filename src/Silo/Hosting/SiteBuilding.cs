@@ -72,7 +72,7 @@ internal static class SiteBuilding
     }
 
     /// <summary>What may be missing on one machine, and not here.</summary>
-    private static void CheckWeb(IConfiguration configuration)
+    private static void CheckWeb(ConfigurationManager configuration)
     {
         foreach (var (setting, why) in new[]
         {

@@ -46,15 +46,15 @@ internal sealed partial class DataExportMaker(IServiceScopeFactory scopes, ISite
         await people.Database.ExecuteSqlAsync($"DELETE FROM people.data_export_part WHERE export_id = {id}", cancellationToken);
 
         // Parts have a session of their own: what they are made of is still being read.
-        await using var scope = scopes.CreateAsyncScope();
+        await using var scope = Scopes.CreateAsyncScope();
         var parts = new PartStream(
-            services.GetRequiredService<DataExports>(), scope.ServiceProvider.GetRequiredService<PeopleContext>(), row, () => time.GetUtcNow() + Lease);
+            services.GetRequiredService<DataExports>(), scope.ServiceProvider.GetRequiredService<PeopleContext>(), row, () => Time.GetUtcNow() + Lease);
         await using (parts)
         {
             await services.GetRequiredService<MyData>().WriteAsync(row.PersonId, parts, cancellationToken);
         }
 
-        var (now, written) = (time.GetUtcNow(), parts.Written);
+        var (now, written) = (Time.GetUtcNow(), parts.Written);
         await using var transaction = await people.Database.BeginTransactionAsync(cancellationToken);
         var expiresAt = now.AddDays(options.Value.ExportDays);
         if (await Mine(people, row).ExecuteUpdateAsync(

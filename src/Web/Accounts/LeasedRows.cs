@@ -25,6 +25,10 @@ internal abstract partial class LeasedRows<TRow>(IServiceScopeFactory scopes, IS
     /// <summary>How long a row is one process' own.</summary>
     protected static readonly TimeSpan Lease = TimeSpan.FromMinutes(5);
 
+    protected IServiceScopeFactory Scopes => scopes;
+
+    protected TimeProvider Time => time;
+
     protected abstract TimeSpan LookEvery { get; }
 
     protected abstract int TriesMax { get; }

@@ -71,7 +71,7 @@ internal sealed partial class MailSender(IServiceScopeFactory scopes, MailQueue 
     /// <summary>How long handing over may take.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
-    protected override TimeSpan LookEvery => TimeSpan.FromMilliseconds(500);
+    protected override TimeSpan LookEvery => TimeSpan.FromMilliseconds(200);
 
     protected override int TriesMax => 12;
 
@@ -95,7 +95,7 @@ internal sealed partial class MailSender(IServiceScopeFactory scopes, MailQueue 
                 await services.GetRequiredService<SignIns>().RecordAsync(queue.Read<RefusedSignIn>(row));
                 break;
             default:
-                using (var patience = new CancellationTokenSource(Patience, time))
+                using (var patience = new CancellationTokenSource(Patience, Time))
                 using (var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken))
                 {
                     await mail.SendAsync(new Outgoing($"mail-{row.Id}-{row.CreatedAt.UtcTicks}", queue.Read<Message>(row)), either.Token);

@@ -16,11 +16,11 @@ namespace OrleansGateway.Tests.Browser.People;
 /// <summary>The playground's way to the relay.</summary>
 public sealed class RelayTests : ISiteHost
 {
-    public bool IsReady => true;
+    bool ISiteHost.IsReady => true;
 
-    public CatalogSnapshot? Catalog => null;
+    CatalogSnapshot? ISiteHost.Catalog => null;
 
-    public int CallsDays => 90;
+    int ISiteHost.CallsDays => 90;
 
     /// <summary>Prompt and key are the relay's alone: where it sends on, nobody follows.</summary>
     [Theory]
@@ -50,7 +50,7 @@ public sealed class RelayTests : ISiteHost
         Assert.Equal(0, followed);
     }
 
-    public string AddressOf(HttpContext context) => "127.0.0.1";
+    string ISiteHost.AddressOf(HttpContext context) => "127.0.0.1";
 
-    public bool IsSecure(HttpContext context) => false;
+    bool ISiteHost.IsSecure(HttpContext context) => false;
 }

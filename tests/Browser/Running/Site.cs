@@ -1,6 +1,8 @@
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 using Npgsql;
+using OrleansGateway.Grains.Contracts;
+using OrleansGateway.Operator.Contracts;
 using OrleansGateway.SimulatedProvider;
 using OrleansGateway.Tests.Integration.Gateway;
 using OrleansGateway.Tests.Integration.Postgres;
@@ -19,6 +21,7 @@ public sealed partial class Site : IAsyncLifetime
     private SimulatedProviderHost? _provider;
     private OpenIdProvider? _openId;
     private GatewayProcess? _process;
+    private OperatorClient? _operator;
     private IPlaywright? _playwright;
     private IBrowser? _browser;
 
@@ -37,8 +40,15 @@ public sealed partial class Site : IAsyncLifetime
     {
         _process!.Signal(GatewayProcess.SigKill);
         await _process.DisposeAsync();
+        await StartGatewayAsync();
+    }
+
+    private async Task StartGatewayAsync()
+    {
         _process = GatewayProcess.Start(GatewayProcess.Silo, _settings);
         await _process.LineAsync(" is in force: ");
+        _operator?.Dispose();
+        _operator = new OperatorClient(_settings["Gateway:OperatorSocket"]!);
     }
 
     /// <summary>Asks or changes the database, beside the gateway.</summary>
@@ -104,9 +114,8 @@ public sealed partial class Site : IAsyncLifetime
             ["Site:SecurityMail"] = "security@example.org",
             ["SIMULATED_PROVIDER_URL"] = new Uri(_provider.BaseAddress, "v1").AbsoluteUri,
         };
-        _process = GatewayProcess.Start(GatewayProcess.Silo, _settings);
-        await _process.LineAsync(" is in force: ");
-        await _process.LineAsync("Clients reach the gateway at");
+        await StartGatewayAsync();
+        await _process!.LineAsync("Clients reach the gateway at");
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
         {
@@ -162,7 +171,13 @@ public sealed partial class Site : IAsyncLifetime
     }
 
     /// <summary>Adds money to an account, as an operator does.</summary>
-    public Task CreditAsync(string account, string usd) => CommandAsync("account", "credit", account, usd, "--ref", "test");
+    public async Task CreditAsync(string account, string usd)
+    {
+        Assert.True(Money.TryParseUsd(usd, out var nanos));
+        await _operator!.Accounts.MoveMoneyAsync(
+            new MoveMoneyRequest { RequestId = OperatorClient.NewRequestId(), AccountId = account, Kind = EntryKind.Topup, Ref = "test", AmountNanos = nanos },
+            cancellationToken: TestContext.Current.CancellationToken);
+    }
 
     /// <summary>Tells everybody something, as an operator does.</summary>
     /// <returns>The announcement's id.</returns>
@@ -198,6 +213,7 @@ public sealed partial class Site : IAsyncLifetime
         }
 
         _playwright?.Dispose();
+        _operator?.Dispose();
         if (_process is not null)
         {
             await _process.DisposeAsync();

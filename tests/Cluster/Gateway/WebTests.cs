@@ -114,12 +114,20 @@ public sealed partial class WebTests
     private static partial Regex Link();
 
     /// <summary>A browser behind a load balancer that goes to each web in turn.</summary>
-    private sealed partial class Turns(IReadOnlyList<ClusterNode> webs, CookieContainer? cookies = null) : IDisposable
+    private sealed partial class Turns : IDisposable
     {
-        private readonly HttpClient _client = new(new SocketsHttpHandler { AllowAutoRedirect = false, CookieContainer = cookies ??= new CookieContainer() });
+        private readonly IReadOnlyList<ClusterNode> _webs;
+        private readonly HttpClient _client;
         private int _requests;
 
-        public CookieContainer Cookies => cookies!;
+        public Turns(IReadOnlyList<ClusterNode> webs, CookieContainer? cookies = null)
+        {
+            _webs = webs;
+            Cookies = cookies ?? new CookieContainer();
+            _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, CookieContainer = Cookies });
+        }
+
+        public CookieContainer Cookies { get; }
 
         public Task<HttpResponseMessage> GetAsync(string path) => _client.GetAsync(Next(path), Cancellation);
 
@@ -164,7 +172,7 @@ public sealed partial class WebTests
         public void Dispose() => _client.Dispose();
 
         /// <summary>Cookies are for all of a host's ports, as for the names behind a load balancer.</summary>
-        private Uri Next(string path) => new(webs[_requests++ % webs.Count].Url, path);
+        private Uri Next(string path) => new(_webs[_requests++ % _webs.Count].Url, path);
 
         [GeneratedRegex("<form.*?</form>", RegexOptions.Singleline)]
         private static partial Regex Form();
