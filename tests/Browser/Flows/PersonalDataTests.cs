@@ -254,12 +254,15 @@ public sealed partial class PersonalDataTests(Site site)
         var (account, key) = await KeyAsync(person);
         Assert.Equal(HttpStatusCode.OK, await CallAsync(key));
         await site.SqlAsync(
-            """
-            INSERT INTO usage SELECT r.* FROM usage u, generate_series(1, 100000) n,
-                LATERAL jsonb_populate_record(NULL::usage, to_jsonb(u) || jsonb_build_object('request_id', 'req_' || n, 'charge', 0)) r
-            WHERE u.account_id = $1
-            """,
-            account);
+            $"""
+            DO $$
+            DECLARE columns text;
+            BEGIN
+                SELECT string_agg(CASE column_name WHEN 'request_id' THEN '''req_'' || n' WHEN 'charge' THEN '0' ELSE 'u.' || column_name END, ', ' ORDER BY ordinal_position)
+                INTO columns FROM information_schema.columns WHERE table_schema = 'public' AND table_name = 'usage';
+                EXECUTE 'INSERT INTO usage SELECT ' || columns || ' FROM usage u, generate_series(1, 100000) n WHERE u.account_id = ''{account}''';
+            END $$
+            """);
 
         try
         {

@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
+using MimeKit;
 using Npgsql;
 using OrleansGateway.Grains.Contracts;
 using OrleansGateway.Operator.Contracts;
@@ -16,7 +18,9 @@ public sealed partial class Site : IAsyncLifetime
 {
     private readonly PostgresServer _server;
     private readonly string _folder = Directory.CreateTempSubdirectory("og-browser-").FullName;
+    private readonly ConcurrentDictionary<string, MimeMessage> _mails = new();
     private string _database = "";
+    private NpgsqlDataSource? _source;
     private Dictionary<string, string?> _settings = [];
     private SimulatedProviderHost? _provider;
     private OpenIdProvider? _openId;
@@ -55,8 +59,7 @@ public sealed partial class Site : IAsyncLifetime
     /// <returns>The first value of the first row.</returns>
     public async Task<object?> SqlAsync(string sql, params object[] parameters)
     {
-        await using var source = NpgsqlDataSource.Create(_database);
-        await using var command = source.CreateCommand(sql);
+        await using var command = _source!.CreateCommand(sql);
         foreach (var parameter in parameters)
         {
             command.Parameters.Add(new NpgsqlParameter { Value = parameter });
@@ -75,13 +78,14 @@ public sealed partial class Site : IAsyncLifetime
     }
 
     /// <summary>All mails that an address got so far.</summary>
-    public IReadOnlyList<MimeKit.MimeMessage> MailsOf(string to) =>
-        [.. (Directory.Exists(Mails) ? Directory.GetFiles(Mails, "*.eml") : []).Order().Select(file => MimeKit.MimeMessage.Load(file))
+    public IReadOnlyList<MimeMessage> MailsOf(string to) =>
+        [.. (Directory.Exists(Mails) ? Directory.GetFiles(Mails, "*.eml") : []).Order().Select(file => _mails.GetOrAdd(file, static one => MimeMessage.Load(one)))
             .Where(mime => mime.To.Mailboxes.Any(mailbox => mailbox.Address == to))];
 
     public async ValueTask InitializeAsync()
     {
         _database = await _server.CreateDatabaseAsync();
+        _source = NpgsqlDataSource.Create(_database);
         _provider = await SimulatedProviderHost.StartAsync();
         var catalog = Path.Combine(_folder, "catalog.json");
         await File.WriteAllTextAsync(catalog, TestSettings.Catalog);
@@ -136,7 +140,7 @@ public sealed partial class Site : IAsyncLifetime
             ColorScheme = isDark ? ColorScheme.Dark : ColorScheme.Light,
             JavaScriptEnabled = hasScripts,
         });
-        return await Visitor.StartAsync(context);
+        return await Visitor.StartAsync(context, language);
     }
 
     /// <summary>The link in the newest mail to an address that leads to a page with a token; waits until it is there.</summary>
@@ -229,8 +233,9 @@ public sealed partial class Site : IAsyncLifetime
             await _provider.DisposeAsync();
         }
 
-        if (_database.Length > 0)
+        if (_source is not null)
         {
+            await _source.DisposeAsync();
             await _server.DropDatabaseAsync(_database);
         }
 
