@@ -1,5 +1,4 @@
 using System.Net;
-using Microsoft.Playwright;
 using OrleansGateway.Tests.Browser.Running;
 using OrleansGateway.Tests.Shared.OpenId;
 using Xunit;

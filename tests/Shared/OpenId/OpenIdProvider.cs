@@ -48,16 +48,14 @@ public sealed class OpenIdProvider : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls(url);
         var app = builder.Build();
-        app.MapGet("/.well-known/openid-configuration", () => Results.Json(new Dictionary<string, object>
-        {
-            ["issuer"] = url,
-            ["authorization_endpoint"] = $"{url}/authorize",
-            ["token_endpoint"] = $"{url}/token",
-            ["jwks_uri"] = $"{url}/keys",
-            ["response_types_supported"] = new[] { "code" },
-            ["subject_types_supported"] = new[] { "public" },
-            ["id_token_signing_alg_values_supported"] = new[] { "RS256" },
-        }));
+        app.MapGet("/.well-known/openid-configuration", () => Results.Text(
+            $$"""
+            {
+                "issuer": "{{url}}", "authorization_endpoint": "{{url}}/authorize", "token_endpoint": "{{url}}/token", "jwks_uri": "{{url}}/keys",
+                "response_types_supported": ["code"], "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["RS256"]
+            }
+            """,
+            "application/json"));
         app.MapGet("/keys", provider.Keys);
         app.MapGet("/authorize", provider.Authorize);
         app.MapPost("/token", provider.TokenAsync);
