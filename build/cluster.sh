@@ -2,7 +2,7 @@
 # What a cluster on one machine consists of: each process's settings, and how it is started and stopped.
 
 # Sessions of the private PostgreSQL: a silo takes up to 39 (20 for the ledger, 10 for reports, 8 for
-# changes, one for the database lock), the command line up to 10.
+# changes, one for the database lock), a web up to 42, the command line up to 10.
 cluster_sessions_max=500
 
 # stop_seconds: how long a silo or an edge may take to stop: its requests' time, settlements, the handing over of its grains.
@@ -10,7 +10,7 @@ stop_seconds() { printf '%s' "$((${Gateway__StopSeconds:-30} + 30))"; }
 
 # names [KIND]: the processes that have a folder, in the order in which they stop.
 names() {
-    local dir kinds=(haproxy edge silo provider redis postgres)
+    local dir kinds=(haproxy web edge silo provider redis postgres)
     (($# == 0)) || kinds=("$@")
     for dir in "${kinds[@]}"; do
         find "$data" -maxdepth 1 -type d \( -name "$dir" -o -name "$dir-*" \) -printf '%f\n' | sort -V
@@ -47,7 +47,7 @@ set_value() {
 
 program() { printf '%s' "$artifacts/$1/release/OrleansGateway.$1.dll"; }
 
-# launch_silo NAME and launch_edge NAME start the process, but do not wait until it is ready.
+# launch_silo NAME, launch_edge NAME and launch_web NAME start the process, but do not wait until it is ready.
 launch_silo() {
     local number=${1##*-}
     set_value "$1" Cluster__Address 127.0.0.1
@@ -66,15 +66,24 @@ launch_edge() {
     start_process "$1" OrleansGateway.Edge.dll "$root" -- dotnet "$(program Edge)"
 }
 
+# The site: its address is HAProxy's port, by a name that browsers take for a site.
+launch_web() {
+    local number=${1##*-}
+    set_value "$1" Gateway__Urls "http://127.0.0.1:$(port_of "$1" Gateway__Urls $((8150 + number)))"
+    set_value "$1" Edge__TrustedProxies__0 127.0.0.1
+    set_value "$1" Site__RelayUrl "http://127.0.0.1:$(value haproxy API)"
+    start_process "$1" OrleansGateway.Silo.dll "$root" -- dotnet "$(program Silo)" web
+}
+
 # url_of NAME: where its health is.
 url_of() {
     case $1 in
         silo-*) value "$1" Gateway__OperatorUrls ;;
-        edge-*) value "$1" Gateway__Urls ;;
+        edge-* | web-*) value "$1" Gateway__Urls ;;
     esac
 }
 
-# start_members NAME…: silos or edges, all at once.
+# start_members NAME…: silos, edges or webs, all at once.
 start_members() {
     local name
     for name; do
@@ -183,7 +192,6 @@ start_provider() {
 }
 
 start_haproxy() {
-    set_value haproxy API "$(port_of haproxy API "${GATEWAY_PORT:-8080}")"
     set_value haproxy STATS "$(port_of haproxy STATS 8404)"
     write_haproxy
     say "Starting HAProxy"
@@ -191,20 +199,25 @@ start_haproxy() {
     await HAProxy "http://127.0.0.1:$(value haproxy STATS)/" "$pid" "$data/haproxy/log"
 }
 
-# write_haproxy [BUT]: its configuration, for the edges that run, but for one.
-write_haproxy() {
-    local name servers=
-    for name in $(names edge); do
-        [[ $name != "${1-}" ]] && find_process "$name" && servers+="    server $name $(url_of "$name" | sed 's,^http://,,')"$'\n'
+# servers KIND [BUT]: HAProxy's lines for those that run, but for one.
+servers() {
+    local name
+    for name in $(names "$1"); do
+        [[ $name != "${2-}" ]] && find_process "$name" && printf '    server %s %s\n' "$name" "$(url_of "$name" | sed 's,^http://,,')"
     done
+    return 0
+}
+
+# write_haproxy [BUT]: its configuration, for the edges and webs that run, but for one.
+write_haproxy() {
     sed -e "s/@API@/127.0.0.1:$(value haproxy API)/" -e "s/@STATS@/127.0.0.1:$(value haproxy STATS)/" \
-        "$root/build/haproxy.cfg" >"$data/haproxy/haproxy.new"
-    printf '%s' "$servers" >>"$data/haproxy/haproxy.new"
+        -e "/@EDGES@/{r /dev/fd/3"$'\n'"d}" -e "/@WEBS@/{r /dev/fd/4"$'\n'"d}" "$root/build/haproxy.cfg" \
+        3< <(servers edge "$@") 4< <(servers web "$@") >"$data/haproxy/haproxy.new"
     haproxy -c -q -f "$data/haproxy/haproxy.new" >>"$data/haproxy/log" 2>&1 || fail "HAProxy refuses its configuration; its log: $data/haproxy/log"
     mv "$data/haproxy/haproxy.new" "$data/haproxy/haproxy.cfg"
 }
 
-# reload_haproxy [BUT]: new requests go to the edges that run, but for one. What is under way stays with the worker that has it.
+# reload_haproxy [BUT]: new requests go to the edges and webs that run, but for one. What is under way stays with the worker that has it.
 reload_haproxy() {
     local old tries=0
     find_process haproxy || return 0
@@ -221,7 +234,7 @@ start_named() {
     mkdir -p "$data/$1"
     case $1 in
         silo-*) start_members "$1" ;;
-        edge-*) start_members "$1" && reload_haproxy ;;
+        edge-* | web-*) start_members "$1" && reload_haproxy ;;
         *) "start_$1" ;;
     esac
 }
@@ -231,7 +244,7 @@ stop_named() {
     say "Stopping $1"
     case $1 in
         silo-*) end_processes TERM "$(stop_seconds)" "$1" && note_operators ;;
-        edge-*) reload_haproxy "$1" && end_processes TERM "$(stop_seconds)" "$1" ;;
+        edge-* | web-*) reload_haproxy "$1" && end_processes TERM "$(stop_seconds)" "$1" ;;
         haproxy) end_processes USR1 "$(stop_seconds)" haproxy ;;
         postgres) end_processes INT 60 postgres ;;
         *) end_processes TERM 10 "$1" ;;
@@ -244,6 +257,7 @@ stop_all() {
     find_process haproxy && haproxy=$pid && say "Stopping HAProxy" && kill -USR1 "$haproxy"
     # shellcheck disable=SC2046  # one argument a name
     {
+        any_runs $(names web) && say "Stopping the webs" && end_processes TERM "$(stop_seconds)" $(names web)
         any_runs $(names edge) && say "Stopping the edges" && end_processes TERM "$(stop_seconds)" $(names edge)
         end_processes TERM 5 haproxy
         any_runs $(names silo) && say "Stopping the silos" && end_processes TERM "$(stop_seconds)" $(names silo)
@@ -271,7 +285,7 @@ note_operators() {
 keep_environment() {
     local name
     {
-        compgen -e | grep -E '^(ConnectionStrings|Cluster|Gateway|Edge|Telemetry|Logging)__|^SIMULATED_PROVIDER_URL$' |
+        compgen -e | grep -E '^(ConnectionStrings|Cluster|Gateway|Edge|Site|Retention|Telemetry|Logging)__|^SIMULATED_PROVIDER_URL$' |
             grep -vxF Gateway__SettingsFolder
         printf '%s\n' "${provider_keys[@]}"
         # The variables that the catalog names.
@@ -288,11 +302,11 @@ print_status() {
     [[ -n $(names) ]] || { echo "There is no cluster here yet: ./cluster starts one."; return 0; }
     # shellcheck disable=SC2059
     printf "$format" NAME PID READY URL "ORLEANS (silos, clients)"
-    for name in $(names silo edge haproxy redis postgres provider); do
+    for name in $(names silo edge web haproxy redis postgres provider); do
         url='' orleans=''
         case $name in
             silo-*) url=$(url_of "$name") orleans="$(value "$name" Cluster__SiloPort) $(value "$name" Cluster__EdgePort)" ;;
-            edge-*) url=$(url_of "$name") ;;
+            edge-* | web-*) url=$(url_of "$name") ;;
             haproxy) url=http://127.0.0.1:$(value haproxy API) ;;
             provider) url=http://127.0.0.1:$(value provider PORT) ;;
         esac
@@ -313,9 +327,11 @@ print_cluster() {
     cat <<END
 
 The cluster is running, in the background. ./cluster status shows it, ./cluster stop ends it.
+  site        $(setting Site__Url)
+  mails       $(setting Site__MailFolder) (a file each; Site__SmtpHost sends them)
   API         $api/v1 (HAProxy; its page: http://127.0.0.1:$(value haproxy STATS)/)
 END
-    for name in $(names edge); do printf '  %-11s %s\n' "$name" "$(url_of "$name")"; done
+    for name in $(names edge web); do printf '  %-11s %s\n' "$name" "$(url_of "$name")"; done
     for name in $(names silo); do printf '  %-11s %s (health; dashboard: %s/dashboard)\n' "$name" "$(url_of "$name")" "$(url_of "$name")"; done
     cat <<END
   operators   gRPC on .data/cluster/silo-*/operator.sock, of each silo
@@ -324,4 +340,5 @@ END
   accounts    Gateway__SettingsFolder=.data/cluster/settings dotnet ${artifacts#"$root/"}/Silo/release/OrleansGateway.Silo.dll account list
 END
     print_first_request "$api" "$(first_model)"
+    print_owner_link
 }

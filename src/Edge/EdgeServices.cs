@@ -44,8 +44,7 @@ public static class EdgeServices
     public static IServiceCollection AddEdge(this IServiceCollection services, IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        services.AddSettings<EdgeOptions>(configuration.GetSection(EdgeOptions.Section));
-        services.AddSingleton<IValidateOptions<EdgeOptions>, EdgeOptionsValidator>();
+        services.AddClientAddress(configuration);
         services.AddRouting();
         services.AddMetrics();
         services.TryAddSingleton(TimeProvider.System);
@@ -57,8 +56,6 @@ public static class EdgeServices
             provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<EdgeMetrics>();
         services.AddSingleton<Watchdog>();
-        services.AddSingleton(provider => new ClientAddress(Options(provider).TrustedProxies));
-        services.AddSingleton<IStartupFilter>(static provider => provider.GetRequiredService<ClientAddress>());
         services.AddSingleton<ConnectionLimit>();
         services.AddCors();
         services.AddOptions<CorsOptions>().Configure<IOptions<EdgeOptions>>(static (cors, edge) => CorsPolicies.Add(cors, edge.Value.CorsOrigins));
@@ -119,6 +116,15 @@ public static class EdgeServices
             kestrel.Limits.MaxResponseBufferSize = UnsentBytesMax;
         });
         return services;
+    }
+
+    /// <summary>The relay's settings, and that clients' addresses are told as they say: all that a site without a relay takes of it.</summary>
+    internal static void AddClientAddress(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddSettings<EdgeOptions>(configuration.GetSection(EdgeOptions.Section));
+        services.AddSingleton<IValidateOptions<EdgeOptions>, EdgeOptionsValidator>();
+        services.AddSingleton(provider => new ClientAddress(Options(provider).TrustedProxies));
+        services.AddSingleton<IStartupFilter>(static provider => provider.GetRequiredService<ClientAddress>());
     }
 
     /// <summary>Makes the relay follow the catalog grain.</summary>

@@ -20,6 +20,9 @@ internal sealed class GatewayOptions
     /// </summary>
     public string[] EncryptionSecrets { get; set; } = [];
 
+    /// <summary>How long a start waits for a database that does not answer, seconds.</summary>
+    public int StartSeconds { get; set; }
+
     /// <summary>How long a stop waits for running requests, seconds.</summary>
     public int StopSeconds { get; set; }
 }
@@ -44,6 +47,7 @@ internal sealed class GatewayOptionsValidator(bool servesClients) : IValidateOpt
             problems.Add($"{nameof(options.SigningSecrets)}:0", $"is missing: at least {SecretText.MinBytes} random bytes, as base64 or hex.");
         }
 
+        problems.CheckRange(nameof(options.StartSeconds), options.StartSeconds, 0, 3600, "seconds");
         problems.CheckRange(nameof(options.StopSeconds), options.StopSeconds, 0, 3600, "seconds");
         return problems.ToResult();
     }

@@ -4,9 +4,14 @@ using OrleansGateway.Silo.Cli;
 using OrleansGateway.Silo.Hosting;
 using OrleansGateway.Web;
 
-if (args is [not "serve", ..] or ["serve", "--help" or "-h" or "-?", ..])
+if (args is [not ("serve" or "web"), ..] or [_, "--help" or "-h" or "-?", ..])
 {
     return await OperatorCommandLine.RunAsync(args);
+}
+
+if (args is ["web", ..])
+{
+    return await StartUp.GuardAsync(() => SiteBuilding.RunWebAsync([.. args.Skip(1)]));
 }
 
 return await StartUp.GuardAsync(async () =>

@@ -4,5 +4,5 @@ namespace OrleansGateway.Web;
 internal static class Policies
 {
     /// <summary>Of terms and privacy policy, as the consent register names it.</summary>
-    public const string Version = "1";
+    public const string Version = "2";
 }

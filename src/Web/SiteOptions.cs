@@ -1,6 +1,7 @@
 using System.Net.Mail;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Hosting;
+using OrleansGateway.Web.Components;
 
 namespace OrleansGateway.Web;
 
@@ -62,6 +63,18 @@ public sealed class SiteOptions
     /// <summary>How long an export of a person's data can be fetched, days.</summary>
     public int ExportDays { get; set; } = 7;
 
+    /// <summary>The issuer of an OpenID Connect provider by which people may sign in: the address that <c>/.well-known/openid-configuration</c> follows; empty for none.</summary>
+    public string OpenIdAuthority { get; set; } = "";
+
+    /// <summary>What the site is called there.</summary>
+    public string OpenIdClientId { get; set; } = "";
+
+    /// <summary>With which secret.</summary>
+    public string OpenIdClientSecret { get; set; } = "";
+
+    /// <summary>What people call the provider.</summary>
+    public string OpenIdName { get; set; } = "OpenID";
+
     /// <summary>Where mails are put that nobody sends.</summary>
     public string MailFolder { get; set; } = ".data/mail";
 
@@ -117,6 +130,7 @@ internal sealed class SiteOptionsValidator : IValidateOptions<SiteOptions>
         problems.CheckRange(nameof(options.UnconfirmedDays), options.UnconfirmedDays, 1, 90, "days");
         problems.CheckRange(nameof(options.DeletionGraceDays), options.DeletionGraceDays, 0, 29, "days");
         problems.CheckRange(nameof(options.ExportDays), options.ExportDays, 1, 30, "days");
+        CheckOpenId();
         problems.CheckUrls(nameof(options.ResendUrl), options.ResendUrl);
         if (options.SmtpHost.Length > 0 && options.ResendKey.Length > 0)
         {
@@ -128,6 +142,29 @@ internal sealed class SiteOptionsValidator : IValidateOptions<SiteOptions>
         CheckMail(nameof(options.SupportMail), options.SupportMail, isNeeded: false);
         CheckMail(nameof(options.SecurityMail), options.SecurityMail, isNeeded: false);
         return problems.ToResult();
+
+        void CheckOpenId()
+        {
+            if (options.OpenIdAuthority.Length > 0
+                && !(Uri.TryCreate(options.OpenIdAuthority, UriKind.Absolute, out var authority) && authority is { UserInfo: "", Query: "", Fragment: "" }
+                    && (authority.Scheme == "https" || (authority.Scheme == "http" && authority.IsLoopback))))
+            {
+                problems.Add(nameof(options.OpenIdAuthority), $"is '{options.OpenIdAuthority}'; it must be an issuer's address such as https://login.example.org.");
+            }
+
+            foreach (var (setting, value) in new[] { (nameof(options.OpenIdClientId), options.OpenIdClientId), (nameof(options.OpenIdClientSecret), options.OpenIdClientSecret) })
+            {
+                if (value.Length > 0 != options.OpenIdAuthority.Length > 0)
+                {
+                    problems.Add(setting, value.Length > 0 ? $"is set, and {problems.Name(nameof(options.OpenIdAuthority))} is not." : $"is missing beside {problems.Name(nameof(options.OpenIdAuthority))}.");
+                }
+            }
+
+            if (!Inputs.IsName(options.OpenIdName, 40))
+            {
+                problems.Add(nameof(options.OpenIdName), "must have 1 to 40 characters.");
+            }
+        }
 
         void CheckMail(string setting, string address, bool isNeeded)
         {

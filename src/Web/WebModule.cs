@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Hosting;
 using OrleansGateway.Web.Accounts;
@@ -29,6 +30,9 @@ public static class WebModule
 
     /// <summary>The key of the connections, and of the reports, for what is streamed to people and may take long; the host provides both.</summary>
     public const string ExportPool = "exports";
+
+    /// <summary>What is below them is the relay's, or says whether the program is well; a load balancer sends it to edges.</summary>
+    internal static readonly string[] OtherPaths = ["/v1", "/v1beta", "/api", "/health", "/dashboard/billing", "/user/balance"];
 
     /// <summary>The largest form, bytes.</summary>
     private const long FormBytesMax = 64 * 1024;
@@ -62,6 +66,9 @@ public static class WebModule
         });
 
         services.AddPeople(SettingValues.Read<SiteOptions>(builder.Configuration.GetSection(SiteOptions.Section)));
+
+        // It logs whole URLs, and mailed links have tokens in theirs.
+        services.AddLogging(static logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning));
 
         // What a build has made is served from where it lies; what was published has it beside the program. Either way it stays as it was
         // made: else what a build has compressed would be read anew for each request, and no browser would keep it.
@@ -125,6 +132,5 @@ public static class WebModule
 
     /// <summary>Whether a path is none of the relay's and none of the health checks.</summary>
     private static bool IsSite(PathString path) =>
-        !path.StartsWithSegments("/v1") && !path.StartsWithSegments("/v1beta") && !path.StartsWithSegments("/api") && !path.StartsWithSegments("/health")
-        && !path.StartsWithSegments("/dashboard/billing") && !path.StartsWithSegments("/user/balance");
+        !Array.Exists(OtherPaths, other => path.StartsWithSegments(other));
 }

@@ -157,8 +157,8 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource, TimeSpan? patienc
             cancellationToken);
 
     /// <summary>
-    /// The same for spans of time one after another, a row a group of each that has one, by span. Whole hours come from their totals, what is
-    /// not in those yet from the ledger, and what begins or ends within an hour from usage itself: the sums are those of the rows.
+    /// The same for spans of time one after another, a row a group of each that has one, by span. Whole days (UTC's) and hours come from their
+    /// totals, what is not in those yet from the ledger, and what begins or ends within an hour from usage itself: the sums are those of the rows.
     /// </summary>
     /// <param name="filter">Which usage; its own times count for nothing.</param>
     /// <param name="bounds">Ascending: a span ends where the next begins.</param>
@@ -184,6 +184,8 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource, TimeSpan? patienc
             $"""
             WITH full_span AS MATERIALIZED (SELECT * FROM unnest(@span, @spanFrom, @spanTo) AS t (span, since, upto))
             , whole AS MATERIALIZED (SELECT * FROM unnest(@whole, @wholeFrom, @wholeTo) AS t (span, since, upto))
+            , days AS MATERIALIZED (SELECT * FROM unnest(@days, @daysFrom, @daysTo) AS t (span, since, upto))
+            , hours AS MATERIALIZED (SELECT * FROM unnest(@hours, @hoursFrom, @hoursTo) AS t (span, since, upto))
             , part AS MATERIALIZED (SELECT * FROM unnest(@part, @partFrom, @partTo) AS t (span, since, upto))
             , charged AS MATERIALIZED (
                 SELECT l.account_id, l.ref, l.at, -l.amount AS charge, l.shortfall
@@ -196,8 +198,12 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource, TimeSpan? patienc
                 ARRAY[{string.Join(", ", UsageColumns.Counts.Select(Sum))}] AS usage,
                 {Sum("charge")} AS charge, {Sum("shortfall")} AS shortfall
             FROM (
-                SELECT span, hour AS at, requests, shortfall, {TotalColumns}
-                FROM whole CROSS JOIN LATERAL (SELECT * FROM usage_hour WHERE hour >= since AND hour < upto AND hour >= {Kept} {Of("account_id")} OFFSET 0) h
+                SELECT span, day::timestamptz AS at, requests, shortfall, {TotalColumns}
+                FROM days CROSS JOIN LATERAL (
+                    SELECT * FROM usage_day WHERE day >= since::date AND day < upto::date AND day >= {Kept}::date {Of("account_id")} OFFSET 0) d
+                UNION ALL
+                SELECT span, hour, requests, shortfall, {TotalColumns}
+                FROM hours CROSS JOIN LATERAL (SELECT * FROM usage_hour WHERE hour >= since AND hour < upto AND hour >= {Kept} {Of("account_id")} OFFSET 0) h
                 UNION ALL
                 SELECT span, at, 1, shortfall, {TotalColumns} FROM whole JOIN request ON at >= since AND at < upto WHERE at >= {Kept}
                 UNION ALL
@@ -362,6 +368,12 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource, TimeSpan? patienc
             where.Add(filter.Model, "model = {0}");
             where.Add(filter.Channel, "channel = {0}");
             where.Add(filter.Status is { } status ? Names.RequestStatuses[status] : null, "status = {0}");
+            if (filter.Status is not (null or RequestStatus.Completed))
+            {
+                // Said as the index of the few has it: a plan that is made once does not know which status is asked for.
+                where._conditions.Add($"status <> '{Names.RequestStatuses[RequestStatus.Completed]}'");
+            }
+
             where.Add(filter.From?.UtcDateTime, "at >= {0}");
             where.Add(filter.To?.UtcDateTime, "at < {0}");
             return where;
@@ -380,11 +392,13 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource, TimeSpan? patienc
         public override void SetValue(IDbDataParameter parameter, Usage value) => throw new NotSupportedException();
     }
 
-    /// <summary>Spans of time, each cut at the first and the last full hour in it.</summary>
+    /// <summary>Spans of time, each cut at the first and the last full hour, and the first and the last full day, in it.</summary>
     private sealed class Spans
     {
         private readonly List<(int Span, DateTime From, DateTime To)> _all = [];
         private readonly List<(int Span, DateTime From, DateTime To)> _whole = [];
+        private readonly List<(int Span, DateTime From, DateTime To)> _days = [];
+        private readonly List<(int Span, DateTime From, DateTime To)> _hours = [];
         private readonly List<(int Span, DateTime From, DateTime To)> _parts = [];
 
         public Spans(IReadOnlyList<DateTimeOffset> bounds)
@@ -392,7 +406,7 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource, TimeSpan? patienc
             for (var i = 0; i + 1 < bounds.Count; i++)
             {
                 var (from, to) = (bounds[i].UtcDateTime, bounds[i + 1].UtcDateTime);
-                var (first, last) = (HourOf(from.Ticks % TimeSpan.TicksPerHour == 0 ? from : from.AddHours(1)), HourOf(to));
+                var (first, last) = Full(from, to, TimeSpan.TicksPerHour);
                 _all.Add((i, from, to));
                 if (first >= last)
                 {
@@ -401,7 +415,16 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource, TimeSpan? patienc
                 }
 
                 _whole.Add((i, first, last));
-                _parts.AddRange(new[] { (i, from, first), (i, last, to) }.Where(static part => part.Item2 < part.Item3));
+                Cut(_parts, i, (from, first), (last, to));
+                var (firstDay, lastDay) = Full(first, last, TimeSpan.TicksPerDay);
+                if (firstDay >= lastDay)
+                {
+                    _hours.Add((i, first, last));
+                    continue;
+                }
+
+                _days.Add((i, firstDay, lastDay));
+                Cut(_hours, i, (first, firstDay), (lastDay, last));
             }
         }
 
@@ -409,6 +432,8 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource, TimeSpan? patienc
         {
             Add("span", _all);
             Add("whole", _whole);
+            Add("days", _days);
+            Add("hours", _hours);
             Add("part", _parts);
 
             void Add(string name, List<(int Span, DateTime From, DateTime To)> spans)
@@ -419,8 +444,23 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource, TimeSpan? patienc
             }
         }
 
-        /// <summary>The end of all times stays what it is.</summary>
-        private static DateTime HourOf(DateTime time) => time == DateTime.MaxValue ? time : time.AddTicks(-(time.Ticks % TimeSpan.TicksPerHour));
+        /// <summary>The first and the last full unit of time between two times; the end of all times stays what it is.</summary>
+        private static (DateTime First, DateTime Last) Full(DateTime from, DateTime to, long ticks)
+        {
+            DateTime Begin(DateTime time) => time == DateTime.MaxValue ? time : time.AddTicks(-(time.Ticks % ticks));
+            return (Begin(from.Ticks % ticks == 0 ? from : from.AddTicks(ticks)), Begin(to));
+        }
+
+        private static void Cut(List<(int Span, DateTime From, DateTime To)> spans, int span, params ReadOnlySpan<(DateTime From, DateTime To)> ends)
+        {
+            foreach (var (from, to) in ends)
+            {
+                if (from < to)
+                {
+                    spans.Add((span, from, to));
+                }
+            }
+        }
     }
 
     /// <summary>Dapper would send a DateTime as a time without a zone.</summary>

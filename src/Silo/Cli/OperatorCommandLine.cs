@@ -115,6 +115,7 @@ internal static class OperatorCommandLine
     private static RootCommand CreateRoot() => new("OrleansGateway: without a verb, or with 'serve', it runs; the other verbs operate it.")
     {
         Format,
+        new Command("web", "runs the site of a cluster; settings may follow, such as --Site:Url=https://gateway.example"),
         new Command("serve", "runs the gateway; settings may follow, such as --Gateway:Urls=http://127.0.0.1:8080"),
         AccountVerbs.Create(),
         KeyVerbs.Create(),

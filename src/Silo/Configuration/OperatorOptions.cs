@@ -31,9 +31,6 @@ internal sealed class OperatorOptions
     /// <summary>The path of the catalog file.</summary>
     public string Catalog { get; set; } = "";
 
-    /// <summary>How long a start waits for a database that does not answer, seconds.</summary>
-    public int StartSeconds { get; set; }
-
     /// <summary>The clients' addresses, which must be others.</summary>
     public string Urls { get; set; } = "";
 }
@@ -61,7 +58,6 @@ internal sealed class OperatorOptionsValidator(TimeProvider time) : IValidateOpt
             problems.Add(nameof(options.OperatorToken), $"is missing or too short: at least {TokenLengthMin} characters.");
         }
 
-        problems.CheckRange(nameof(options.StartSeconds), options.StartSeconds, 0, 3600, "seconds");
         return problems.ToResult();
     }
 

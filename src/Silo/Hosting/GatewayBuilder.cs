@@ -21,13 +21,21 @@ internal static class GatewayBuilder
 
     private const string MoneyPool = "money";
 
-    /// <summary>The database, the lock on it, and the journal that writes to it.</summary>
-    public static void AddLedger(this IHostApplicationBuilder builder)
+    /// <summary>The database, and how long calls are kept in it.</summary>
+    public static void AddDatabase(this IHostApplicationBuilder builder)
     {
         builder.Services.AddSettings<LedgerSettings>(builder.Configuration.GetSection(LedgerSettings.Section));
         builder.Services.AddSingleton<IValidateOptions<LedgerSettings>, LedgerSettingsValidator>();
-        builder.Services.AddSingleton(new AccountOptions { ProcessId = Guid.NewGuid().ToString("N") });
+        builder.Services.AddSettings<RetentionOptions>(builder.Configuration.GetSection(RetentionOptions.Section));
+        builder.Services.AddSingleton<IValidateOptions<RetentionOptions>, RetentionOptionsValidator>();
         builder.Services.AddSingleton(provider => LedgerDataSource.Create(provider.GetRequiredService<IOptions<LedgerSettings>>().Value.Ledger));
+    }
+
+    /// <summary>The lock on the database, and the journal that writes to it.</summary>
+    public static void AddLedger(this IHostApplicationBuilder builder)
+    {
+        builder.AddDatabase();
+        builder.Services.AddSingleton(new AccountOptions { ProcessId = Guid.NewGuid().ToString("N") });
         builder.Services.AddKeyedSingleton(MoneyPool, (provider, _) =>
             LedgerDataSource.CreateForMoney(provider.GetRequiredService<IOptions<LedgerSettings>>().Value.Ledger));
         builder.Services.AddSingleton<ILedger>(provider => new PostgresLedger(
@@ -55,8 +63,6 @@ internal static class GatewayBuilder
     /// <summary>The ledger's upkeep, which one of the processes that run grains does.</summary>
     public static void AddUpkeep(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddSettings<RetentionOptions>(builder.Configuration.GetSection(RetentionOptions.Section));
-        builder.Services.AddSingleton<IValidateOptions<RetentionOptions>, RetentionOptionsValidator>();
         builder.Services.AddSingleton(provider => new LedgerUpkeep(
             provider.GetRequiredService<NpgsqlDataSource>(),
             provider.GetRequiredService<TimeProvider>(),
@@ -74,13 +80,9 @@ internal static class GatewayBuilder
         builder.Services.AddEdge(builder.Configuration);
     }
 
-    /// <summary>What may be done, and the operator API.</summary>
-    public static void AddOperatorApi(this IHostApplicationBuilder builder)
+    /// <summary>What operators and people may do.</summary>
+    public static void AddOperations(this IHostApplicationBuilder builder)
     {
-        builder.Services.AddSettings<OperatorOptions>(builder.Configuration.GetSection(GatewayOptions.Section));
-        builder.Services.AddSingleton<IValidateOptions<OperatorOptions>, OperatorOptionsValidator>();
-        builder.Services.AddSingleton<ConfiguredCatalog>();
-        builder.Services.AddSingleton<IConfiguredCatalog>(provider => provider.GetRequiredService<ConfiguredCatalog>());
         builder.AddSigningSecrets();
         builder.Services.AddSingleton(provider => new AuditLog(
             provider.GetRequiredService<IOptions<LedgerSettings>>().Value.Ledger,
@@ -93,6 +95,16 @@ internal static class GatewayBuilder
         builder.Services.AddSingleton<OwnerOperations>();
         builder.Services.AddSingleton(provider => new Announcements(provider.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<AnnouncementOperations>();
+    }
+
+    /// <summary>The operators' API.</summary>
+    public static void AddOperatorApi(this IHostApplicationBuilder builder)
+    {
+        builder.AddOperations();
+        builder.Services.AddSettings<OperatorOptions>(builder.Configuration.GetSection(GatewayOptions.Section));
+        builder.Services.AddSingleton<IValidateOptions<OperatorOptions>, OperatorOptionsValidator>();
+        builder.Services.AddSingleton<ConfiguredCatalog>();
+        builder.Services.AddSingleton<IConfiguredCatalog>(provider => provider.GetRequiredService<ConfiguredCatalog>());
         builder.Services.AddSingleton<CatalogOperations>();
         builder.Services.AddKeyedSingleton(OperatorReports, (provider, _) => new LedgerQueries(provider.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddKeyedSingleton(OperatorReports, (provider, key) => new ReportOperations(

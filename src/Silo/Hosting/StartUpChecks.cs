@@ -17,15 +17,15 @@ internal static class StartUpChecks
     {
         services.GetRequiredService<IStartupValidator>().Validate();
         services.GetRequiredService<ConfiguredCatalog>().Check();
-        await services.CheckLedgerAsync(CancellationToken.None);
+        await services.CheckLedgerAsync();
     }
 
     /// <summary>Waits, a bounded time, until the database answers.</summary>
     /// <exception cref="StartUpException">It does not.</exception>
-    private static async Task CheckLedgerAsync(this IServiceProvider services, CancellationToken cancellationToken)
+    public static async Task CheckLedgerAsync(this IServiceProvider services)
     {
         var settings = services.GetRequiredService<IOptions<LedgerSettings>>().Value;
-        var patience = TimeSpan.FromSeconds(services.GetRequiredService<IOptions<OperatorOptions>>().Value.StartSeconds);
+        var patience = TimeSpan.FromSeconds(services.GetRequiredService<IOptions<GatewayOptions>>().Value.StartSeconds);
         var time = services.GetRequiredService<TimeProvider>();
         var ledger = CreateDataSource(services);
         var startedAt = time.GetTimestamp();
@@ -33,7 +33,7 @@ internal static class StartUpChecks
         {
             try
             {
-                await using var connection = await ledger.OpenConnectionAsync(cancellationToken);
+                await using var connection = await ledger.OpenConnectionAsync();
                 return;
             }
             catch (Exception exception) when (exception is NpgsqlException or TimeoutException or System.Net.Sockets.SocketException)
@@ -45,7 +45,7 @@ internal static class StartUpChecks
                 }
             }
 
-            await Task.Delay(PauseBetweenTries, time, cancellationToken);
+            await Task.Delay(PauseBetweenTries, time);
         }
     }
 

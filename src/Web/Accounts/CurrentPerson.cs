@@ -21,6 +21,9 @@ internal sealed record CurrentPerson(Guid Id, Guid SessionId, string Name, strin
     /// <inheritdoc cref="Accounts.Person.DeletionDueAt"/>
     public DateTimeOffset? DeletionDueAt { get; init; }
 
+    /// <summary>Whether they set a password: who registered by a provider may have none.</summary>
+    public bool HasPassword { get; init; }
+
     private const string SessionClaim = "sid";
     private static readonly TimeSpan SeenEvery = TimeSpan.FromMinutes(5);
 
@@ -54,7 +57,7 @@ internal sealed record CurrentPerson(Guid Id, Guid SessionId, string Name, strin
         var people = services.GetRequiredService<PeopleContext>();
         var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
         var found = await people.Sessions.Where(session => session.Id == sessionId)
-            .Join(people.Users, session => session.PersonId, person => person.Id, (session, person) => new { session.SeenAt, person.Id, person.Name, person.Email, person.TimeZone, person.PolicyWithdrawnAt, person.DeletionDueAt })
+            .Join(people.Users, session => session.PersonId, person => person.Id, (session, person) => new { session.SeenAt, person.Id, person.Name, person.Email, person.TimeZone, person.PolicyWithdrawnAt, person.DeletionDueAt, HasPassword = person.PasswordHash != null })
             .SingleOrDefaultAsync(http.RequestAborted);
         if (found is null)
         {
@@ -79,6 +82,7 @@ internal sealed record CurrentPerson(Guid Id, Guid SessionId, string Name, strin
         {
             PolicyWithdrawnAt = found.PolicyWithdrawnAt,
             DeletionDueAt = found.DeletionDueAt,
+            HasPassword = found.HasPassword,
         };
     }
 }

@@ -1,124 +1,66 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace OrleansGateway.Web.Accounts;
 
-/// <summary>
-/// Makes the exports that people ask for, one after another; of several processes each makes others. One whose process dies is made anew by
-/// another.
-/// </summary>
+/// <summary>Makes the exports that people ask for.</summary>
 internal sealed partial class DataExportMaker(IServiceScopeFactory scopes, ISiteHost host, IOptions<SiteOptions> options, TimeProvider time, ILogger<DataExportMaker> log)
-    : BackgroundService
+    : LeasedRows<DataExport>(scopes, host, time, log)
 {
-    private const int TriesMax = 6;
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    protected override TimeSpan LookEvery => TimeSpan.FromSeconds(1);
 
-    /// <summary>How long an export is one process' own after each of its parts.</summary>
-    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(5);
+    protected override int TriesMax => 6;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(LookEvery, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                while (host.IsReady && await MakeNextAsync(stoppingToken))
-                {
-                }
-            }
-            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
-            {
-                LogAway(exception.Message);
-            }
-        }
-    }
+    protected override string TakeSql =>
+        """
+        UPDATE people.data_export SET next_try_at = {0}, tries = tries + 1
+        WHERE id = (SELECT id FROM people.data_export WHERE ready_at IS NULL AND next_try_at <= {1}
+            ORDER BY next_try_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *
+        """;
 
-    /// <returns>Whether there was one.</returns>
-    internal async Task<bool> MakeNextAsync(CancellationToken cancellationToken)
-    {
-        await using var scope = scopes.CreateAsyncScope();
-        var people = scope.ServiceProvider.GetRequiredService<PeopleContext>();
-        var now = time.GetUtcNow();
-        var until = now + Lease;
-        var found = await people.DataExports
-            .FromSql($"""
-                UPDATE people.data_export SET next_try_at = {until}, tries = tries + 1
-                WHERE id = (SELECT id FROM people.data_export WHERE ready_at IS NULL AND next_try_at <= {now}
-                    ORDER BY next_try_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *
-                """)
-            .AsNoTracking().ToListAsync(cancellationToken);
-        if (found is not [var export])
-        {
-            return false;
-        }
+    protected override IQueryable<DataExport> Mine(PeopleContext people, DataExport row) =>
+        people.DataExports.Where(one => one.Id == row.Id && one.Tries == row.Tries && one.ReadyAt == null);
 
-        if (export.Tries > TriesMax)
-        {
-            // A process that died was at its last try.
-            await GiveUpAsync(scope.ServiceProvider, people, export, cancellationToken);
-            return true;
-        }
+    protected override TimeSpan PauseAfter(int tries) => TimeSpan.FromSeconds(Math.Pow(2, tries) * 10);
 
-        try
-        {
-            await MakeAsync(scope.ServiceProvider, people, export, cancellationToken);
-        }
-        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
-        {
-            LogNotMade(export.Id, export.Tries, exception.Message);
-            if (export.Tries == TriesMax)
-            {
-                await using var last = scopes.CreateAsyncScope();
-                await GiveUpAsync(last.ServiceProvider, last.ServiceProvider.GetRequiredService<PeopleContext>(), export, cancellationToken);
-                return true;
-            }
+    protected override void LogFailure(DataExport row, Exception exception, bool isLast) => LogNotMade(row.Id, row.Tries, exception.Message);
 
-            var again = time.GetUtcNow() + TimeSpan.FromSeconds(Math.Pow(2, export.Tries) * 10);
-            await people.DataExports.Where(one => one.Id == export.Id && one.Tries == export.Tries && one.ReadyAt == null)
-                .ExecuteUpdateAsync(set => set.SetProperty(one => one.NextTryAt, again), cancellationToken);
-        }
-
-        return true;
-    }
-
-    /// <summary>Removes it, so that another can be asked for, and tells the person.</summary>
-    private static async Task GiveUpAsync(IServiceProvider services, PeopleContext people, DataExport export, CancellationToken cancellationToken)
+    /// <summary>Another can be asked for; the person is told.</summary>
+    protected override async Task GiveUpAsync(IServiceProvider services, PeopleContext people, DataExport row, CancellationToken cancellationToken)
     {
         await using var transaction = await people.Database.BeginTransactionAsync(cancellationToken);
-        if (await people.DataExports.Where(one => one.Id == export.Id && one.Tries == export.Tries && one.ReadyAt == null).ExecuteDeleteAsync(cancellationToken) == 1)
+        if (await Mine(people, row).ExecuteDeleteAsync(cancellationToken) == 1)
         {
-            services.GetRequiredService<PersonMails>().ExportFailed(await people.Users.SingleAsync(one => one.Id == export.PersonId, cancellationToken));
+            services.GetRequiredService<PersonMails>().ExportFailed(await people.Users.SingleAsync(one => one.Id == row.PersonId, cancellationToken));
             await people.SaveChangesAsync(cancellationToken);
         }
 
         await transaction.CommitAsync(cancellationToken);
     }
 
-    private async Task MakeAsync(IServiceProvider services, PeopleContext people, DataExport export, CancellationToken cancellationToken)
+    protected override async Task DoAsync(IServiceProvider services, PeopleContext people, DataExport row, CancellationToken cancellationToken)
     {
-        var id = export.Id;
+        var id = row.Id;
         await people.Database.ExecuteSqlAsync($"DELETE FROM people.data_export_part WHERE export_id = {id}", cancellationToken);
 
         // Parts have a session of their own: what they are made of is still being read.
-        await using var scope = scopes.CreateAsyncScope();
+        await using var scope = Scopes.CreateAsyncScope();
         var parts = new PartStream(
-            services.GetRequiredService<DataExports>(), scope.ServiceProvider.GetRequiredService<PeopleContext>(), export, () => time.GetUtcNow() + Lease);
+            services.GetRequiredService<DataExports>(), scope.ServiceProvider.GetRequiredService<PeopleContext>(), row, () => Time.GetUtcNow() + Lease);
         await using (parts)
         {
-            await services.GetRequiredService<MyData>().WriteAsync(export.PersonId, parts, cancellationToken);
+            await services.GetRequiredService<MyData>().WriteAsync(row.PersonId, parts, cancellationToken);
         }
 
-        var (now, written) = (time.GetUtcNow(), parts.Written);
+        var (now, written) = (Time.GetUtcNow(), parts.Written);
         await using var transaction = await people.Database.BeginTransactionAsync(cancellationToken);
         var expiresAt = now.AddDays(options.Value.ExportDays);
-        if (await people.DataExports.Where(one => one.Id == id && one.Tries == export.Tries && one.ReadyAt == null).ExecuteUpdateAsync(
+        if (await Mine(people, row).ExecuteUpdateAsync(
             set => set.SetProperty(one => one.ReadyAt, now).SetProperty(one => one.ExpiresAt, expiresAt).SetProperty(one => one.Bytes, written), cancellationToken) == 1)
         {
-            services.GetRequiredService<PersonMails>().ExportReady(await people.Users.SingleAsync(one => one.Id == export.PersonId, cancellationToken));
+            services.GetRequiredService<PersonMails>().ExportReady(await people.Users.SingleAsync(one => one.Id == row.PersonId, cancellationToken));
             await people.SaveChangesAsync(cancellationToken);
         }
 
@@ -127,9 +69,6 @@ internal sealed partial class DataExportMaker(IServiceScopeFactory scopes, ISite
 
     [LoggerMessage(1410, LogLevel.Warning, "Export {Id} of a person's data was not made at try {Tries}: {Message}")]
     private partial void LogNotMade(Guid id, int tries, string message);
-
-    [LoggerMessage(1411, LogLevel.Warning, "Exports that were asked for cannot be read at the moment: {Message}")]
-    private partial void LogAway(string message);
 
     /// <summary>Puts what is written to it into the database, part by part.</summary>
     private sealed class PartStream(DataExports exports, PeopleContext people, DataExport export, Func<DateTimeOffset> leaseEnd) : Stream

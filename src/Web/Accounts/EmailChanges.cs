@@ -60,7 +60,7 @@ internal sealed class EmailChanges(UserManager<Person> users, PeopleContext peop
             // Saved with it, or not at all.
             return (await users.ChangeEmailAsync(person, email, token)).Succeeded;
         }
-        catch (DbUpdateException twin) when (twin.InnerException is System.Data.Common.DbException { SqlState: "23505" })
+        catch (DbUpdateException twin) when (PeopleContext.IsTwin(twin))
         {
             return false;
         }
@@ -68,7 +68,7 @@ internal sealed class EmailChanges(UserManager<Person> users, PeopleContext peop
 
     /// <summary>
     /// Undoes a change by the link that was mailed to the old address, and what came after it. Whoever changed the address knew the
-    /// password and had a session, and may have added an app or a passkey: all of them are over. Who registered the old address meanwhile
+    /// password and had a session, and may have added an app, a passkey or a provider: all of them are over. Who registered the old address meanwhile
     /// and did not confirm it, which only its owner could, is gone.
     /// </summary>
     /// <returns>The person, whose next step is a new password; null if the link is used up or too old.</returns>
@@ -96,7 +96,10 @@ internal sealed class EmailChanges(UserManager<Person> users, PeopleContext peop
         }
 
         await people.Database.ExecuteSqlAsync(
-            $"WITH tokens AS (DELETE FROM people.person_token WHERE user_id = {id}) DELETE FROM people.person_passkey WHERE user_id = {id}");
+            $"""
+            WITH tokens AS (DELETE FROM people.person_token WHERE user_id = {id}), logins AS (DELETE FROM people.person_login WHERE user_id = {id})
+            DELETE FROM people.person_passkey WHERE user_id = {id}
+            """);
         await signIns.EndAllAsync(person.Id);
         await attempts.ForgetAllAsync(change.OldEmail);
         await transaction.CommitAsync();

@@ -31,6 +31,8 @@ internal sealed class MyData(PeopleContext people, Memberships memberships, [Fro
             .Select(one => new { one.At, one.Purpose, one.Version, one.Language, one.IsGiven, one.Address });
         var passkeys = (await people.Set<IdentityUserPasskey<Guid>>().AsNoTracking().Where(one => one.UserId == personId).ToListAsync(cancellationToken))
             .Select(static one => new { one.Data.Name, one.Data.CreatedAt });
+        var providers = people.Set<IdentityUserLogin<Guid>>().AsNoTracking().Where(one => one.UserId == personId)
+            .Select(static one => new { Issuer = one.LoginProvider, Subject = one.ProviderKey });
         var emails = people.EmailChanges.AsNoTracking().Where(one => one.PersonId == personId).OrderBy(one => one.At).Select(one => new { one.At, one.OldEmail });
 
         await using var zip = await ZipArchive.CreateAsync(body, ZipArchiveMode.Create, leaveOpen: true, entryNameEncoding: null, cancellationToken);
@@ -41,6 +43,7 @@ internal sealed class MyData(PeopleContext people, Memberships memberships, [Fro
         await AddJsonAsync("sign-ins.json", signIns.AsAsyncEnumerable());
         await AddJsonAsync("consents.json", consents.AsAsyncEnumerable());
         await AddJsonAsync("passkeys.json", passkeys);
+        await AddJsonAsync("sign-in-providers.json", providers.AsAsyncEnumerable());
         await AddJsonAsync("e-mail-changes.json", emails.AsAsyncEnumerable());
         if (await memberships.AccountOfAsync(personId, cancellationToken) is { } accountId)
         {

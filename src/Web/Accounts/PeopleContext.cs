@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.DataProtection.EntityFrameworkCore;
 using Microsoft.AspNetCore.Identity;
 using Microsoft.AspNetCore.Identity.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore;
+using Npgsql;
 
 namespace OrleansGateway.Web.Accounts;
 
@@ -24,6 +25,9 @@ public sealed class PeopleContext(DbContextOptions<PeopleContext> options) : Ide
     public DbSet<DataExport> DataExports => Set<DataExport>();
 
     public DbSet<DataProtectionKey> DataProtectionKeys => Set<DataProtectionKey>();
+
+    /// <summary>Whether something was not saved because its twin is there.</summary>
+    internal static bool IsTwin(DbUpdateException exception) => exception.InnerException is NpgsqlException { SqlState: PostgresErrorCodes.UniqueViolation };
 
     protected override void OnModelCreating(ModelBuilder builder)
     {

@@ -52,7 +52,8 @@ internal static class PeopleServices
             identity.Password.RequireNonAlphanumeric = false;
         }).AddUserStore<PersonStore>().AddSignInManager().AddDefaultTokenProviders();
         services.AddScoped<IPasswordHasher<Person>, PasswordHasher>();
-        services.AddAuthentication(IdentityConstants.ApplicationScheme).AddIdentityCookies(cookies =>
+        var authentication = services.AddAuthentication(IdentityConstants.ApplicationScheme);
+        authentication.AddIdentityCookies(cookies =>
         {
             cookies.ApplicationCookie!.Configure(cookie =>
             {
@@ -72,7 +73,13 @@ internal static class PeopleServices
                 };
             });
             cookies.TwoFactorUserIdCookie!.Configure(cookie => cookie.Cookie.Name = "second-factor");
+            cookies.ExternalCookie!.Configure(cookie => cookie.Cookie.Name = "openid");
         });
+        if (OpenId.IsOn(site))
+        {
+            OpenId.Configure(authentication, site);
+        }
+
         services.AddAuthorization();
         services.AddCascadingAuthenticationState();
         services.AddSingleton<MailQueue>();
@@ -90,6 +97,7 @@ internal static class PeopleServices
         services.AddScoped<Registrations>();
         services.AddScoped<Passkeys>();
         Passkeys.Configure(services);
+        services.AddScoped<OpenId>();
         services.AddScoped<EmailChanges>();
         services.AddScoped<Consents>();
         services.AddScoped<Deletions>();
@@ -116,6 +124,11 @@ internal static class PeopleServices
             return Results.LocalRedirect("/");
         });
         Passkeys.Map(routes);
+        if (OpenId.IsOn(routes.ServiceProvider.GetRequiredService<IOptions<SiteOptions>>().Value))
+        {
+            OpenId.Map(routes);
+        }
+
         DataExports.Map(routes);
     }
 
@@ -125,9 +138,9 @@ internal static class PeopleServices
             _ => new FixedWindowRateLimiterOptions { PermitLimit = context.RequestServices.GetRequiredService<IOptions<SiteOptions>>().Value.FormsPerMinute, Window = TimeSpan.FromMinutes(1) })
         : RateLimitPartition.GetNoLimiter(""));
 
-    /// <summary>Forms, and files that are made while they are read.</summary>
+    /// <summary>Forms, what asks somebody else, and files that are made while they are read.</summary>
     private static bool IsGuarded(HttpContext context) =>
         HttpMethods.IsPost(context.Request.Method)
             ? Guarded.Any(path => context.Request.Path.StartsWithSegments(path))
-            : context.Request.Path.StartsWithSegments("/console") && Path.HasExtension(context.Request.Path);
+            : context.Request.Path.StartsWithSegments("/sign-in/openid") || (context.Request.Path.StartsWithSegments("/console") && Path.HasExtension(context.Request.Path));
 }

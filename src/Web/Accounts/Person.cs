@@ -76,19 +76,20 @@ public sealed class Consent
 }
 
 /// <summary>A mail that has to be sent.</summary>
-public sealed class QueuedMail
+public sealed class QueuedMail : LeasedRow
 {
     public long Id { get; set; }
 
-    /// <summary><c>mail</c>, or <c>reset</c>: what a person who has the recipient's address gets who forgot their password.</summary>
+    /// <summary>
+    /// <c>mail</c>; <c>reset</c>: what a person who has the recipient's address gets who forgot their password; <c>refused</c>: a sign-in for
+    /// the log of whoever has the address.
+    /// </summary>
     public string Kind { get; set; } = "mail";
 
     /// <summary>Recipient, subject and text, encrypted: they hold links that open accounts.</summary>
     public byte[] Content { get; set; } = [];
 
     public DateTimeOffset CreatedAt { get; set; }
-    public DateTimeOffset NextTryAt { get; set; }
-    public int Tries { get; set; }
 }
 
 /// <summary>A change of an e-mail address, which the old one can undo.</summary>
@@ -108,16 +109,11 @@ public sealed class EmailChange
 }
 
 /// <summary>All that is kept of a person as a ZIP: asked for, made in the background.</summary>
-public sealed class DataExport
+public sealed class DataExport : LeasedRow
 {
     public Guid Id { get; set; }
     public Guid PersonId { get; set; }
     public DateTimeOffset AskedAt { get; set; }
-
-    /// <summary>When it may be begun: later than now while somebody makes it.</summary>
-    public DateTimeOffset NextTryAt { get; set; }
-
-    public int Tries { get; set; }
 
     /// <summary>Null until it is complete.</summary>
     public DateTimeOffset? ReadyAt { get; set; }

@@ -60,28 +60,23 @@ internal sealed class Registrations(
             return [];
         }
 
-        var now = time.GetUtcNow();
-        var bytes = new byte[16];
-        random.Fill(bytes);
-        var person = new Person { Id = new Guid(bytes), UserName = email, Email = email, Name = name, Language = language, CreatedAt = now, AgeStatedAt = now };
+        var person = New(name, email, language);
         await using var transaction = await people.Database.BeginTransactionAsync();
-        IdentityResult made;
         try
         {
-            made = await users.CreateAsync(person, password);
+            var made = await users.CreateAsync(person, password);
+            if (!made.Succeeded)
+            {
+                return [.. made.Errors];
+            }
         }
-        catch (DbUpdateException twin) when (twin.InnerException is System.Data.Common.DbException { SqlState: "23505" })
+        catch (DbUpdateException twin) when (PeopleContext.IsTwin(twin))
         {
             // The same form was sent twice at once; the other one is on its way.
             return [];
         }
 
-        if (!made.Succeeded)
-        {
-            return [.. made.Errors];
-        }
-
-        people.Consents.AddRange(Consents.Of(person.Id, isGiven: true, now, host.AddressOf(http)));
+        people.Consents.AddRange(Consents.Of(person.Id, isGiven: true, person.CreatedAt, host.AddressOf(http)));
         if (await mails.MayMailAsync(email))
         {
             await mails.AddConfirmAsync(person);
@@ -90,6 +85,39 @@ internal sealed class Registrations(
         await people.SaveChangesAsync();
         await transaction.CommitAsync();
         return [];
+    }
+
+    /// <summary>Registers whoever a provider vouches for, without a password; the address is confirmed by that.</summary>
+    /// <returns>Null if somebody has the address or the login by now.</returns>
+    public async Task<Person?> RegisterAsync(HttpContext http, string name, OpenId.Visit visit, string language)
+    {
+        var person = New(name, visit.Email, language);
+        person.EmailConfirmed = true;
+        await using var transaction = await people.Database.BeginTransactionAsync();
+        try
+        {
+            if (!(await users.CreateAsync(person)).Succeeded || !(await users.AddLoginAsync(person, visit.Login)).Succeeded)
+            {
+                return null;
+            }
+        }
+        catch (DbUpdateException twin) when (PeopleContext.IsTwin(twin))
+        {
+            return null;
+        }
+
+        people.Consents.AddRange(Consents.Of(person.Id, isGiven: true, person.CreatedAt, host.AddressOf(http)));
+        await people.SaveChangesAsync();
+        await transaction.CommitAsync();
+        return person;
+    }
+
+    private Person New(string name, string email, string language)
+    {
+        var now = time.GetUtcNow();
+        Span<byte> id = stackalloc byte[16];
+        random.Fill(id);
+        return new Person { Id = new Guid(id), UserName = email, Email = email, Name = name, Language = language, CreatedAt = now, AgeStatedAt = now };
     }
 
     /// <summary>Confirms an address by the link that was mailed to it; a link is good once for what it does, and harmless after.</summary>

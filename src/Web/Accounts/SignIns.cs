@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Identity;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Grains.Contracts.Keys;
+using OrleansGateway.Web.Mail;
 
 namespace OrleansGateway.Web.Accounts;
 
@@ -28,6 +29,7 @@ internal sealed class SignIns(
     UserManager<Person> users,
     PeopleContext people,
     PersonMails mails,
+    MailQueue queue,
     Attempts attempts,
     IPasswordHasher<Person> hasher,
     ISiteHost host,
@@ -46,32 +48,35 @@ internal sealed class SignIns(
     {
         var person = await users.FindByEmailAsync(email);
         var mayTry = await attempts.MayTryPasswordAsync(http, email, person?.Id);
-        if (person?.PasswordHash is null || !mayTry)
+        var canBeRight = mayTry && person?.PasswordHash is not null;
+        if (!canBeRight)
         {
             // As long as a wrong password takes.
             hasher.HashPassword(new Person(), password);
-            if (person is not null && !mayTry)
-            {
-                await RecordAsync(http, person, "slowed_down");
-            }
-
-            return SignInOutcome.Refused;
         }
 
-        if (!await users.CheckPasswordAsync(person, password))
+        if (!canBeRight || !await users.CheckPasswordAsync(person!, password))
         {
-            await RecordAsync(http, person, "wrong_password");
+            // Written alike for addresses that nobody has; whose log it belongs to is looked up later.
+            queue.AddRefused(people, new RefusedSignIn(email, time.GetUtcNow(), host.AddressOf(http), Agent(http), mayTry ? "wrong_password" : "slowed_down"));
+            await people.SaveChangesAsync();
             return SignInOutcome.Refused;
         }
 
         // A hash that was renewed by two sign-ins at once is one of the two.
         people.ChangeTracker.Clear();
-        if (!person.EmailConfirmed)
+        if (!person!.EmailConfirmed)
         {
             await mails.ConfirmAsync(person);
             return SignInOutcome.Unconfirmed;
         }
 
+        return await FirstFactorAsync(http, person);
+    }
+
+    /// <summary>Lets in whose first factor was right, unless there is a second one.</summary>
+    public async Task<SignInOutcome> FirstFactorAsync(HttpContext http, Person person)
+    {
         if (person.TwoFactorEnabled)
         {
             await http.SignInAsync(
@@ -162,6 +167,16 @@ internal sealed class SignIns(
     /// <summary>Ends a person's sessions, but the one that is kept.</summary>
     public Task EndAllAsync(Guid personId, Guid? kept = null) =>
         people.Sessions.Where(session => session.PersonId == personId && session.Id != kept).ExecuteDeleteAsync();
+
+    /// <summary>Writes a refused sign-in into the log of whoever has its address.</summary>
+    public async Task RecordAsync(RefusedSignIn refused)
+    {
+        if (await users.FindByEmailAsync(refused.Email) is { } person)
+        {
+            people.SignIns.Add(new SignInRecord { PersonId = person.Id, At = refused.At, Address = refused.Address, Agent = refused.Agent, Outcome = refused.Outcome });
+            await people.SaveChangesAsync();
+        }
+    }
 
     private async Task RecordAsync(HttpContext http, Person person, string outcome)
     {

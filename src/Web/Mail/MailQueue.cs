@@ -2,7 +2,6 @@ using System.Text.Json;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using OrleansGateway.Web.Accounts;
 
@@ -19,6 +18,9 @@ internal sealed class MailQueue(IDataProtectionProvider protection, TimeProvider
     /// <summary>Of a row that asks for what leads somebody on who forgot their password.</summary>
     public const string Reset = "reset";
 
+    /// <summary>Of a row that tells whoever has an address of a sign-in that was refused.</summary>
+    public const string Refused = "refused";
+
     /// <summary>Adds one to what the context saves next.</summary>
     public void Add(PeopleContext people, Message message) => Add(people, "mail", message);
 
@@ -27,6 +29,12 @@ internal sealed class MailQueue(IDataProtectionProvider protection, TimeProvider
     /// long to ask for where nobody does.
     /// </summary>
     public void AskReset(PeopleContext people, string email) => Add(people, Reset, new Message(email, "", ""));
+
+    /// <summary>
+    /// A sign-in that was refused, for the log of whoever has the address. It is no mail, and waits here for the same reason: it takes as long
+    /// to refuse where nobody does.
+    /// </summary>
+    public void AddRefused(PeopleContext people, RefusedSignIn refused) => Add(people, Refused, refused);
 
     /// <summary>Counts a mail that anybody can cause.</summary>
     /// <returns>Whether it may be sent.</returns>
@@ -40,100 +48,84 @@ internal sealed class MailQueue(IDataProtectionProvider protection, TimeProvider
             """) == 1;
     }
 
-    private void Add(PeopleContext people, string kind, Message message)
+    private void Add<T>(PeopleContext people, string kind, T content)
     {
         var now = time.GetUtcNow();
-        people.Mails.Add(new QueuedMail { Kind = kind, Content = _protector.Protect(JsonSerializer.SerializeToUtf8Bytes(message)), CreatedAt = now, NextTryAt = now });
+        people.Mails.Add(new QueuedMail { Kind = kind, Content = _protector.Protect(JsonSerializer.SerializeToUtf8Bytes(content)), CreatedAt = now, NextTryAt = now });
     }
 
     /// <summary>What a row holds.</summary>
-    public Message Read(QueuedMail mail) => JsonSerializer.Deserialize<Message>(_protector.Unprotect(mail.Content))!;
+    public T Read<T>(QueuedMail mail) => JsonSerializer.Deserialize<T>(_protector.Unprotect(mail.Content))!;
 }
 
-/// <summary>Hands queued mails over, one after another; of several processes each takes others.</summary>
+/// <summary>Somebody was not let in.</summary>
+/// <param name="Outcome">As <see cref="SignInRecord"/> has it.</param>
+internal sealed record RefusedSignIn(string Email, DateTimeOffset At, string Address, string Agent, string Outcome);
+
+/// <summary>Hands queued mails over, and what waits with them.</summary>
 internal sealed partial class MailSender(IServiceScopeFactory scopes, MailQueue queue, IMail mail, ISiteHost host, TimeProvider time, ILogger<MailSender> log)
-    : BackgroundService
+    : LeasedRows<QueuedMail>(scopes, host, time, log)
 {
-    private const int TriesMax = 12;
-    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LongestPause = TimeSpan.FromHours(1);
 
     /// <summary>How long handing over may take.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
 
-    /// <summary>How long a mail is one process' own.</summary>
-    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(5);
+    protected override TimeSpan LookEvery => TimeSpan.FromMilliseconds(200);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override int TriesMax => 12;
+
+    protected override string TakeSql =>
+        """
+        UPDATE people.mail SET next_try_at = {0}, tries = tries + 1
+        WHERE id = (SELECT id FROM people.mail WHERE next_try_at <= {1} ORDER BY next_try_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *
+        """;
+
+    protected override IQueryable<QueuedMail> Mine(PeopleContext people, QueuedMail row) => people.Mails.Where(one => one.Id == row.Id && one.Tries == row.Tries);
+
+    /// <summary>Nothing is locked meanwhile, and no session of the database waits.</summary>
+    protected override async Task DoAsync(IServiceProvider services, PeopleContext people, QueuedMail row, CancellationToken cancellationToken)
     {
-        using var timer = new PeriodicTimer(LookEvery, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        switch (row.Kind)
         {
-            try
-            {
-                while (host.IsReady && await SendNextAsync(stoppingToken))
+            case MailQueue.Reset:
+                await services.GetRequiredService<PersonMails>().ForgottenAsync(queue.Read<Message>(row).To);
+                break;
+            case MailQueue.Refused:
+                await services.GetRequiredService<SignIns>().RecordAsync(queue.Read<RefusedSignIn>(row));
+                break;
+            default:
+                using (var patience = new CancellationTokenSource(Patience, Time))
+                using (var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken))
                 {
+                    await mail.SendAsync(new Outgoing($"mail-{row.Id}-{row.CreatedAt.UtcTicks}", queue.Read<Message>(row)), either.Token);
                 }
-            }
-            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
-            {
-                LogAway(exception.Message);
-            }
+
+                break;
         }
+
+        await Mine(people, row).ExecuteDeleteAsync(cancellationToken);
     }
 
-    /// <returns>Whether there was one.</returns>
-    internal async Task<bool> SendNextAsync(CancellationToken cancellationToken)
+    protected override Task GiveUpAsync(IServiceProvider services, PeopleContext people, QueuedMail row, CancellationToken cancellationToken) =>
+        Mine(people, row).ExecuteDeleteAsync(cancellationToken);
+
+    protected override TimeSpan PauseAfter(int tries)
     {
-        await using var scope = scopes.CreateAsyncScope();
-        var people = scope.ServiceProvider.GetRequiredService<PeopleContext>();
+        var pause = TimeSpan.FromSeconds(Math.Pow(2, tries) * 5);
+        return pause < LongestPause ? pause : LongestPause;
+    }
 
-        // 1. It is taken for a while: a process that dies now leaves it to another one.
-        var now = time.GetUtcNow();
-        var until = now + Lease;
-        var found = await people.Mails
-            .FromSql($"""
-                UPDATE people.mail SET next_try_at = {until}, tries = tries + 1
-                WHERE id = (SELECT id FROM people.mail WHERE next_try_at <= {now} ORDER BY next_try_at LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *
-                """)
-            .AsNoTracking().ToListAsync(cancellationToken);
-        if (found is not [var next])
+    protected override void LogFailure(QueuedMail row, Exception exception, bool isLast)
+    {
+        if (isLast)
         {
-            return false;
+            LogGivenUp(row.Id, row.Tries, exception.Message);
         }
-
-        // 2. It is sent, while nothing is locked and no session of the database waits.
-        var mine = people.Mails.Where(one => one.Id == next.Id && one.Tries == next.Tries);
-        try
+        else
         {
-            using var patience = new CancellationTokenSource(Patience, time);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
-            if (next.Kind == MailQueue.Reset)
-            {
-                await scope.ServiceProvider.GetRequiredService<PersonMails>().ForgottenAsync(queue.Read(next).To);
-            }
-            else
-            {
-                await mail.SendAsync(new Outgoing($"mail-{next.Id}-{next.CreatedAt.UtcTicks}", queue.Read(next)), either.Token);
-            }
+            LogNotSent(row.Id, row.Tries, exception.Message);
         }
-        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
-        {
-            if (next.Tries < TriesMax)
-            {
-                var pause = TimeSpan.FromSeconds(Math.Pow(2, next.Tries) * 5);
-                var again = time.GetUtcNow() + (pause < LongestPause ? pause : LongestPause);
-                await mine.ExecuteUpdateAsync(set => set.SetProperty(one => one.NextTryAt, again), cancellationToken);
-                LogNotSent(next.Id, next.Tries, exception.Message);
-                return true;
-            }
-
-            LogGivenUp(next.Id, next.Tries, exception.Message);
-        }
-
-        // 3. It is done with, unless it took so long that somebody else has it.
-        await mine.ExecuteDeleteAsync(cancellationToken);
-        return true;
     }
 
     [LoggerMessage(1400, LogLevel.Warning, "Mail {Id} was not sent at try {Tries}, and will be tried again: {Message}")]
@@ -141,7 +133,4 @@ internal sealed partial class MailSender(IServiceScopeFactory scopes, MailQueue 
 
     [LoggerMessage(1401, LogLevel.Error, "Mail {Id} is given up after {Tries} tries: {Message}")]
     private partial void LogGivenUp(long id, int tries, string message);
-
-    [LoggerMessage(1402, LogLevel.Warning, "Queued mails cannot be read at the moment: {Message}")]
-    private partial void LogAway(string message);
 }

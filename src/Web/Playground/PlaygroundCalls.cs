@@ -36,6 +36,9 @@ internal sealed class PlaygroundCalls(RelayAddress relay, ISiteHost host, IOptio
     private readonly HttpClient _client = new(new SocketsHttpHandler
     {
         UseProxy = false,
+
+        // What the relay's address says of another one is not followed: prompt and key are the relay's alone.
+        AllowAutoRedirect = false,
         SslOptions = new() { RemoteCertificateValidationCallback = (_, _, _, errors) => relay.IsOwn || errors == System.Net.Security.SslPolicyErrors.None },
     })
     { Timeout = Timeout.InfiniteTimeSpan };
@@ -93,7 +96,8 @@ internal sealed class PlaygroundCalls(RelayAddress relay, ISiteHost host, IOptio
 
     public void Dispose() => _client.Dispose();
 
-    private async Task<HttpResponseMessage> SendAsync(HttpContext http, PlaygroundRequest request, PlaygroundKey key)
+    /// <summary>Asks the relay, and nobody that it may name.</summary>
+    internal async Task<HttpResponseMessage> SendAsync(HttpContext http, PlaygroundRequest request, PlaygroundKey key)
     {
         using var message = new HttpRequestMessage(HttpMethod.Post, new Uri(relay.Uri, "/v1/chat/completions"))
         {

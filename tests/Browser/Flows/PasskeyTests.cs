@@ -12,6 +12,7 @@ public sealed class PasskeyTests(Site site)
     {
         await using var visitor = await site.VisitAsync();
         visitor.MayFail.Add("/sign-in");
+        visitor.MayFail.Add("/console/security");
         await People.SignedInAsync(site, visitor, "passkey@example.org");
         var devices = await visitor.Page.Context.NewCDPSessionAsync(visitor.Page);
         await devices.SendAsync("WebAuthn.enable");
@@ -44,15 +45,26 @@ public sealed class PasskeyTests(Site site)
         await visitor.Page.Locator("form[data-passkey] button").ClickAsync();
         await visitor.Page.WaitForURLAsync("**/console");
 
-        // 3. Removed, it does not.
+        // 3. It is removed with the password alone, and then does not.
         await visitor.OpenAsync("/console/security");
-        await visitor.Page.GetByRole(Microsoft.Playwright.AriaRole.Button, new() { Name = "Remove Phone" }).ClickAsync();
+        await RemoveAsync(visitor, "a wrong password");
+        Assert.Contains("This is not your current password.", await visitor.TextAsync(), StringComparison.Ordinal);
+        Assert.Contains("Phone", await visitor.TextAsync(), StringComparison.Ordinal);
+        await RemoveAsync(visitor, People.Password);
         await visitor.Page.WaitForURLAsync("**/console/security?saved=true");
+        Assert.DoesNotContain("Phone", await visitor.TextAsync(), StringComparison.Ordinal);
         await SignOutAsync(visitor);
         await visitor.OpenAsync("/sign-in");
         await visitor.Page.Locator("form[data-passkey] button").ClickAsync();
         await visitor.Page.Locator("main > .container-xl [role=alert]:visible").First.WaitForAsync();
         Assert.Equal("/sign-in", new Uri(visitor.Page.Url).AbsolutePath);
+    }
+
+    private static async Task RemoveAsync(Visitor visitor, string password)
+    {
+        await visitor.Page.GetByLabel("Phone").CheckAsync();
+        await visitor.FillAsync("RemovePassword", password);
+        await visitor.Page.GetByRole(Microsoft.Playwright.AriaRole.Button, new() { Name = "Remove" }).ClickAsync();
     }
 
     private static async Task SignOutAsync(Visitor visitor)

@@ -121,6 +121,24 @@ public sealed partial class PersonalDataTests(Site site)
         Assert.Equal(HttpStatusCode.Forbidden, await CallAsync(key));
     }
 
+    /// <summary>Keys come first, the register last: what cannot be done is not written down as done, and can be asked for again.</summary>
+    [Fact]
+    public async Task Consent_GivenAgainWhileKeysCannotStart_StaysWithdrawn()
+    {
+        const string email = "unstartable@example.org";
+        using var person = new FormClient(site);
+        await person.BecomeAsync(site, email);
+        var (account, _) = await KeyAsync(person);
+        await person.TakenAsync("/console/privacy", "consent-withdraw", ("Sure", "true"));
+        await site.CommandAsync("account", "close", account);
+
+        using var refused = await person.SubmitAsync("/console/privacy", "consent-give");
+
+        Assert.NotEqual(HttpStatusCode.Found, refused.StatusCode);
+        Assert.Equal(true, await site.SqlAsync("SELECT policy_withdrawn_at IS NOT NULL FROM people.person WHERE email = $1", email));
+        Assert.Equal(false, await site.SqlAsync("SELECT is_given FROM people.consent JOIN people.person p ON p.id = person_id WHERE email = $1 ORDER BY consent.id DESC LIMIT 1", email));
+    }
+
     [Fact]
     public async Task Export_ThatIsAskedFor_IsMadeAfterARestartAndGivenToItsPersonAlone()
     {
@@ -143,7 +161,7 @@ public sealed partial class PersonalDataTests(Site site)
         using var answer = await person.GetAsync(path);
         using var zip = new ZipArchive(await answer.Content.ReadAsStreamAsync(TestContext.Current.CancellationToken));
         Assert.Equal(
-            ["calls.csv", "consents.json", "e-mail-changes.json", "keys.json", "ledger.csv", "passkeys.json", "person.json", "read-me.txt", "sessions.json", "sign-ins.json"],
+            ["calls.csv", "consents.json", "e-mail-changes.json", "keys.json", "ledger.csv", "passkeys.json", "person.json", "read-me.txt", "sessions.json", "sign-in-providers.json", "sign-ins.json"],
             zip.Entries.Select(entry => entry.Name).Order(StringComparer.Ordinal));
         using var calls = new StreamReader(zip.GetEntry("calls.csv")!.Open());
         Assert.Equal(2, (await calls.ReadToEndAsync(TestContext.Current.CancellationToken)).Trim().Split('\n').Length);
@@ -236,12 +254,15 @@ public sealed partial class PersonalDataTests(Site site)
         var (account, key) = await KeyAsync(person);
         Assert.Equal(HttpStatusCode.OK, await CallAsync(key));
         await site.SqlAsync(
-            """
-            INSERT INTO usage SELECT r.* FROM usage u, generate_series(1, 100000) n,
-                LATERAL jsonb_populate_record(NULL::usage, to_jsonb(u) || jsonb_build_object('request_id', 'req_' || n, 'charge', 0)) r
-            WHERE u.account_id = $1
-            """,
-            account);
+            $"""
+            DO $$
+            DECLARE columns text;
+            BEGIN
+                SELECT string_agg(CASE column_name WHEN 'request_id' THEN '''req_'' || n' WHEN 'charge' THEN '0' ELSE 'u.' || column_name END, ', ' ORDER BY ordinal_position)
+                INTO columns FROM information_schema.columns WHERE table_schema = 'public' AND table_name = 'usage';
+                EXECUTE 'INSERT INTO usage SELECT ' || columns || ' FROM usage u, generate_series(1, 100000) n WHERE u.account_id = ''{account}''';
+            END $$
+            """);
 
         try
         {

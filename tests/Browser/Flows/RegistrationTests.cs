@@ -14,7 +14,7 @@ public sealed class RegistrationTests(Site site)
     {
         await using var visitor = await site.VisitAsync(language);
 
-        await People.SignedInAsync(site, visitor, $"ada-{language}@example.org");
+        await People.RegisteredAsync(site, visitor, $"ada-{language}@example.org");
 
         Assert.Equal("/console", new Uri(visitor.Page.Url).AbsolutePath);
     }

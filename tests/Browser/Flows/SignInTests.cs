@@ -25,8 +25,8 @@ public sealed partial class SignInTests(Site site)
         var answers = await Task.WhenAll(Enumerable.Range(0, 24).Select(_ => stranger.PostAsync("/sign-in", form)));
 
         Assert.All(answers, answer => Assert.Equal(HttpStatusCode.UnprocessableEntity, answer.StatusCode));
-        Assert.Equal(8L, await RecordsAsync(email, "wrong_password"));
-        Assert.Equal(16L, await RecordsAsync(email, "slowed_down"));
+        await RecordedAsync(email, "wrong_password", 8);
+        await RecordedAsync(email, "slowed_down", 16);
 
         // The stranger is stopped, even with the right password; the owner is not.
         using var right = await stranger.SignInAsync(email, People.Password);
@@ -36,18 +36,20 @@ public sealed partial class SignInTests(Site site)
         Assert.Equal(HttpStatusCode.Found, own.StatusCode);
     }
 
-    [Fact]
-    public async Task Owner_FromWhereTheyWereBefore_GetsInWhileStrangersGuessFromEverywhere()
+    /// <summary>Of an IPv6 network, any address is where they were.</summary>
+    [Theory]
+    [InlineData("everywhere@example.org", "198.51.100.7", "198.51.100.7", "203.0.113.9")]
+    [InlineData("everywhere6@example.org", "2001:db8:1:2::a", "2001:db8:1:2:ffff::b", "2001:db8:1:3::a")]
+    public async Task Owner_FromWhereTheyWereBefore_GetsInWhileStrangersGuessFromEverywhere(string email, string home, string later, string foreign)
     {
-        const string email = "everywhere@example.org";
-        using var owner = new FormClient(site, "198.51.100.7");
+        using var owner = new FormClient(site, home);
         await owner.BecomeAsync(site, email);
         await site.SqlAsync(
             "INSERT INTO people.attempt (subject, network, attempts, at) VALUES ($1, '*', 100, now())", OrleansGateway.Web.Accounts.Attempts.SubjectOf(email));
 
-        using var elsewhere = new FormClient(site, "203.0.113.9");
+        using var elsewhere = new FormClient(site, foreign);
         using var refused = await elsewhere.SignInAsync(email, People.Password);
-        using var back = new FormClient(site, "198.51.100.7");
+        using var back = new FormClient(site, later);
         using var taken = await back.SignInAsync(email, People.Password);
 
         Assert.Equal(HttpStatusCode.UnprocessableEntity, refused.StatusCode);
@@ -88,6 +90,31 @@ public sealed partial class SignInTests(Site site)
 
         Assert.Equal(8, await site.SqlAsync(
             "SELECT attempts FROM people.attempt WHERE subject = $1 AND network = '203.0.113.3'", OrleansGateway.Web.Accounts.Attempts.SubjectOf("nobody-at-all@example.org")));
+    }
+
+    /// <summary>A wrong password writes the same whether somebody has the address or not: whose log it belongs to is looked up after the answer.</summary>
+    [Fact]
+    public async Task Password_ThatIsWrong_WritesTheSameForAnAddressThatNobodyHas()
+    {
+        const string known = "written@example.org";
+        using var owner = new FormClient(site);
+        await owner.BecomeAsync(site, known);
+        await site.UntilAsync("SELECT count(*) = 0 FROM people.mail");
+        using var stranger = new FormClient(site, "203.0.113.6");
+
+        var written = new List<object?>();
+        foreach (var email in new[] { known, "unwritten@example.org" })
+        {
+            var before = await WritesAsync();
+            using var answer = await stranger.SignInAsync(email, "not the password");
+            written.Add((long)(await WritesAsync())! - (long)before!);
+        }
+
+        Assert.Equal(written[0], written[1]);
+        await RecordedAsync(known, "wrong_password", 1);
+
+        // Rows that the answer waited for; those that come after it are not counted by their statement.
+        Task<object?> WritesAsync() => site.SqlAsync("SELECT last_value FROM people.mail_id_seq");
     }
 
     /// <summary>Whoever sends a form slowly, or never ends it, takes nobody's turn.</summary>
@@ -209,8 +236,8 @@ public sealed partial class SignInTests(Site site)
         Assert.Equal(HttpStatusCode.OK, own.StatusCode);
     }
 
-    private async Task<long> RecordsAsync(string email, string outcome) => (long)(await site.SqlAsync(
-        "SELECT count(*) FROM people.sign_in WHERE outcome = $2 AND person_id = (SELECT id FROM people.person WHERE email = $1)", email, outcome))!;
+    private Task RecordedAsync(string email, string outcome, int times) => site.UntilAsync(
+        "SELECT count(*) = $3 FROM people.sign_in WHERE outcome = $2 AND person_id = (SELECT id FROM people.person WHERE email = $1)", email, outcome, times);
 
     /// <summary>What an app shows, some steps of half a minute from now (RFC 6238).</summary>
     private static string Code(string key, int steps)

@@ -15,10 +15,10 @@ public sealed class MailQueueTests(PostgresServer server)
         var looks = new List<(object? Open, bool HasOther)>();
         await using var made = people = await InProcess.StartAsync(server, new Sending(async _ => looks.Add((
             await people!.SqlAsync("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"),
-            await Sender(people).SendNextAsync(TestContext.Current.CancellationToken)))));
+            await Sender(people).DoNextAsync(TestContext.Current.CancellationToken)))));
         await AddAsync(people);
 
-        Assert.True(await Sender(people).SendNextAsync(TestContext.Current.CancellationToken));
+        Assert.True(await Sender(people).DoNextAsync(TestContext.Current.CancellationToken));
 
         Assert.Equal((0L, false), Assert.Single(looks));
         Assert.Equal(0L, await people.SqlAsync("SELECT count(*) FROM people.mail"));
@@ -42,10 +42,10 @@ public sealed class MailQueueTests(PostgresServer server)
         }));
         await AddAsync(people);
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Sender(people).SendNextAsync(death.Token));
-        Assert.False(await Sender(people).SendNextAsync(TestContext.Current.CancellationToken));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Sender(people).DoNextAsync(death.Token));
+        Assert.False(await Sender(people).DoNextAsync(TestContext.Current.CancellationToken));
         people.Time.Advance(TimeSpan.FromMinutes(6));
-        Assert.True(await Sender(people).SendNextAsync(TestContext.Current.CancellationToken));
+        Assert.True(await Sender(people).DoNextAsync(TestContext.Current.CancellationToken));
 
         Assert.Equal(2, ids.Count);
         Assert.Equal(ids[0], ids[1]);
@@ -63,12 +63,12 @@ public sealed class MailQueueTests(PostgresServer server)
         }));
         await AddAsync(people);
 
-        Assert.True(await Sender(people).SendNextAsync(TestContext.Current.CancellationToken));
-        Assert.False(await Sender(people).SendNextAsync(TestContext.Current.CancellationToken));
+        Assert.True(await Sender(people).DoNextAsync(TestContext.Current.CancellationToken));
+        Assert.False(await Sender(people).DoNextAsync(TestContext.Current.CancellationToken));
         for (var i = 1; i < 12; i++)
         {
             people.Time.Advance(TimeSpan.FromHours(2));
-            Assert.True(await Sender(people).SendNextAsync(TestContext.Current.CancellationToken));
+            Assert.True(await Sender(people).DoNextAsync(TestContext.Current.CancellationToken));
         }
 
         Assert.Equal(12, tries);

@@ -103,11 +103,11 @@ public sealed class PurgeTests(PostgresServer server)
 
         // What exports are made of is not there.
         using var maker = ActivatorUtilities.CreateInstance<DataExportMaker>(people.Services);
-        Assert.True(await maker.MakeNextAsync(TestContext.Current.CancellationToken));
+        Assert.True(await maker.DoNextAsync(TestContext.Current.CancellationToken));
 
         Assert.Equal(0L, await people.SqlAsync("SELECT count(*) FROM people.data_export"));
         Assert.Equal(1L, await people.SqlAsync("SELECT count(*) FROM people.mail"));
-        Assert.False(await maker.MakeNextAsync(TestContext.Current.CancellationToken));
+        Assert.False(await maker.DoNextAsync(TestContext.Current.CancellationToken));
     }
 
     [Fact]

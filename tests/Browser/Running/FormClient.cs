@@ -10,9 +10,15 @@ internal sealed partial class FormClient : IDisposable
     private readonly HttpClient _client;
 
     /// <param name="address">Whence requests seem to come; null for this machine.</param>
-    public FormClient(Site site, string? address = null)
+    /// <param name="language">What is asked for; null for nothing.</param>
+    public FormClient(Site site, string? address = null, string? language = null)
     {
         _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, CookieContainer = Cookies, MaxConnectionsPerServer = 100 }) { BaseAddress = new Uri(site.Url) };
+        if (language is not null)
+        {
+            _client.DefaultRequestHeaders.Add("Accept-Language", language);
+        }
+
         if (address is not null)
         {
             _client.DefaultRequestHeaders.Add("X-Forwarded-For", address);

@@ -1,8 +1,13 @@
+using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
+using MimeKit;
 using Npgsql;
+using OrleansGateway.Grains.Contracts;
+using OrleansGateway.Operator.Contracts;
 using OrleansGateway.SimulatedProvider;
 using OrleansGateway.Tests.Programs.Gateway;
+using OrleansGateway.Tests.Programs.OpenId;
 using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
@@ -13,10 +18,14 @@ public sealed partial class Site : IAsyncLifetime
 {
     private readonly PostgresServer _server;
     private readonly string _folder = Directory.CreateTempSubdirectory("og-browser-").FullName;
+    private readonly ConcurrentDictionary<string, MimeMessage> _mails = new();
     private string _database = "";
+    private NpgsqlDataSource? _source;
     private Dictionary<string, string?> _settings = [];
     private SimulatedProviderHost? _provider;
+    private OpenIdProvider? _openId;
     private GatewayProcess? _process;
+    private OperatorClient? _operator;
     private IPlaywright? _playwright;
     private IBrowser? _browser;
 
@@ -25,6 +34,9 @@ public sealed partial class Site : IAsyncLifetime
     /// <summary>Where people reach it, without a slash at the end.</summary>
     public string Url { get; private set; } = "";
 
+    /// <summary>By which people may sign in, too.</summary>
+    public OpenIdProvider OpenId => _openId!;
+
     private string Mails => Path.Combine(_folder, "mail");
 
     /// <summary>Ends the gateway without a word, and starts it again.</summary>
@@ -32,16 +44,22 @@ public sealed partial class Site : IAsyncLifetime
     {
         _process!.Signal(GatewayProcess.SigKill);
         await _process.DisposeAsync();
+        await StartGatewayAsync();
+    }
+
+    private async Task StartGatewayAsync()
+    {
         _process = GatewayProcess.Start(GatewayProcess.Silo, _settings);
         await _process.LineAsync(" is in force: ");
+        _operator?.Dispose();
+        _operator = new OperatorClient(_settings["Gateway:OperatorSocket"]!);
     }
 
     /// <summary>Asks or changes the database, beside the gateway.</summary>
     /// <returns>The first value of the first row.</returns>
     public async Task<object?> SqlAsync(string sql, params object[] parameters)
     {
-        await using var source = NpgsqlDataSource.Create(_database);
-        await using var command = source.CreateCommand(sql);
+        await using var command = _source!.CreateCommand(sql);
         foreach (var parameter in parameters)
         {
             command.Parameters.Add(new NpgsqlParameter { Value = parameter });
@@ -60,19 +78,21 @@ public sealed partial class Site : IAsyncLifetime
     }
 
     /// <summary>All mails that an address got so far.</summary>
-    public IReadOnlyList<MimeKit.MimeMessage> MailsOf(string to) =>
-        [.. (Directory.Exists(Mails) ? Directory.GetFiles(Mails, "*.eml") : []).Order().Select(file => MimeKit.MimeMessage.Load(file))
+    public IReadOnlyList<MimeMessage> MailsOf(string to) =>
+        [.. (Directory.Exists(Mails) ? Directory.GetFiles(Mails, "*.eml") : []).Order().Select(file => _mails.GetOrAdd(file, static one => MimeMessage.Load(one)))
             .Where(mime => mime.To.Mailboxes.Any(mailbox => mailbox.Address == to))];
 
     public async ValueTask InitializeAsync()
     {
         _database = await _server.CreateDatabaseAsync();
+        _source = NpgsqlDataSource.Create(_database);
         _provider = await SimulatedProviderHost.StartAsync();
         var catalog = Path.Combine(_folder, "catalog.json");
         await File.WriteAllTextAsync(catalog, TestSettings.Catalog);
 
         // Browsers take a name for a site that its cookies and passkeys belong to.
         Url = $"http://localhost:{FreePort.Next()}";
+        _openId = await OpenIdProvider.StartAsync($"http://localhost:{FreePort.Next()}", $"{Url}/sign-in/openid/callback");
         _settings = new Dictionary<string, string?>
         {
             ["ConnectionStrings:Ledger"] = _database,
@@ -91,12 +111,15 @@ public sealed partial class Site : IAsyncLifetime
             ["Edge:TrustedProxies:1"] = "::1",
             ["Site:BcryptCost"] = "10",
             ["Site:FormsPerMinute"] = "1000",
+            ["Site:OpenIdAuthority"] = _openId.Url,
+            ["Site:OpenIdClientId"] = OpenIdProvider.ClientId,
+            ["Site:OpenIdClientSecret"] = OpenIdProvider.ClientSecret,
+            ["Site:OpenIdName"] = "Example Login",
             ["Site:SecurityMail"] = "security@example.org",
             ["SIMULATED_PROVIDER_URL"] = new Uri(_provider.BaseAddress, "v1").AbsoluteUri,
         };
-        _process = GatewayProcess.Start(GatewayProcess.Silo, _settings);
-        await _process.LineAsync(" is in force: ");
-        await _process.LineAsync("Clients reach the gateway at");
+        await StartGatewayAsync();
+        await _process!.LineAsync("Clients reach the gateway at");
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
         {
@@ -117,7 +140,7 @@ public sealed partial class Site : IAsyncLifetime
             ColorScheme = isDark ? ColorScheme.Dark : ColorScheme.Light,
             JavaScriptEnabled = hasScripts,
         });
-        return await Visitor.StartAsync(context);
+        return await Visitor.StartAsync(context, language);
     }
 
     /// <summary>The link in the newest mail to an address that leads to a page with a token; waits until it is there.</summary>
@@ -152,7 +175,13 @@ public sealed partial class Site : IAsyncLifetime
     }
 
     /// <summary>Adds money to an account, as an operator does.</summary>
-    public Task CreditAsync(string account, string usd) => CommandAsync("account", "credit", account, usd, "--ref", "test");
+    public async Task CreditAsync(string account, string usd)
+    {
+        Assert.True(Money.TryParseUsd(usd, out var nanos));
+        await _operator!.Accounts.MoveMoneyAsync(
+            new MoveMoneyRequest { RequestId = OperatorClient.NewRequestId(), AccountId = account, Kind = EntryKind.Topup, Ref = "test", AmountNanos = nanos },
+            cancellationToken: TestContext.Current.CancellationToken);
+    }
 
     /// <summary>Tells everybody something, as an operator does.</summary>
     /// <returns>The announcement's id.</returns>
@@ -188,9 +217,15 @@ public sealed partial class Site : IAsyncLifetime
         }
 
         _playwright?.Dispose();
+        _operator?.Dispose();
         if (_process is not null)
         {
             await _process.DisposeAsync();
+        }
+
+        if (_openId is not null)
+        {
+            await _openId.DisposeAsync();
         }
 
         if (_provider is not null)
@@ -198,8 +233,9 @@ public sealed partial class Site : IAsyncLifetime
             await _provider.DisposeAsync();
         }
 
-        if (_database.Length > 0)
+        if (_source is not null)
         {
+            await _source.DisposeAsync();
             await _server.DropDatabaseAsync(_database);
         }
 

@@ -10,21 +10,25 @@ public sealed class Visitor : IAsyncDisposable
     private readonly IBrowserContext _context;
     private readonly List<string> _errors = [];
 
-    private Visitor(IBrowserContext context, IPage page)
+    private Visitor(IBrowserContext context, IPage page, string language)
     {
         _context = context;
+        Language = language;
         Page = page;
     }
 
     public IPage Page { get; }
 
+    /// <summary>What their browser asks for.</summary>
+    public string Language { get; }
+
     /// <summary>Addresses whose answer may be an error: the browser's console tells of each.</summary>
     public List<string> MayFail { get; } = [];
 
-    public static async Task<Visitor> StartAsync(IBrowserContext context)
+    public static async Task<Visitor> StartAsync(IBrowserContext context, string language)
     {
         context.SetDefaultTimeout(60_000);
-        var visitor = new Visitor(context, await context.NewPageAsync());
+        var visitor = new Visitor(context, await context.NewPageAsync(), language);
         visitor.Page.Console += (_, message) =>
         {
             if (message.Type is "error" or "warning")

@@ -11,12 +11,13 @@ using Xunit;
 
 namespace OrleansGateway.Tests.Cluster.Running;
 
-/// <summary>A whole cluster: silos and edges as processes, a Redis and a PostgreSQL of its own, and a simulated provider in this process.</summary>
+/// <summary>A whole cluster: silos, edges and the site as processes, a Redis and a PostgreSQL of its own, and a simulated provider in this process.</summary>
 internal sealed class ClusterFixture : IAsyncDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("og-cluster-").FullName;
     private readonly List<ClusterNode> _silos = [];
     private readonly List<ClusterNode> _edges = [];
+    private readonly List<ClusterNode> _webs = [];
     private readonly Dictionary<string, string?> _shared;
 
     private ClusterFixture(PostgresCluster postgres, RedisServer redis, SimulatedProviderHost provider)
@@ -54,6 +55,9 @@ internal sealed class ClusterFixture : IAsyncDisposable
     public IReadOnlyList<ClusterNode> Silos => _silos;
 
     public IReadOnlyList<ClusterNode> Edges => _edges;
+
+    /// <summary>Where the site's mails go.</summary>
+    public string MailFolder => Path.Combine(_folder, "mail");
 
     /// <summary>The catalog's file; a test may rewrite it.</summary>
     public string CatalogPath => Path.Combine(_folder, "catalog.json");
@@ -127,10 +131,28 @@ internal sealed class ClusterFixture : IAsyncDisposable
         return edge;
     }
 
-    /// <summary>Asks everything to stop, the edges before the silos, and waits until it has.</summary>
+    /// <summary>One more web of the site, not started yet.</summary>
+    /// <param name="site">The site's settings, the same for all of them.</param>
+    public ClusterNode AddWeb(IEnumerable<KeyValuePair<string, string?>> site)
+    {
+        var url = FreePort.Address();
+        var web = new ClusterNode($"web{_webs.Count + 1}", GatewayProcess.Silo, url, new Dictionary<string, string?>(_shared.Concat(site))
+        {
+            ["ConnectionStrings:Ledger"] = Postgres.ConnectionString,
+            ["Gateway:EncryptionSecrets:0"] = Convert.ToBase64String(new byte[32]),
+            ["Gateway:Urls"] = url,
+            ["Site:RelayUrl"] = Edges[0].Url.AbsoluteUri,
+            ["Site:BcryptCost"] = "10",
+            ["Site:MailFolder"] = MailFolder,
+        }, "web");
+        _webs.Add(web);
+        return web;
+    }
+
+    /// <summary>Asks everything to stop, webs and edges before the silos, and waits until it has.</summary>
     public async Task StopAsync()
     {
-        foreach (var nodes in new[] { _edges, _silos })
+        foreach (var nodes in new[] { _webs, _edges, _silos })
         {
             nodes.ForEach(node => node.Process.Signal(GatewayProcess.SigTerm));
             foreach (var node in nodes)
@@ -164,7 +186,7 @@ internal sealed class ClusterFixture : IAsyncDisposable
     {
         var test = TestContext.Current.TestMethod?.MethodName ?? TestContext.Current.TestClass?.TestClassSimpleName ?? "cluster";
         var logs = Directory.CreateDirectory(Path.Combine(AppContext.BaseDirectory, "logs", test));
-        foreach (var node in _edges.Concat(_silos))
+        foreach (var node in _webs.Concat(_edges).Concat(_silos))
         {
             await node.KeepLogAsync(logs.FullName);
             await node.DisposeAsync();

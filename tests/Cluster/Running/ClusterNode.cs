@@ -7,12 +7,13 @@ using Xunit;
 
 namespace OrleansGateway.Tests.Cluster.Running;
 
-/// <summary>A silo or an edge: its settings, and the process that was started last with them.</summary>
+/// <summary>A silo, an edge or a web: its settings, and the process that was started last with them.</summary>
 /// <param name="name">What its log is kept as.</param>
 /// <param name="program">Its program.</param>
-/// <param name="url">Where operators reach a silo, or clients an edge. Its health is there.</param>
+/// <param name="url">Where operators reach a silo, or clients an edge or a web. Its health is there.</param>
 /// <param name="settings">All that it is told.</param>
-internal sealed class ClusterNode(string name, string program, string url, Dictionary<string, string?> settings) : IAsyncDisposable
+/// <param name="arguments">What follows the program.</param>
+internal sealed class ClusterNode(string name, string program, string url, Dictionary<string, string?> settings, params string[] arguments) : IAsyncDisposable
 {
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(10) };
 
@@ -29,7 +30,7 @@ internal sealed class ClusterNode(string name, string program, string url, Dicti
 
     public override string ToString() => name;
 
-    public void Start() => _processes.Add(GatewayProcess.Start(program, settings));
+    public void Start() => _processes.Add(GatewayProcess.Start(program, settings, arguments));
 
     /// <summary>Starts it, and waits until it serves.</summary>
     public Task StartAsync()

@@ -14,6 +14,10 @@ public sealed class ClusterScriptTests
         var started = await RunAsync(clone, "./cluster");
         var request = Assert.Single(started.Split('\n'), line => line.StartsWith("curl -N ", StringComparison.Ordinal));
         await AssertServesAsync(clone, request);
+        var site = Assert.Single(started.Split('\n'), line => line.StartsWith("  site ", StringComparison.Ordinal)).Split(' ')[^1];
+        var link = Assert.Single(started.Split('\n'), line => line.Contains("/claim?token=", StringComparison.Ordinal));
+        Assert.StartsWith(site, link, StringComparison.Ordinal);
+        await AssertShowsAsync(clone, site);
 
         var (code, output) = await clone.RunAsync("./cluster");
         Assert.Equal(1, code);
@@ -24,7 +28,9 @@ public sealed class ClusterScriptTests
         Assert.Empty(NotRunning(await RunAsync(clone, "./cluster start silo 2")));
         Assert.Contains("edge-3", await RunAsync(clone, "./cluster add edge"), StringComparison.Ordinal);
         Assert.Equal(["edge-1"], NotRunning(await RunAsync(clone, "./cluster stop edge 1")));
+        Assert.Equal(["edge-1", "web-1"], NotRunning(await RunAsync(clone, "./cluster stop web 1")));
         await AssertServesAsync(clone, request);
+        await AssertShowsAsync(clone, site);
 
         await RunAsync(clone, "./cluster stop");
         Assert.Empty(clone.Processes());
@@ -32,6 +38,13 @@ public sealed class ClusterScriptTests
         (code, output) = await clone.RunAsync("./cluster kill silo 1");
         Assert.Equal(1, code);
         Assert.Contains("the cluster does not run", output, StringComparison.Ordinal);
+    }
+
+    /// <summary>The load balancer sends pages to the site, and the relay's paths to edges.</summary>
+    private static async Task AssertShowsAsync(ScriptClone clone, string site)
+    {
+        Assert.Contains("<html", await RunAsync(clone, $"curl -sS {site}/models"), StringComparison.Ordinal);
+        Assert.Contains("\"error\"", await RunAsync(clone, $"curl -sS {site}/v1/models"), StringComparison.Ordinal);
     }
 
     private static async Task<string> RunAsync(ScriptClone clone, string command)

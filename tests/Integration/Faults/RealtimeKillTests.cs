@@ -1,13 +1,15 @@
 using System.Text.Json.Nodes;
 using OrleansGateway.Tests.Integration.Edge.Realtime;
 using OrleansGateway.Tests.Integration.Gateway;
-using OrleansGateway.Tests.Integration.Postgres;
+using OrleansGateway.Tests.Programs.Faults;
+using OrleansGateway.Tests.Programs.Gateway;
+using OrleansGateway.Tests.Programs.Postgres;
 using Xunit;
 
 namespace OrleansGateway.Tests.Integration.Faults;
 
 /// <summary>The gateway's process is killed in the middle of a Realtime response.</summary>
-[Collection(FaultsCollection.Name)]
+[Collection(GatewayFaultsCollection.Name)]
 public sealed class RealtimeKillTests(PostgresServer server)
 {
     private const string Model = "sim-realtime";

@@ -46,9 +46,9 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     /// <param name="program">The program's project.</param>
     /// <param name="settings">The only settings that it finds, named as in a file.</param>
-    public static GatewayProcess Start(string program, IEnumerable<KeyValuePair<string, string?>> settings)
+    public static GatewayProcess Start(string program, IEnumerable<KeyValuePair<string, string?>> settings, params string[] arguments)
     {
-        var process = System.Diagnostics.Process.Start(StartInfo(program, settings))!;
+        var process = System.Diagnostics.Process.Start(StartInfo(program, settings, arguments))!;
         var warden = System.Diagnostics.Process.Start(
             new ProcessStartInfo("sh", ["-c", $"cat; kill -KILL {process.Id}"]) { RedirectStandardInput = true, RedirectStandardError = true })!;
         return new GatewayProcess(process, warden);
