@@ -156,7 +156,7 @@ public sealed class ClientGoneTests
         // Ends only when the relay gives the connection up: nothing is read here.
         await edge.ClientGone.Task.WaitAsync(TestContext.Current.CancellationToken);
 
-        Assert.Equal(RequestStatus.Completed, (await SettledAsync(edge)).Status);
+        Assert.Equal(RequestStatus.ClientGone, (await SettledAsync(edge)).Status);
     }
 
     private static Task<HttpResponseMessage> SendAsync(EdgeFixture edge, JsonObject body, CancellationToken cancellationToken, string? idempotencyKey = null)
