@@ -130,9 +130,11 @@ public sealed partial class PersonalDataTests(Site site)
         await person.BecomeAsync(site, email);
         var (account, _) = await KeyAsync(person);
         await person.TakenAsync("/console/privacy", "consent-withdraw", ("Sure", "true"));
-        await site.CommandAsync("account", "close", account);
+        await site.SqlAsync("CREATE FUNCTION refuse_audit() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''no room''; END'");
+        await site.SqlAsync($"CREATE TRIGGER refuse_audit BEFORE INSERT ON audit FOR EACH ROW WHEN (NEW.subject = '{account}') EXECUTE FUNCTION refuse_audit()");
 
         using var refused = await person.SubmitAsync("/console/privacy", "consent-give");
+        await site.SqlAsync("DROP FUNCTION refuse_audit() CASCADE");
 
         Assert.NotEqual(HttpStatusCode.Found, refused.StatusCode);
         Assert.Equal(true, await site.SqlAsync("SELECT policy_withdrawn_at IS NOT NULL FROM people.person WHERE email = $1", email));

@@ -40,7 +40,7 @@ public sealed partial class DocumentTests
     {
         var (certificate, key) = new CertificateAuthority("Documents", DateTimeOffset.UtcNow).Issue("gateway", DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         await using var clone = new ScriptClone(Repository.Root);
-        await File.WriteAllTextAsync(Path.Combine(clone.Root, "gateway.pem"), certificate + key, TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(clone.Root, "gateway.pem"), certificate + "\n" + key, TestContext.Current.CancellationToken);
         var (code, output) = await clone.RunAsync("""
             sed "s#/etc/haproxy/certs/gateway.pem#$PWD/gateway.pem#" deploy/haproxy.cfg >haproxy.cfg
             haproxy -c -f haproxy.cfg

@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Grains.Contracts.Pricing;
-using OrleansGateway.Tests.Integration.Faults;
+using OrleansGateway.Tests.Programs.Faults;
 using Xunit;
 using static OrleansGateway.Tests.Integration.Edge.Cases.Wire;
 
