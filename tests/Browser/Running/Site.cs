@@ -42,6 +42,8 @@ public sealed partial class Site : IAsyncLifetime
     /// <summary>Ends the gateway without a word, and starts it again.</summary>
     public async Task RestartAsync()
     {
+        // What the process is sending when it dies is another's only minutes later.
+        await UntilAsync("SELECT count(*) = 0 FROM people.mail");
         _process!.Signal(GatewayProcess.SigKill);
         await _process.DisposeAsync();
         await StartGatewayAsync();
