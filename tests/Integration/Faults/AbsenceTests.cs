@@ -18,7 +18,11 @@ public sealed class AbsenceTests
     public async Task Settlements_WhileTheDatabaseIsAway_TakeNoMoreMemoryAndAllCommitOnce()
     {
         await using var cluster = await PostgresCluster.StartNewAsync();
-        await using var gateway = await GatewayFixture.StartAsync(null, connectionString: cluster.ConnectionString);
+        await using var gateway = await GatewayFixture.StartAsync(
+            null,
+            // What is garbage is collected soon: what grows is what is kept.
+            static fixture => fixture.Settings["DOTNET_GCgen0size"] = "1000000",
+            cluster.ConnectionString);
         var customer = await FaultPlan.CreateCustomerAsync(gateway.Operator, "100");
         using var client = new ChatClient();
         var running = Enumerable.Range(0, Requests)

@@ -8,7 +8,7 @@ using Xunit;
 namespace OrleansGateway.Tests.Integration.Faults;
 
 /// <summary>More requests at once than an account's money covers.</summary>
-[Collection(GatewayFaultsCollection.Name)]
+[Collection(FaultsCollection.Name)]
 public sealed class AdmissionRaceTests(PostgresServer server)
 {
     [Fact]

@@ -6,7 +6,7 @@ using Xunit;
 namespace OrleansGateway.Tests.Integration.Faults;
 
 /// <summary>The gateway's process ends under load, killed or asked to.</summary>
-[Collection(GatewayFaultsCollection.Name)]
+[Collection(FaultsCollection.Name)]
 public sealed class KillTests(PostgresServer server)
 {
     /// <summary>Some seconds of load.</summary>

@@ -9,7 +9,7 @@ using Xunit;
 namespace OrleansGateway.Tests.Integration.Faults;
 
 /// <summary>The gateway's process is killed in the middle of a Realtime response.</summary>
-[Collection(GatewayFaultsCollection.Name)]
+[Collection(FaultsCollection.Name)]
 public sealed class RealtimeKillTests(PostgresServer server)
 {
     private const string Model = "sim-realtime";
