@@ -169,14 +169,8 @@ public sealed class AccountGrain : IGrainBase, IAccountGrain
         }
 
         RunningHolds.Check(request);
-        if (_book.Row is null)
-        {
-            await LoadAsync(CancellationToken.None);
-        }
-
-        return _running.SettleAtOnce(request, _turns.IsBusy(request.Ticket.HoldId)) is { } closing
-            ? _running.Settled(await _running.OutcomeAsync(closing))
-            : await SettleInTurnAsync(request);
+        await LoadAsync(CancellationToken.None);
+        return await (_running.FindSettling(request) ?? InTurnAsync(request.Ticket.HoldId, () => _running.SettleAsync(request)));
     }
 
     /// <inheritdoc/>
@@ -267,9 +261,6 @@ public sealed class AccountGrain : IGrainBase, IAccountGrain
         await LoadAsync(CancellationToken.None);
         return await InTurnAsync(subject, handle);
     }
-
-    private Task<SettleAnswer> SettleInTurnAsync(SettleRequest request) =>
-        InTurnAsync(request.Ticket.HoldId, () => _running.SettleAsync(request));
 
     /// <summary>Handles a message after all earlier ones about the same hold, key or movement.</summary>
     private async Task<T> InTurnAsync<T>(string subject, Func<Task<T>> handle)

@@ -82,15 +82,12 @@ internal sealed class RunningHolds(
         return hold is not null && !IsUnknownIn(hold, ticket) ? ConfirmAsync(ticket, hold) : PresentAsync(item, hold);
     }
 
-    /// <summary>
-    /// Settles a hold that is here in full, or finds the settlement that is on its way: neither waits for anything, so it needs no turn. Null
-    /// for any other hold.
-    /// </summary>
-    /// <param name="isBusy">Whether another message about the hold is being handled.</param>
-    public CloseHold? SettleAtOnce(SettleRequest request, bool isBusy)
+    /// <summary>The settlement of a hold that is on its way into the ledger, which needs no turn to wait for; else null.</summary>
+    public Task<SettleAnswer>? FindSettling(SettleRequest request)
     {
-        var hold = book.Find(request.Ticket.HoldId);
-        return hold?.Closing ?? (hold is null || isBusy || loop.IsOver || IsUnknownIn(hold, request.Ticket) ? null : Close(hold, request));
+        return book.Find(request.Ticket.HoldId)?.Closing is { } closing ? AnswerAsync(closing) : null;
+
+        async Task<SettleAnswer> AnswerAsync(CloseHold closing) => Settled(await OutcomeAsync(closing));
     }
 
     public async Task<SettleAnswer> SettleAsync(SettleRequest request) => Settled(await CloseAsync(request));
@@ -201,26 +198,21 @@ internal sealed class RunningHolds(
             growth.GrowAtOnce(hold, ticket.TotalNanos);
         }
 
-        return await OutcomeAsync(Close(hold, request));
-    }
-
-    private CloseHold Close(Hold hold, SettleRequest request)
-    {
-        hold.ServedAs(request.Ticket);
-        return Close(hold, new CloseHold(hold, ClosedBy.Settlement, OnClosed)
+        hold.ServedAs(ticket);
+        return await OutcomeAsync(Close(hold, new CloseHold(hold, ClosedBy.Settlement, OnClosed)
         {
             Cost = request.CostNanos,
             Usage = request.Usage,
             Status = request.Status,
             FirstByteMs = request.FirstByteMs,
             DurationMs = request.DurationMs,
-        });
+        }));
     }
 
     private CloseHold Close(Hold hold, CloseHold operation) => hold.Closing ??= loop.Enqueue(operation);
 
     /// <summary>How a hold was closed; null if that takes too long to wait for, or the activation was over first.</summary>
-    public async Task<ClosedHold?> OutcomeAsync(CloseHold closing)
+    private async Task<ClosedHold?> OutcomeAsync(CloseHold closing)
     {
         await clock.WithinAsync(closing.Closed, options.SettlePatience);
         return closing.Closed.IsCompleted ? await closing.Closed : null;

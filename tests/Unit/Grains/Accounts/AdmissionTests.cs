@@ -170,11 +170,12 @@ public sealed class AdmissionTests
         var gate = world.HoldBack(LedgerMethod.Commit);
         _ = world.StartSettle("h", 700, 1);
 
-        Assert.Equal(AdmitOutcome.HoldClosed, world.Admit("h", 700).Outcome);
-
+        var late = world.StartAdmit("h", 700);
+        Assert.False(late.IsAnswered);
         gate.Open();
         world.RunUntilIdle();
-        Assert.Equal(AdmitOutcome.HoldClosed, world.Admit("h", 700).Outcome);
+
+        Assert.Equal(AdmitOutcome.HoldClosed, late.Answer.Outcome);
     }
 
     [Fact]
