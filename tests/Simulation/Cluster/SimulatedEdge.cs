@@ -65,9 +65,15 @@ internal sealed class SimulatedEdge
     private async Task HandleAsync(ClientRequest request)
     {
         var price = request.Price = _prices.Current;
-        var bound = PriceArithmetic.UpperBound(price, request.InputTokens, Units.Tokens, request.Others);
-        var most = bound.NanosFor(request.MaxTokens);
-        var least = request.Streams ? Math.Min(most, bound.NanosFor(FirstSliceTokens)) : most;
+        var most = PriceArithmetic.UpperBound(
+            price, request.InputTokens, [Unit.Input, Unit.Output], new Usage { [Unit.Calls] = 1 }).NanosFor(request.MaxTokens);
+        var slice = new Usage
+        {
+            [Unit.Input] = request.InputTokens,
+            [Unit.Output] = Math.Min(request.MaxTokens, FirstSliceTokens),
+            [Unit.Calls] = 1,
+        };
+        var least = request.Streams ? Math.Min(most, PriceArithmetic.Charge(price, slice)) : most;
         request.MostNanos = most;
         var account = Client.Find(request.AccountId);
         var admission = await Client.AdmitAsync(
@@ -103,7 +109,7 @@ internal sealed class SimulatedEdge
         hold.ServedBy("channel", extraAttempts: 0);
         var status = await RelayAsync(request, hold, price);
         var isAnswered = status is RequestStatus.Completed or RequestStatus.FundsExhausted;
-        var isCharged = isAnswered || (request.Streams && request.Provided.TotalOutput > 0 && (request.GotOutput || request.Drains));
+        var isCharged = isAnswered || (request.Streams && request.Provided[Unit.Output] > 0 && (request.GotOutput || request.Drains));
         var usage = isCharged ? request.Provided : default;
         var end = new RequestEnd(PriceArithmetic.Charge(price, usage), usage, status, 1, 2, request.GotOutput);
         var settled = await Client.SettleAsync(hold, end);
@@ -154,7 +160,12 @@ internal sealed class SimulatedEdge
                 return RequestStatus.ProviderError;
             }
 
-            request.Provide(chunk);
+            request.Provided = new Usage
+            {
+                [Unit.Input] = request.InputTokens,
+                [Unit.Output] = request.Provided[Unit.Output] + request.Chunks[chunk],
+                [Unit.Calls] = 1,
+            };
             var isLast = chunk == request.Chunks.Length - 1;
             if (request.Streams)
             {

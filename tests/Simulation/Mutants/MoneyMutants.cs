@@ -72,7 +72,7 @@ internal static class MoneyMutants
             Funds,
             "        Quarantined -= fromInherited;",
             "        Reserved -= fromInherited;",
-            "rule 2", "rule 5", "rule 8"),
+            "rule 5", "rule 8"),
 
         // Others' holds pay for it.
         new(

@@ -43,16 +43,6 @@ internal sealed class ClientRequest : IHoldOwner
     public required int InputTokens { get; init; }
     public required int MaxTokens { get; init; }
 
-    /// <summary>What it uses beside tokens.</summary>
-    public Usage Others => new()
-    {
-        [Unit.Calls] = 1,
-        [Unit.Seconds] = MaxTokens % 4,
-        [Unit.Characters] = InputTokens % 5,
-        [Unit.Images] = InputTokens % 2,
-        [Unit.Searches] = MaxTokens % 3,
-    };
-
     /// <summary>Tokens of each chunk, the answer's whole length.</summary>
     public required int[] Chunks { get; init; }
     public required TimeSpan ChunkTime { get; init; }
@@ -90,18 +80,6 @@ internal sealed class ClientRequest : IHoldOwner
 
     public bool IsOver => Fate != Fate.Running;
 
-    /// <summary>Notes another chunk, of which each has a kind of its own; the input has two.</summary>
-    public void Provide(int chunk)
-    {
-        var (first, second) = (KindOf(Units.InputTokens, InputTokens), KindOf(Units.InputTokens, MaxTokens));
-        var output = KindOf(Units.OutputTokens, InputTokens + chunk);
-        var (half, others, provided) = (InputTokens / 2, Others, Provided);
-        Provided = new Usage(unit =>
-            (unit == first ? half : 0) + (unit == second ? InputTokens - half : 0)
-            + (unit == output ? Chunks[chunk] : 0) + (Units.OutputTokens.Contains(unit) ? provided[unit] : 0)
-            + others[unit]);
-    }
-
     public void HoldLost() => IsHoldLost = true;
 
     public void Refuse(AdmitOutcome why)
@@ -119,10 +97,4 @@ internal sealed class ClientRequest : IHoldOwner
 
     /// <summary>The first end counts: a client sees no other.</summary>
     public void End(Fate fate) => Fate = IsOver ? Fate : fate;
-
-    private static Unit KindOf(UnitSet kinds, int number)
-    {
-        Unit[] all = [.. kinds];
-        return all[number % all.Length];
-    }
 }

@@ -12,14 +12,8 @@ internal sealed class Prices(Random random)
     /// <summary>Rates that leave fractions of a nano.</summary>
     public void Change() => Current = Make(++_version, random.Next(0, 400_000), random.Next(1, 900_000), random.Next(3) == 0 ? random.Next(1, 5) : 0);
 
-    /// <summary>Every unit is sold, each kind of token at a rate of its own.</summary>
     private static Price Make(int version, long input, long output, long perCall) => new(
         $"model@{version}",
-        new Rates(unit =>
-            Units.CachedTokens.Contains(unit) ? input / (10 + (int)unit)
-            : Units.InputTokens.Contains(unit) ? input + (input / 20 * (int)unit)
-            : Units.OutputTokens.Contains(unit) ? output + (output / 40 * (unit - Unit.Output))
-            : unit == Unit.Calls ? perCall * PriceArithmetic.UnitsPerRate
-            : input * (int)unit),
+        new Rates { [Unit.Input] = input, [Unit.Output] = output, [Unit.Calls] = perCall * PriceArithmetic.UnitsPerRate },
         []);
 }
