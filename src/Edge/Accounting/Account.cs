@@ -30,17 +30,30 @@ internal sealed class Account
 
     /// <summary>Asks for a hold; null if no answer came.</summary>
     /// <param name="isRepeat">A repeat goes alone: what kept the answer away may be another message of the same call.</param>
-    public Task<AdmitAnswer?> AdmitAsync(AdmitRequest request, bool isRepeat)
+    public async Task<AdmitAnswer?> AdmitAsync(AdmitRequest request, bool isRepeat)
     {
         // With an idempotency key it always has to wait for the ledger.
-        return _admissions is null || isRepeat || request.IdempotencyKey is not null ? AdmitAloneAsync(request) : AdmitWithOthersAsync(_admissions, request);
+        var batcher = isRepeat || request.IdempotencyKey is not null ? null : _admissions;
+        var (isAnswered, answer) = batcher is null ? (true, null) : await batcher.AskAsync(request);
+        if (isAnswered && answer is null)
+        {
+            answer = await _calls.AskAsync(this, Stamp(request), static (grain, request) => grain.AdmitAsync(request), "Admit", request.HoldId);
+        }
+
+        Saw(answer?.Epoch ?? 0);
+        return answer;
     }
 
     /// <summary>Settles a hold; null if no answer came.</summary>
     /// <inheritdoc cref="AdmitAsync" path="/param"/>
-    public Task<SettleAnswer?> SettleAsync(SettleRequest request, bool isRepeat) => _settlements is null || isRepeat
-        ? _calls.AskAsync(this, Stamp(request), static (grain, request) => grain.SettleAsync(request), "Settle", request.Ticket.HoldId)
-        : SettleWithOthersAsync(_settlements, request);
+    public async Task<SettleAnswer?> SettleAsync(SettleRequest request, bool isRepeat)
+    {
+        var answer = isRepeat || _settlements is null
+            ? await _calls.AskAsync(this, Stamp(request), static (grain, request) => grain.SettleAsync(request), "Settle", request.Ticket.HoldId)
+            : (await _settlements.AskAsync(request)).Answer;
+        Saw(answer?.Epoch ?? 0);
+        return answer;
+    }
 
     /// <summary>The highest epoch seen; 0 for none.</summary>
     public long Epoch => Volatile.Read(ref _epoch);
@@ -58,28 +71,6 @@ internal sealed class Account
 
             seen = found;
         }
-    }
-
-    private Task<AdmitAnswer?> AdmitAloneAsync(AdmitRequest request) =>
-        _calls.AskAsync(this, Stamp(request), static (grain, request) => grain.AdmitAsync(request), "Admit", request.HoldId);
-
-    private async Task<AdmitAnswer?> AdmitWithOthersAsync(Batcher<AdmitRequest, AdmitAnswer?> batcher, AdmitRequest request)
-    {
-        var (isAnswered, answer) = await batcher.AskAsync(request);
-        if (isAnswered && answer is null)
-        {
-            return await AdmitAloneAsync(request);
-        }
-
-        Saw(answer?.Epoch ?? 0);
-        return answer;
-    }
-
-    private async Task<SettleAnswer?> SettleWithOthersAsync(Batcher<SettleRequest, SettleAnswer> batcher, SettleRequest request)
-    {
-        var (_, answer) = await batcher.AskAsync(request);
-        Saw(answer?.Epoch ?? 0);
-        return answer;
     }
 
     private AdmitRequest Stamp(AdmitRequest request) => request.Epoch == Epoch ? request : request with { Epoch = Epoch };

@@ -49,13 +49,10 @@ internal sealed partial class AccountClient
         }
 
         var startedAt = _calls.Time.GetTimestamp();
-        var first = account.AdmitAsync(request, isRepeat: false);
-        var answer = await first;
-        if (answer is null or { Outcome: AdmitOutcome.Retry })
-        {
-            answer = await AdmitAgainAsync(account, request, first, startedAt);
-        }
-
+        var answer = await _calls.RepeatAsync(
+            repeats => account.AdmitAsync(request, isRepeat: repeats > 0),
+            static answer => answer.Outcome != AdmitOutcome.Retry,
+            () => MayAskAgain(startedAt));
         if (answer is not { IsAdmitted: true })
         {
             _openHolds.Leave();
@@ -66,11 +63,6 @@ internal sealed partial class AccountClient
         _renewals.Add(hold);
         return new Admission(answer, hold);
     }
-
-    private Task<AdmitAnswer?> AdmitAgainAsync(Account account, AdmitRequest request, Task<AdmitAnswer?> first, long startedAt) => _calls.RepeatAsync(
-        repeats => repeats == 0 ? first : account.AdmitAsync(request, isRepeat: true),
-        static answer => answer.Outcome != AdmitOutcome.Retry,
-        () => MayAskAgain(startedAt));
 
     /// <summary>Asks whether a key is in force. Repeated as an admission is; then <see cref="AdmitOutcome.Unavailable"/>.</summary>
     /// <param name="isRequest">Whether that counts as a request by the key's limits, and its standing is told.</param>
@@ -120,7 +112,7 @@ internal sealed partial class AccountClient
         }
     }
 
-    private Task<KeyAnswer?> FindKeyOnceAsync(Account account, ApiKey key, string clientAddress, bool isRequest)
+    private async Task<KeyAnswer?> FindKeyOnceAsync(Account account, ApiKey key, string clientAddress, bool isRequest)
     {
         var request = new FindKeyRequest
         {
@@ -130,7 +122,9 @@ internal sealed partial class AccountClient
             ClientAddress = clientAddress,
             IsRequest = isRequest,
         };
-        return _calls.AskAsync(account, request, static (grain, request) => grain.FindKeyAsync(request), "Look", key.KeyId);
+        var answer = await _calls.AskAsync(account, request, static (grain, request) => grain.FindKeyAsync(request), "Look", key.KeyId);
+        account.Saw(answer?.Epoch ?? 0);
+        return answer;
     }
 
     private bool IsReachable => _grains.IsUp;

@@ -20,13 +20,7 @@ internal sealed partial class GrainCalls(TimeProvider time, AccountingOptions op
     {
         try
         {
-            var answer = await ask(account.Grain, request).WaitAsync(options.AttemptTimeout, time);
-            if (answer is IAccountAnswer { Epoch: var epoch })
-            {
-                account.Saw(epoch);
-            }
-
-            return answer;
+            return await ask(account.Grain, request).WaitAsync(options.AttemptTimeout, time);
         }
         catch (Exception exception)
         {

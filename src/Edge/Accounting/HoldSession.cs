@@ -310,6 +310,7 @@ internal sealed class HoldSession
             static (grain, request) => grain.ExtendAsync(request),
             "Extend",
             HoldId);
+        Account.Saw(answer?.Epoch ?? 0);
         if (answer is { Outcome: ExtendOutcome.NotHeld })
         {
             await _renewals.RenewAsync(Account, [this]);

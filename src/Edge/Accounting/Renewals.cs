@@ -73,6 +73,7 @@ internal sealed class Renewals(GrainCalls calls)
             return;
         }
 
+        account.Saw(answer.Epoch);
         for (var i = 0; i < Math.Min(holds.Count, answer.Holds.Length); i++)
         {
             holds[i].Renewed(answer.Holds[i], request.Items[i].Ticket.TotalNanos);

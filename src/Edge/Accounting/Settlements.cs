@@ -9,7 +9,7 @@ namespace OrleansGateway.Edge.Accounting;
 /// <param name="FirstByteMs">From the request's arrival to the provider's first byte, ms; -1 if none came.</param>
 /// <param name="DurationMs">From the request's arrival to the end of the provider's answer, ms.</param>
 /// <param name="ClientGotOutput">Whether any of the answer went to the client; if not, a settlement that is not committed in time is paid back.</param>
-internal sealed record RequestEnd(
+internal readonly record struct RequestEnd(
     long CostNanos, Usage Usage, RequestStatus Status, long FirstByteMs, long DurationMs, bool ClientGotOutput);
 
 /// <summary>What became of a settlement by the time that the response could wait for.</summary>
@@ -95,12 +95,14 @@ internal sealed partial class Settlements(GrainCalls calls, Renewals renewals, O
         openHolds.Close(hold);
     }
 
-    private Task<MoveAnswer?> CompensateOnceAsync(HoldSession hold, long nanos) => calls.AskAsync(
-        hold.Account,
-        new MoveRequest(hold.Account.Epoch, EntryKind.Compensation, hold.HoldId, nanos),
-        static (grain, request) => grain.MoveAsync(request),
-        "Compensation",
-        hold.HoldId);
+    private async Task<MoveAnswer?> CompensateOnceAsync(HoldSession hold, long nanos)
+    {
+        var request = new MoveRequest(hold.Account.Epoch, EntryKind.Compensation, hold.HoldId, nanos);
+        var answer = await calls.AskAsync(
+            hold.Account, request, static (grain, request) => grain.MoveAsync(request), "Compensation", hold.HoldId);
+        hold.Account.Saw(answer?.Epoch ?? 0);
+        return answer;
+    }
 
     [LoggerMessage(1010, LogLevel.Error, "Settlement of {HoldId} over {Nanos} nanos is not answered; its response is cut and it goes on")]
     private static partial void LogGoesOn(ILogger logger, string holdId, long nanos);

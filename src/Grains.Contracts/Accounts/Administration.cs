@@ -64,7 +64,7 @@ public sealed record MoveAnswer(
     [property: Id(2)] long BalanceNanos,
     [property: Id(3)] long AvailableNanos,
     [property: Id(4)] bool IsRepeat,
-    [property: Id(5)] long ShortfallNanos = 0) : IAccountAnswer;
+    [property: Id(5)] long ShortfallNanos = 0);
 
 [GenerateSerializer, Alias("og.AccountStatus")]
 public enum AccountStatus

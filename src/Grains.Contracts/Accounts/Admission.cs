@@ -103,7 +103,7 @@ public readonly record struct RateStanding
 
 /// <summary>A hold, or the rule that refused one.</summary>
 [GenerateSerializer, Immutable, Alias("og.AdmitAnswer")]
-public sealed record AdmitAnswer : IAccountAnswer
+public sealed record AdmitAnswer
 {
     [Id(0)] public required AdmitOutcome Outcome { get; init; }
     [Id(1)] public required long Epoch { get; init; }
@@ -159,7 +159,7 @@ public sealed record FindKeyRequest
 
 /// <summary>Whether a key is in force.</summary>
 [GenerateSerializer, Immutable, Alias("og.KeyAnswer")]
-public sealed record KeyAnswer : IAccountAnswer
+public sealed record KeyAnswer
 {
     /// <summary>
     /// <see cref="AdmitOutcome.Admitted"/> for a key in force, else the rule that an admission would be refused by whatever its

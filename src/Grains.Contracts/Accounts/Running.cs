@@ -32,7 +32,7 @@ public enum ExtendOutcome
 public sealed record ExtendAnswer(
     [property: Id(0)] ExtendOutcome Outcome,
     [property: Id(1)] long Epoch,
-    [property: Id(2)] long TotalNanos) : IAccountAnswer;
+    [property: Id(2)] long TotalNanos);
 
 /// <summary>One hold of a renewal.</summary>
 /// <param name="Ticket">The hold.</param>
@@ -71,7 +71,7 @@ public readonly record struct RenewedHold(
 [GenerateSerializer, Immutable, Alias("og.RenewAnswer")]
 public sealed record RenewAnswer(
     [property: Id(0)] long Epoch,
-    [property: Id(1)] ImmutableArray<RenewedHold> Holds) : IAccountAnswer;
+    [property: Id(1)] ImmutableArray<RenewedHold> Holds);
 
 /// <summary>How a relayed request ended; stored in its usage row by name.</summary>
 [GenerateSerializer, Alias("og.RequestStatus")]
@@ -131,4 +131,4 @@ public sealed record SettleAnswer(
     [property: Id(0)] SettleOutcome Outcome,
     [property: Id(1)] long Epoch,
     [property: Id(2)] long ChargedNanos,
-    [property: Id(3)] long ShortfallNanos) : IAccountAnswer;
+    [property: Id(3)] long ShortfallNanos);

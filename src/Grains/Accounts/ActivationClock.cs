@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using OrleansGateway.Grains.Contracts.Accounts;
 using OrleansGateway.Ledger;
 
@@ -43,8 +42,8 @@ internal sealed class ActivationClock(TimeProvider time, IDatabaseLock databaseL
     public TimeSpan? QuarantineLeft => _quarantineEnd - Now;
 
     /// <summary>Ends with a task, or after so long; whether it failed is for its own awaiter.</summary>
-    public ConfiguredTaskAwaitable WithinAsync(Task task, TimeSpan patience) =>
-        task.WaitAsync(patience, time).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
+    public async Task WithinAsync(Task task, TimeSpan patience) =>
+        await task.WaitAsync(patience, time).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
 
     /// <summary>Whether, by the time of day, what is confirmed is younger than a lease.</summary>
     private bool IsFresh => UtcNow - _confirmed.Utc is var age && age >= TimeSpan.Zero && age < options.Lease;
