@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace OrleansGateway.SimulatedProvider;
@@ -9,59 +8,22 @@ namespace OrleansGateway.SimulatedProvider;
 /// behaviour it knows what there is of tokens, errors and usage. It thinks where thoughts are asked for, and calls a function of which the last
 /// text names the name, with the JSON object that follows it as its arguments.
 /// </summary>
-internal sealed class GeminiEndpoint(SimulatedProviderOptions options, Counters counters, RequestLog log, ChatEndpoint chat)
+internal sealed class GeminiEndpoint(SimulatedProviderOptions options, Counters counters, RequestLog log, ChatEndpoint chat) : JsonEndpoint(counters, log, chat)
 {
     private static readonly string[] Roots = ["/v1beta/models/", "/v1/models/"];
     private const int TokensPerChunk = 1;
-
-    private static readonly JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
-    private long _number;
+    private const string JsonType = "application/json; charset=UTF-8";
 
     public static bool Has(string path) => path.Contains(':', StringComparison.Ordinal) && Roots.Any(root => path.StartsWith(root, StringComparison.Ordinal));
 
-    public async Task HandleAsync(HttpContext context)
-    {
-        var number = Interlocked.Increment(ref _number);
-        var outcome = ExchangeOutcome.ClientGone;
-        RecordedRequest? recorded = null;
-        counters.Begin();
-        try
-        {
-            using var bytes = new MemoryStream();
-            await context.Request.Body.CopyToAsync(bytes);
-            recorded = log.Add(number, context, bytes.ToArray());
-            outcome = await AnswerAsync(context, bytes.ToArray(), number);
-        }
-        catch (Exception exception) when (exception is OperationCanceledException or IOException)
-        {
-            // The client closed the connection; that is the outcome already set.
-        }
-        finally
-        {
-            counters.End(outcome);
-            if (recorded is not null)
-            {
-                recorded.Outcome = outcome;
-            }
-        }
-    }
-
-    private async Task<ExchangeOutcome> AnswerAsync(HttpContext context, byte[] body, long number)
+    protected override async Task<ExchangeOutcome> AnswerAsync(HttpContext context, byte[] body, long number)
     {
         if (options.ApiKey is { } key && context.Request.Headers["x-goog-api-key"].ToString() != key)
         {
             return await FailAsync(context, 400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.");
         }
 
-        JsonObject request;
-        SimulatedBehaviour behaviour;
-        try
-        {
-            request = JsonNode.Parse(body)!.AsObject();
-            behaviour = request["sim"] is JsonObject sim ? chat.Defaults.With(sim) : chat.Defaults;
-        }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException)
+        if (!TryRead(body, out var request, out var behaviour))
         {
             return await FailAsync(context, 400, "INVALID_ARGUMENT", "Invalid JSON payload received.");
         }
@@ -77,16 +39,16 @@ internal sealed class GeminiEndpoint(SimulatedProviderOptions options, Counters 
         switch (action)
         {
             case "countTokens":
-                await SendAsync(context, new JsonObject { ["totalTokens"] = answer.PromptTokens });
+                await SendAsync(context, new JsonObject { ["totalTokens"] = answer.PromptTokens }, JsonType);
                 break;
             case "embedContent":
-                await SendAsync(context, new JsonObject { ["embedding"] = Answer.Embedding() });
+                await SendAsync(context, new JsonObject { ["embedding"] = Answer.Embedding() }, JsonType);
                 break;
             case "batchEmbedContents":
-                await SendAsync(context, new JsonObject { ["embeddings"] = new JsonArray([.. (request["requests"] as JsonArray ?? []).Select(_ => (JsonNode)Answer.Embedding())]) });
+                await SendAsync(context, new JsonObject { ["embeddings"] = new JsonArray([.. (request["requests"] as JsonArray ?? []).Select(_ => (JsonNode)Answer.Embedding())]) }, JsonType);
                 break;
             case "generateContent":
-                await SendAsync(context, answer.Whole());
+                await SendAsync(context, answer.Whole(), JsonType);
                 break;
             case "streamGenerateContent":
                 return await StreamAsync(context, answer, behaviour, isArray: context.Request.Query["alt"] != "sse");
@@ -124,18 +86,10 @@ internal sealed class GeminiEndpoint(SimulatedProviderOptions options, Counters 
         return ExchangeOutcome.Completed;
     }
 
-    private static async Task SendAsync(HttpContext context, JsonNode answer)
-    {
-        var body = Encoding.UTF8.GetBytes(answer.ToJsonString(Plain));
-        context.Response.ContentType = "application/json; charset=UTF-8";
-        context.Response.ContentLength = body.Length;
-        await context.Response.Body.WriteAsync(body);
-    }
-
     private static async Task<ExchangeOutcome> FailAsync(HttpContext context, int status, string name, string message)
     {
         context.Response.StatusCode = status;
-        await SendAsync(context, new JsonObject { ["error"] = new JsonObject { ["code"] = status, ["message"] = message, ["status"] = name } });
+        await SendAsync(context, new JsonObject { ["error"] = new JsonObject { ["code"] = status, ["message"] = message, ["status"] = name } }, JsonType);
         return ExchangeOutcome.Failed;
     }
 

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace OrleansGateway.SimulatedProvider;
@@ -8,59 +7,21 @@ namespace OrleansGateway.SimulatedProvider;
 /// <c>POST /v1/messages</c> and <c>/v1/messages/count_tokens</c>. Of a request's behaviour it knows what there is of tokens, errors, breaks and
 /// usage. It thinks where thinking is asked for, and calls a tool of which the last text names the name.
 /// </summary>
-internal sealed class MessagesEndpoint(SimulatedProviderOptions options, Counters counters, RequestLog log, ChatEndpoint chat)
+internal sealed class MessagesEndpoint(SimulatedProviderOptions options, Counters counters, RequestLog log, ChatEndpoint chat) : JsonEndpoint(counters, log, chat)
 {
     public const string Path = "/v1/messages";
     public const string CountPath = "/v1/messages/count_tokens";
 
-    private static readonly JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
-    private long _number;
-
-    public async Task HandleAsync(HttpContext context)
+    protected override async Task<ExchangeOutcome> AnswerAsync(HttpContext context, byte[] body, long number)
     {
-        var number = Interlocked.Increment(ref _number);
-        var outcome = ExchangeOutcome.ClientGone;
-        RecordedRequest? recorded = null;
-        counters.Begin();
-        try
-        {
-            using var bytes = new MemoryStream();
-            await context.Request.Body.CopyToAsync(bytes);
-            recorded = log.Add(number, context, bytes.ToArray());
-            context.Response.Headers["request-id"] = $"req_sim{number:x12}";
-            outcome = await AnswerAsync(context, bytes.ToArray(), number);
-        }
-        catch (Exception exception) when (exception is OperationCanceledException or IOException)
-        {
-            // The client closed the connection; that is the outcome already set.
-        }
-        finally
-        {
-            counters.End(outcome);
-            if (recorded is not null)
-            {
-                recorded.Outcome = outcome;
-            }
-        }
-    }
-
-    private async Task<ExchangeOutcome> AnswerAsync(HttpContext context, byte[] body, long number)
-    {
+        context.Response.Headers["request-id"] = $"req_sim{number:x12}";
         var headers = context.Request.Headers;
         if (options.ApiKey is { } key && headers["x-api-key"].ToString() != key && headers.Authorization.ToString() != $"Bearer {key}")
         {
             return await FailAsync(context, 401, "authentication_error", "invalid x-api-key");
         }
 
-        JsonObject request;
-        SimulatedBehaviour behaviour;
-        try
-        {
-            request = JsonNode.Parse(body)!.AsObject();
-            behaviour = request["sim"] is JsonObject sim ? chat.Defaults.With(sim) : chat.Defaults;
-        }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException)
+        if (!TryRead(body, out var request, out var behaviour))
         {
             return await FailAsync(context, 400, "invalid_request_error", "The request body is not valid JSON.");
         }
@@ -110,29 +71,14 @@ internal sealed class MessagesEndpoint(SimulatedProviderOptions options, Counter
 
             if (number++ == behaviour.ErrorAfter)
             {
-                await WriteAsync(Error("overloaded_error", "Overloaded"));
+                await SendEventAsync(context, Error("overloaded_error", "Overloaded"));
                 return ExchangeOutcome.Failed;
             }
 
-            await WriteAsync(data);
+            await SendEventAsync(context, data);
         }
 
         return ExchangeOutcome.Completed;
-
-        async Task WriteAsync(JsonObject data)
-        {
-            await context.Response.Body.WriteAsync(
-                Encoding.UTF8.GetBytes($"event: {(string)data["type"]!}\ndata: {data.ToJsonString(Plain)}\n\n"), context.RequestAborted);
-            await context.Response.Body.FlushAsync(context.RequestAborted);
-        }
-    }
-
-    private static async Task SendAsync(HttpContext context, JsonNode answer)
-    {
-        var body = Encoding.UTF8.GetBytes(answer.ToJsonString(Plain));
-        context.Response.ContentType = "application/json";
-        context.Response.ContentLength = body.Length;
-        await context.Response.Body.WriteAsync(body);
     }
 
     private static async Task<ExchangeOutcome> FailAsync(HttpContext context, int status, string type, string message)

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace OrleansGateway.SimulatedProvider;
@@ -8,59 +7,21 @@ namespace OrleansGateway.SimulatedProvider;
 /// <c>POST /v1/responses</c> and <c>/v1/responses/input_tokens</c>. Of a request's behaviour it knows what there is of tokens, errors, breaks
 /// and usage. It reasons where an effort is asked for, and calls a function of which the last text names the name.
 /// </summary>
-internal sealed class ResponsesEndpoint(Counters counters, RequestLog log, ChatEndpoint chat)
+internal sealed class ResponsesEndpoint(Counters counters, RequestLog log, ChatEndpoint chat) : JsonEndpoint(counters, log, chat)
 {
     public const string Path = "/v1/responses";
     public const string CountPath = "/v1/responses/input_tokens";
 
-    private static readonly JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
-    private long _number;
-
-    public async Task HandleAsync(HttpContext context)
+    protected override async Task<ExchangeOutcome> AnswerAsync(HttpContext context, byte[] body, long number)
     {
-        var number = Interlocked.Increment(ref _number);
-        var outcome = ExchangeOutcome.ClientGone;
-        RecordedRequest? recorded = null;
-        counters.Begin();
-        try
-        {
-            using var bytes = new MemoryStream();
-            await context.Request.Body.CopyToAsync(bytes);
-            recorded = log.Add(number, context, bytes.ToArray());
-            context.Response.Headers["x-request-id"] = $"req_sim{number:x12}";
-            outcome = await AnswerAsync(context, bytes.ToArray(), $"sim{number:x12}");
-        }
-        catch (Exception exception) when (exception is OperationCanceledException or IOException)
-        {
-            // The client closed the connection; that is the outcome already set.
-        }
-        finally
-        {
-            counters.End(outcome);
-            if (recorded is not null)
-            {
-                recorded.Outcome = outcome;
-            }
-        }
-    }
-
-    private async Task<ExchangeOutcome> AnswerAsync(HttpContext context, byte[] body, string id)
-    {
-        JsonObject request;
-        SimulatedBehaviour behaviour;
-        try
-        {
-            request = JsonNode.Parse(body)!.AsObject();
-            behaviour = request["sim"] is JsonObject sim ? chat.Defaults.With(sim) : chat.Defaults;
-        }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException)
+        context.Response.Headers["x-request-id"] = $"req_sim{number:x12}";
+        if (!TryRead(body, out var request, out var behaviour))
         {
             behaviour = new SimulatedBehaviour { Error = 400, ErrorMessage = "We could not parse the JSON body of your request." };
             request = [];
         }
 
-        if (!chat.IsAuthorized(context))
+        if (!Chat.IsAuthorized(context))
         {
             behaviour = new SimulatedBehaviour { Error = 401, ErrorMessage = "Incorrect API key provided." };
         }
@@ -75,7 +36,7 @@ internal sealed class ResponsesEndpoint(Counters counters, RequestLog log, ChatE
             return ExchangeOutcome.Failed;
         }
 
-        var answer = new Answer(request, behaviour, id);
+        var answer = new Answer(request, behaviour, $"sim{number:x12}");
         if (context.Request.Path.Value == CountPath)
         {
             await SendAsync(context, new JsonObject { ["object"] = "response.input_tokens", ["input_tokens"] = answer.InputTokens });
@@ -114,21 +75,11 @@ internal sealed class ResponsesEndpoint(Counters counters, RequestLog log, ChatE
 
         return ExchangeOutcome.Completed;
 
-        async Task WriteAsync(JsonObject data)
+        Task WriteAsync(JsonObject data)
         {
             data["sequence_number"] = number++;
-            await context.Response.Body.WriteAsync(
-                Encoding.UTF8.GetBytes($"event: {(string)data["type"]!}\ndata: {data.ToJsonString(Plain)}\n\n"), context.RequestAborted);
-            await context.Response.Body.FlushAsync(context.RequestAborted);
+            return SendEventAsync(context, data);
         }
-    }
-
-    private static async Task SendAsync(HttpContext context, JsonNode answer)
-    {
-        var body = Encoding.UTF8.GetBytes(answer.ToJsonString(Plain));
-        context.Response.ContentType = "application/json";
-        context.Response.ContentLength = body.Length;
-        await context.Response.Body.WriteAsync(body);
     }
 
     /// <summary>What is answered to one request.</summary>

@@ -81,10 +81,7 @@ public static class EdgeServices
         services.AddFront<GeminiFront>();
         services.AddDialect<GeminiDialect>();
         services.AddHostedService<EdgeLifetime>();
-
-        // It logs whole URLs, and Gemini's clients may have the key in theirs. Where it may log anything at all, every request gets an activity,
-        // which nobody reads unless traces are collected; failures are logged by the fronts and by the server.
-        services.AddLogging(static logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None));
+        services.AddSilentRequests();
 
         // The server's limit for what is unread (MaxRequestBufferSize) is not the one that the sockets go by, which is 1 MiB.
         services.Configure<SocketTransportOptions>(sockets =>

@@ -74,6 +74,14 @@ internal static class HostBuilding
         builder.Services.AddSingleton<Readiness>();
     }
 
+    /// <summary>
+    /// Has ASP.NET's hosting log nothing of requests. It logs whole URLs: Gemini's clients may have the key in theirs, and mailed links their
+    /// tokens. Where it may log anything at all, every request gets an activity, which nobody reads unless traces are collected; failures are
+    /// logged by the relay, the site and the server.
+    /// </summary>
+    public static void AddSilentRequests(this IServiceCollection services) =>
+        services.AddLogging(static logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None));
+
     public static void AddTelemetry(this IHostApplicationBuilder builder) => builder.Services.AddHostedService<Telemetry>();
 
     /// <summary>What keys are signed with, from the settings.</summary>

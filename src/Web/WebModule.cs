@@ -7,7 +7,6 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OrleansGateway.Hosting;
 using OrleansGateway.Web.Accounts;
@@ -66,9 +65,7 @@ public static class WebModule
         });
 
         services.AddPeople(SettingValues.Read<SiteOptions>(builder.Configuration.GetSection(SiteOptions.Section)));
-
-        // It logs whole URLs, and mailed links have tokens in theirs.
-        services.AddLogging(static logging => logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning));
+        services.AddSilentRequests();
 
         // What a build has made is served from where it lies; what was published has it beside the program. Either way it stays as it was
         // made: else what a build has compressed would be read anew for each request, and no browser would keep it.

@@ -18,12 +18,6 @@ internal sealed class ChannelClients : IDisposable
 
     public HttpMessageInvoker For(Channel channel) => _known.GetOrAdd(channel, Find);
 
-    private HttpMessageInvoker Find(Channel channel)
-    {
-        var key = (channel.Name, channel.Provider.BaseUrl!.GetLeftPart(UriPartial.Authority), channel.Times.ConnectMs);
-        return _invokers.TryGetValue(key, out var invoker) ? invoker : _invokers.GetOrAdd(key, static key => Make(key.ConnectMs));
-    }
-
     public void Dispose()
     {
         foreach (var invoker in _invokers.Values)
@@ -31,6 +25,9 @@ internal sealed class ChannelClients : IDisposable
             invoker.Dispose();
         }
     }
+
+    private HttpMessageInvoker Find(Channel channel) => _invokers.GetOrAdd(
+        (channel.Name, channel.Provider.BaseUrl!.GetLeftPart(UriPartial.Authority), channel.Times.ConnectMs), static key => Make(key.ConnectMs));
 
     private static HttpMessageInvoker Make(int connectMs) => new(new SocketsHttpHandler
     {

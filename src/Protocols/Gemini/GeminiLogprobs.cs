@@ -38,7 +38,11 @@ internal static class GeminiLogprobs
             writer.Write(",\"top_logprobs\":["u8);
             if (likely.TokenType != JsonTokenType.None && likely.Read() && likely.TokenType == JsonTokenType.StartObject)
             {
-                ReadTokens(ref likely, writer);
+                EachOf(ref likely, "candidates", writer, static (ref candidate, writer) =>
+                {
+                    ReadToken(ref candidate, writer);
+                    writer.Write("}"u8);
+                });
             }
 
             writer.Write("]}"u8);
@@ -57,7 +61,7 @@ internal static class GeminiLogprobs
         {
             writer.Write(separator);
             writer.Write("{\"candidates\":["u8);
-            WriteTokens(ref reader, writer);
+            EachOf(ref reader, "top_logprobs", writer, WriteToken);
             writer.Write("]}"u8);
         }
 
@@ -73,42 +77,47 @@ internal static class GeminiLogprobs
         writer.Write("]}"u8);
     }
 
-    /// <summary>The candidates of one step.</summary>
-    private static void ReadTokens(ref Utf8JsonReader step, IBufferWriter<byte> writer)
+    /// <summary>Writes every token of an object's list, whatever else the object has.</summary>
+    private static void EachOf(ref Utf8JsonReader owner, string list, IBufferWriter<byte> writer, TokenWriter write)
     {
-        while (step.Read() && step.TokenType == JsonTokenType.PropertyName)
+        while (owner.Read() && owner.TokenType == JsonTokenType.PropertyName)
         {
-            var areCandidates = step.IsText("candidates");
-            step.Read();
-            if (!areCandidates || step.TokenType != JsonTokenType.StartArray)
+            var isList = owner.IsText(list);
+            owner.Read();
+            if (!isList || owner.TokenType != JsonTokenType.StartArray)
             {
-                step.Skip();
+                owner.Skip();
                 continue;
             }
 
-            for (var separator = ""u8; step.Read() && step.TokenType == JsonTokenType.StartObject; separator = ","u8)
+            for (var separator = ""u8; owner.Read() && owner.TokenType == JsonTokenType.StartObject; separator = ","u8)
             {
                 writer.Write(separator);
-                ReadToken(ref step, writer);
-                writer.Write("}"u8);
+                write(ref owner, writer);
             }
         }
     }
 
-    /// <summary>Writes a token without the end of its object: an absent probability is the number 0.</summary>
+    /// <summary>Reads a token as it is escaped, and how likely it was: an absent probability is the number 0.</summary>
+    private static void Read(ref Utf8JsonReader item, string probability, out ReadOnlySpan<byte> token, out ReadOnlySpan<byte> logprob)
+    {
+        token = default;
+        logprob = "0"u8;
+        while (item.Read() && item.TokenType == JsonTokenType.PropertyName)
+        {
+            var isToken = item.IsText("token");
+            var isProbability = item.IsText(probability);
+            item.Read();
+            token = isToken && item.TokenType == JsonTokenType.String ? item.ValueSpan : token;
+            logprob = isProbability && item.TokenType == JsonTokenType.Number ? item.ValueSpan : logprob;
+            item.Skip();
+        }
+    }
+
+    /// <summary>Writes one of Gemini's as Chat Completions', without the end of its object.</summary>
     private static void ReadToken(ref Utf8JsonReader candidate, IBufferWriter<byte> writer)
     {
-        ReadOnlySpan<byte> token = default, logprob = "0"u8;
-        while (candidate.Read() && candidate.TokenType == JsonTokenType.PropertyName)
-        {
-            var isToken = candidate.IsText("token");
-            var isProbability = candidate.IsText("logProbability");
-            candidate.Read();
-            token = isToken && candidate.TokenType == JsonTokenType.String ? candidate.ValueSpan : token;
-            logprob = isProbability && candidate.TokenType == JsonTokenType.Number ? candidate.ValueSpan : logprob;
-            candidate.Skip();
-        }
-
+        Read(ref candidate, "logProbability", out var token, out var logprob);
         writer.Write("{\"token\":\""u8);
         writer.Write(token);
         writer.Write("\",\"logprob\":"u8);
@@ -126,44 +135,16 @@ internal static class GeminiLogprobs
         writer.Write("]"u8);
     }
 
-    /// <summary>The likely tokens of one of the list, as candidates.</summary>
-    private static void WriteTokens(ref Utf8JsonReader item, IBufferWriter<byte> writer)
-    {
-        while (item.Read() && item.TokenType == JsonTokenType.PropertyName)
-        {
-            var areLikely = item.IsText("top_logprobs");
-            item.Read();
-            if (!areLikely || item.TokenType != JsonTokenType.StartArray)
-            {
-                item.Skip();
-                continue;
-            }
-
-            for (var separator = ""u8; item.Read() && item.TokenType == JsonTokenType.StartObject; separator = ","u8)
-            {
-                writer.Write(separator);
-                WriteToken(ref item, writer);
-            }
-        }
-    }
-
+    /// <summary>Writes one of Chat Completions' as Gemini's.</summary>
     private static void WriteToken(ref Utf8JsonReader item, IBufferWriter<byte> writer)
     {
-        ReadOnlySpan<byte> token = default, logprob = "0"u8;
-        while (item.Read() && item.TokenType == JsonTokenType.PropertyName)
-        {
-            var isToken = item.IsText("token");
-            var isProbability = item.IsText("logprob");
-            item.Read();
-            token = isToken && item.TokenType == JsonTokenType.String ? item.ValueSpan : token;
-            logprob = isProbability && item.TokenType == JsonTokenType.Number ? item.ValueSpan : logprob;
-            item.Skip();
-        }
-
+        Read(ref item, "logprob", out var token, out var logprob);
         writer.Write("{\"token\":\""u8);
         writer.Write(token);
         writer.Write("\",\"logProbability\":"u8);
         writer.Write(logprob);
         writer.Write("}"u8);
     }
+
+    private delegate void TokenWriter(ref Utf8JsonReader token, IBufferWriter<byte> writer);
 }

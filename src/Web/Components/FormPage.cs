@@ -1,5 +1,7 @@
 using Microsoft.AspNetCore.Components;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Identity;
+using OrleansGateway.Web.Accounts;
 
 namespace OrleansGateway.Web.Components;
 
@@ -24,6 +26,10 @@ public abstract class FormPage : ComponentBase
             Problems.TryAdd(field, problem);
         }
     }
+
+    /// <summary>Notes a problem where it is not their password: whoever finds an open session does not know it.</summary>
+    private protected async Task CheckPasswordAsync(UserManager<Person> users, Person person, string? password, string field) =>
+        Check(password?.Length is > 0 and <= 200 && await users.CheckPasswordAsync(person, password), field, Texts.CurrentWrong);
 
     /// <summary>Says to machines that what was sent was not taken.</summary>
     private protected bool IsTaken()

@@ -41,7 +41,7 @@ internal sealed class AnthropicDialect : IDialect
     public HttpRequestMessage Frame(IUpstreamRequest request, Route route, CostBound bound, BodyMemory memory)
     {
         var channel = route.Channel;
-        var message = UpstreamMessage.Post(UrlOf(channel.Provider.BaseUrl!, request.Format), request, route, bound, memory);
+        var message = UpstreamMessage.Post(UrlOf(route, request.Format), request, route, bound, memory);
         if (!message.Headers.Contains(VersionHeader))
         {
             message.Headers.TryAddWithoutValidation(VersionHeader, VersionDefault);
@@ -74,6 +74,7 @@ internal sealed class AnthropicDialect : IDialect
     }
 
     /// <summary>The address that a base address stands for: with or without its version.</summary>
-    private static Uri UrlOf(Uri baseUrl, string format) =>
-        new(baseUrl, (baseUrl.AbsolutePath.EndsWith("/v1/", StringComparison.Ordinal) ? "" : "v1/") + (format == CountFormat ? CountFormat : "messages"));
+    private static Uri UrlOf(Route route, string format) => UpstreamMessage.UrlOf(
+        route,
+        (route.Channel.Provider.BaseUrl!.AbsolutePath.EndsWith("/v1/", StringComparison.Ordinal) ? "" : "v1/") + (format == CountFormat ? CountFormat : "messages"));
 }
