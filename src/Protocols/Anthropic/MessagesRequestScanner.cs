@@ -243,7 +243,6 @@ public sealed partial class MessagesRequest
             _request._thinkingMember = new(_nameStart, start, (int)look.BytesConsumed);
         }
 
-        /// <summary>Whether the value is null or an empty list.</summary>
         /// <summary>Whether it is the id of a container, or has one.</summary>
         private readonly bool NamesContainer()
         {
@@ -268,6 +267,7 @@ public sealed partial class MessagesRequest
             return false;
         }
 
+        /// <summary>Whether the value is null or an empty list.</summary>
         private readonly bool IsNothing()
         {
             var look = _reader;

@@ -30,8 +30,8 @@ internal sealed class Backend : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _over.CancelAsync();
-        _listener.Stop();
         await _accepting;
+        _listener.Stop();
         await Task.WhenAll(_serving);
         _over.Dispose();
     }
@@ -45,7 +45,7 @@ internal sealed class Backend : IAsyncDisposable
                 _serving.Add(ServeAsync(await _listener.AcceptTcpClientAsync(_over.Token)));
             }
         }
-        catch (Exception stopped) when (stopped is OperationCanceledException or SocketException)
+        catch (OperationCanceledException)
         {
         }
     }
