@@ -45,7 +45,7 @@ set_value() {
     printf '%s=%s\n' "$2" "$3" >>"$data/$1/environment"
 }
 
-program() { printf '%s' "$artifacts/$1/release/OrleansGateway.$1.dll"; }
+program() { printf '%s' "$programs/$1/release/OrleansGateway.$1.dll"; }
 
 # launch_silo NAME, launch_edge NAME and launch_web NAME start the process, but do not wait until it is ready.
 launch_silo() {
@@ -337,7 +337,7 @@ END
   operators   gRPC on .data/cluster/silo-*/operator.sock, of each silo
   token       .data/cluster/settings/Gateway__OperatorToken (operators' gRPC and dashboard)
   logs        .data/cluster/*/log
-  accounts    Gateway__SettingsFolder=.data/cluster/settings dotnet ${artifacts#"$root/"}/Silo/release/OrleansGateway.Silo.dll account list
+  accounts    Gateway__SettingsFolder=.data/cluster/settings dotnet ${programs#"$root/"}/Silo/release/OrleansGateway.Silo.dll account list
 END
     print_first_request "$api" "$(first_model)"
     print_owner_link

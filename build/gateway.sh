@@ -32,7 +32,7 @@ wants_simulated() {
 # keep_catalog SIMULATED: the catalog of the simulated provider, or the example.
 keep_catalog() { keep Gateway__Catalog "$root/src/Silo/catalog.$([[ -n $1 ]] && echo simulated || echo example).json"; }
 
-gateway_cli() { dotnet "$artifacts/Silo/release/OrleansGateway.Silo.dll" "$@"; }
+gateway_cli() { dotnet "$programs/Silo/release/OrleansGateway.Silo.dll" "$@"; }
 
 # make_first_account: an account and a key, if there is no account yet. It has an id of its own, so that an interrupted
 # creation is completed by the next start.

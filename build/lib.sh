@@ -3,6 +3,7 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 artifacts=$root/artifacts/bin
+programs=$root/artifacts/publish
 
 buildpid=
 
@@ -25,7 +26,7 @@ build() {
     log=$(mktemp)
     for project; do
         stamp=$artifacts/built-${project//\//-}
-        [[ $project == *.sln || -f $artifacts/${project##*/}/release/OrleansGateway.${project##*/}.dll ]] && is_built "$stamp" && continue
+        [[ $project == *.sln || -f $programs/${project##*/}/release/OrleansGateway.${project##*/}.dll ]] && is_built "$stamp" && continue
         mkdir -p "$artifacts" && touch "$stamp.new"
         say "Building $project"
         # In the background, since a trap runs only between commands, or during wait.

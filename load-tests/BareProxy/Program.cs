@@ -2,10 +2,10 @@ using System.CommandLine;
 using System.Net;
 
 // A proxy that does nothing: what Kestrel and HttpClient cost by themselves, set as the gateway sets them. The benchmark compares the gateway with it.
-var to = new Option<Uri>("--to") { Required = true, Description = "Where requests go." };
+var to = new Option<string>("--to") { Required = true, Description = "The address where requests go." };
 var port = new Option<int>("--port") { Description = "The port on 127.0.0.1; 0 takes a free one." };
 var command = new RootCommand("A proxy that passes requests on, and nothing else.") { to, port };
-command.SetAction((parsed, cancellationToken) => RunAsync(parsed.GetRequiredValue(to), parsed.GetValue(port), cancellationToken));
+command.SetAction((parsed, cancellationToken) => RunAsync(new Uri(parsed.GetRequiredValue(to)), parsed.GetValue(port), cancellationToken));
 return await command.Parse(args).InvokeAsync();
 
 static async Task RunAsync(Uri to, int port, CancellationToken cancellationToken)

@@ -1,6 +1,6 @@
 # The gateway under test: the Silo with Edge in one process, before a private PostgreSQL. Sourced after process.sh and postgres.sh.
 
-silo=$root/artifacts/bin/Silo/release/OrleansGateway.Silo
+silo=$root/artifacts/publish/Silo/release/OrleansGateway.Silo
 
 # start_gateway PROVIDER_URL: sets $gateway_pid and $gateway_url.
 start_gateway() {

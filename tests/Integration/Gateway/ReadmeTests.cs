@@ -55,9 +55,7 @@ public sealed partial class ReadmeTests(PostgresServer server)
     /// <summary>Runs a line in a shell as a reader would, with the built program in place of one that dotnet builds first.</summary>
     private static async Task<(int ExitCode, string Output)> ShellAsync(GatewayFixture gateway, string line)
     {
-        var own = new DirectoryInfo(AppContext.BaseDirectory);
-        var program = Path.Combine(own.Parent!.Parent!.FullName, GatewayProcess.Silo, own.Name, $"OrleansGateway.{GatewayProcess.Silo}.dll");
-        var script = $"dotnet() {{ shift 4; command dotnet exec '{program}' \"$@\"; }}; {line}";
+        var script = $"dotnet() {{ shift 4; command dotnet exec '{GatewayProcess.FileOf(GatewayProcess.Silo)}' \"$@\"; }}; {line}";
         var start = new ProcessStartInfo("bash", ["-c", script]) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = Path.GetTempPath() };
         foreach (var (name, value) in gateway.Settings)
         {

@@ -17,7 +17,7 @@ public sealed class LoadTestScriptTests
             mkdir "$work"
             for part in process postgres gateway; do source "load-tests/lib/$part.sh"; done
             trap 'stop_all; rm -rf "${folders[@]}"' EXIT
-            start provider "$root/artifacts/bin/SimulatedProvider/release/OrleansGateway.SimulatedProvider" --port 0 --models sim-1
+            start provider "$root/artifacts/publish/SimulatedProvider/release/OrleansGateway.SimulatedProvider" --port 0 --models sim-1
             await_line provider '^listening on'
             start_gateway "$(sed -n 's/^listening on //p' "$work/provider.log")"
             make_keys 2 >"$work/keys"

@@ -94,6 +94,13 @@ internal sealed class GatewayProcess : IAsyncDisposable
         return await found.Task;
     }
 
+    /// <summary>The file of a built program: that of .../publish/PROGRAM/CONFIGURATION/ which belongs to .../bin/TESTS/CONFIGURATION/.</summary>
+    public static string FileOf(string program)
+    {
+        var own = new DirectoryInfo(AppContext.BaseDirectory);
+        return Path.Combine(own.Parent!.Parent!.Parent!.FullName, "publish", program, own.Name, $"OrleansGateway.{program}.dll");
+    }
+
     public void Signal(int signal) => Signal(_process, signal);
 
     public static void Signal(Process process, int signal) => Assert.Equal(0, Kill(process.Id, signal));
@@ -123,10 +130,7 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     private static ProcessStartInfo StartInfo(string program, IEnumerable<KeyValuePair<string, string?>> settings, params string[] arguments)
     {
-        // …/bin/<this>/<configuration>/ beside …/bin/<program>/<configuration>/.
-        var own = new DirectoryInfo(AppContext.BaseDirectory);
-        var file = Path.Combine(own.Parent!.Parent!.FullName, program, own.Name, $"OrleansGateway.{program}.dll");
-        var start = new ProcessStartInfo("dotnet", ["exec", file, .. arguments])
+        var start = new ProcessStartInfo("dotnet", ["exec", FileOf(program), .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

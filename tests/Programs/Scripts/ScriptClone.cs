@@ -45,9 +45,9 @@ public sealed class ScriptClone : IAsyncDisposable
         }
 
         var built = Directory.CreateDirectory(Path.Combine(Root, "artifacts", "bin")).FullName;
+        Directory.CreateSymbolicLink(Path.Combine(Root, "artifacts", "publish"), Path.Combine(repository, "artifacts", "publish"));
         foreach (var program in Programs)
         {
-            Directory.CreateSymbolicLink(Path.Combine(built, program), Path.Combine(repository, "artifacts", "bin", program));
             File.WriteAllText(Path.Combine(built, $"built-{(program == "SimulatedProvider" ? "load-tests" : "src")}-{program}"), "");
         }
     }
