@@ -16,7 +16,9 @@ internal static class HostBuilding
     /// <summary>A web host with the clients' port, without services of its own yet.</summary>
     public static WebApplicationBuilder CreateWeb(string[] arguments)
     {
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        // The builder's own settings files are dropped below; it would go on watching the folder for them.
+        string[] watchingNothing = ["--hostBuilder:reloadConfigOnChange=false"];
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory, Args = watchingNothing });
         GatewayConfiguration.Fill(builder.Configuration, arguments);
         builder.AddCommon(servesClients: true);
         builder.Services.AddHostedService<ClientPort>();

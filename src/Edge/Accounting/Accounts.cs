@@ -1,36 +1,12 @@
+using OrleansGateway.Grains.Contracts;
+
 namespace OrleansGateway.Edge.Accounting;
 
-/// <summary>
-/// The accounts that were used lately, in two generations: when the younger one is full the older one is forgotten,
-/// so that the bound costs no bookkeeping on use.
-/// </summary>
+/// <summary>The accounts that were used lately.</summary>
 internal sealed class Accounts(IGrains grains, GrainCalls calls)
 {
-    private readonly Lock _lock = new();
-    private Dictionary<string, Account> _young = new(StringComparer.Ordinal);
-    private Dictionary<string, Account> _old = new(StringComparer.Ordinal);
+    private readonly Recent<Account> _recent = new(calls.Options.AccountsMax);
 
-    public Account Get(string id)
-    {
-        lock (_lock)
-        {
-            if (_young.TryGetValue(id, out var account))
-            {
-                return account;
-            }
-
-            if (!_old.TryGetValue(id, out account))
-            {
-                account = new Account(id, grains.Account(id), calls, grains.AreRemote);
-            }
-
-            if (_young.Count == calls.Options.AccountsMax)
-            {
-                (_old, _young) = (_young, new(StringComparer.Ordinal));
-            }
-
-            _young.Add(id, account);
-            return account;
-        }
-    }
+    public Account Get(string id) =>
+        _recent.GetOrAdd(id, (grains, calls), static (id, by) => new Account(id, by.grains.Account(id), by.calls, by.grains.AreRemote));
 }

@@ -51,7 +51,15 @@ public readonly record struct ApiKey(string AccountId, string KeyId, Sha256Hash 
     public static bool TryParse(ReadOnlySpan<char> text, SigningSecrets secrets, out ApiKey key)
     {
         key = default;
-        if (text.Length != Length || !text.StartsWith(Prefix) || !Base62.IsBase62(text[Prefix.Length..]))
+        if (text.Length != Length || !text.StartsWith(Prefix))
+        {
+            return false;
+        }
+        if (secrets.Genuine.TryGet(text, out key))
+        {
+            return true;
+        }
+        if (!Base62.IsBase62(text[Prefix.Length..]))
         {
             return false;
         }
@@ -61,10 +69,8 @@ public readonly record struct ApiKey(string AccountId, string KeyId, Sha256Hash 
         {
             return false;
         }
-        key = new ApiKey(
-            text[Prefix.Length..AccountEnd].ToString(),
-            text[AccountEnd..KeyEnd].ToString(),
-            Sha256Hash.Of(ascii[KeyEnd..SecretEnd]));
+        key = secrets.Genuine.GetOrAdd(text.ToString(), Sha256Hash.Of(ascii[KeyEnd..SecretEnd]), static (text, hash) =>
+            new ApiKey(text[Prefix.Length..AccountEnd], text[AccountEnd..KeyEnd], hash));
         return true;
     }
 

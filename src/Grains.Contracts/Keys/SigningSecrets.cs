@@ -13,6 +13,8 @@ public sealed class SigningSecrets
     /// <summary>The most that there may be: a forged key costs one MAC each.</summary>
     public const int MaxCount = 8;
 
+    private const int RecentMax = 8192;
+
     private readonly byte[][] _secrets;
 
     private SigningSecrets(byte[][] secrets) => _secrets = secrets;
@@ -42,6 +44,9 @@ public sealed class SigningSecrets
         secrets = new SigningSecrets(read);
         return true;
     }
+
+    /// <summary>Keys that were found genuine, by their text, so that one in use costs no MAC a request.</summary>
+    internal Recent<ApiKey> Genuine { get; } = new(RecentMax);
 
     /// <summary>Never the secrets.</summary>
     public override string ToString() => "(signing secrets)";

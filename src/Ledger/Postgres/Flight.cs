@@ -13,6 +13,10 @@ using Start = OrleansGateway.Ledger.Postgres.Column<OrleansGateway.Ledger.Postgr
 namespace OrleansGateway.Ledger.Postgres;
 
 /// <summary>The flight's one statement: its text, and its parameters for some batches.</summary>
+/// <remarks>
+/// Most flights carry charges alone. A small one costs PostgreSQL mainly the statement's set-up, so these have a statement without keys and
+/// idempotency.
+/// </remarks>
 internal static class Flight
 {
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
@@ -101,50 +105,11 @@ internal static class Flight
         End.Text("state", p => Names.IdempotencyStates[p.Row.State]),
         End.Bigint("charge", p => p.Row.Charge));
 
-    /// <summary>
-    /// Answers the places, from 1, of the batches that it applied. Rows are locked in the order of their ids, or flights
-    /// would deadlock; after a wait the lock's own look at the row, and the UPDATE's, compare what is there by then.
-    /// </summary>
-    public static readonly string Sql = Inputs() +
-        $$"""
-        , mine AS (
-            SELECT m.*, m.ordinal AS n, a.balance, a.reserved, a.quarantined, a.bonus
-            FROM account a JOIN m ON m.id = a.id
-            WHERE a.epoch = m.epoch AND a.version = m.version
-            ORDER BY a.id FOR NO KEY UPDATE OF a)
-        , moved AS (
-            UPDATE account a SET
-                version = a.version + 1,
-                seq = CASE WHEN m.entries = 0 THEN a.seq WHEN a.seq + m.entries = m.last_seq THEN m.last_seq
-                    ELSE account_disagrees(a.id, 'seq') END,
-                balance = CASE WHEN a.balance + m.balance_delta = m.balance_after THEN m.balance_after
-                    ELSE account_disagrees(a.id, 'balance') END,
-                reserved = CASE WHEN a.reserved + m.reserved_delta = m.reserved_after THEN m.reserved_after
-                    ELSE account_disagrees(a.id, 'reserved') END,
-                quarantined = CASE WHEN a.quarantined + m.quarantined_delta = m.quarantined_after THEN m.quarantined_after
-                    ELSE account_disagrees(a.id, 'quarantined') END,
-                bonus = CASE WHEN a.bonus + m.bonus_delta = m.bonus_after THEN m.bonus_after
-                    ELSE account_disagrees(a.id, 'bonus') END,
-                status = coalesce(m.status, a.status),
-                requests_per_minute = CASE WHEN m.sets_limits THEN m.requests_per_minute ELSE a.requests_per_minute END,
-                tokens_per_minute = CASE WHEN m.sets_limits THEN m.tokens_per_minute ELSE a.tokens_per_minute END,
-                concurrency = CASE WHEN m.sets_limits THEN m.concurrency ELSE a.concurrency END
-            FROM mine m
-            WHERE a.id = m.id AND a.epoch = m.epoch AND a.version = m.version AND NOT m.read_only
-            RETURNING m.n, a.id)
-        , entered AS (
-            INSERT INTO ledger (account_id, {{Entries.Inserted().Columns}})
-            SELECT moved.id, {{Entries.Inserted().Values}} FROM e JOIN moved ON moved.n = e.n)
-        , used AS (
-            INSERT INTO usage (account_id, {{UsageColumns.Sent.Inserted().Columns}})
-            SELECT moved.id, {{UsageColumns.Sent.Inserted().Values}} FROM u JOIN moved ON moved.n = u.n)
-        , spent AS (
-            UPDATE api_key t SET
-                spent_total = s.spent_total, day = s.day, spent_day = s.spent_day, week = s.week, spent_week = s.spent_week,
-                month = s.month, spent_month = s.spent_month, used_at = s.used_at, used_from = s.used_from
-            FROM s JOIN moved ON moved.n = s.n
-            WHERE t.account_id = moved.id AND t.id = s.id
-                AND NOT EXISTS (SELECT FROM k WHERE k.n = s.n AND k.id = s.id)) -- one change a row: that key's is below
+    /// <summary>A statement changes a row once.</summary>
+    private const string SetKeysAreBelow = "AND NOT EXISTS (SELECT FROM k WHERE k.n = s.n AND k.id = s.id)";
+
+    private const string KeysAndIdempotency =
+        """
         , keyed AS (
             INSERT INTO api_key AS t (account_id, id, hash, name, status, expires_at, models, addresses, cap_total, cap_day,
                 cap_week, cap_month, requests_per_minute, tokens_per_minute, concurrency, show_cost, spent_total, day, spent_day,
@@ -184,6 +149,56 @@ internal static class Flight
             FROM x JOIN moved ON moved.n = x.n
             WHERE t.account_id = moved.id AND t.hold_id = x.hold_id
                 AND NOT EXISTS (SELECT FROM i WHERE i.n = x.n AND i.key = t.key)) -- replaced above
+        """;
+
+    private static readonly string Sql = Text(isPlain: false);
+
+    private static readonly string PlainSql = Text(isPlain: true);
+
+    /// <summary>
+    /// Answers the places, from 1, of the batches that it applied. Rows are locked in the order of their ids, or flights
+    /// would deadlock; after a wait the lock's own look at the row, and the UPDATE's, compare what is there by then.
+    /// </summary>
+    private static string Text(bool isPlain) => Inputs(isPlain) +
+        $$"""
+        , mine AS (
+            SELECT m.*, m.ordinal AS n, a.balance, a.reserved, a.quarantined, a.bonus
+            FROM account a JOIN m ON m.id = a.id
+            WHERE a.epoch = m.epoch AND a.version = m.version
+            ORDER BY a.id FOR NO KEY UPDATE OF a)
+        , moved AS (
+            UPDATE account a SET
+                version = a.version + 1,
+                seq = CASE WHEN m.entries = 0 THEN a.seq WHEN a.seq + m.entries = m.last_seq THEN m.last_seq
+                    ELSE account_disagrees(a.id, 'seq') END,
+                balance = CASE WHEN a.balance + m.balance_delta = m.balance_after THEN m.balance_after
+                    ELSE account_disagrees(a.id, 'balance') END,
+                reserved = CASE WHEN a.reserved + m.reserved_delta = m.reserved_after THEN m.reserved_after
+                    ELSE account_disagrees(a.id, 'reserved') END,
+                quarantined = CASE WHEN a.quarantined + m.quarantined_delta = m.quarantined_after THEN m.quarantined_after
+                    ELSE account_disagrees(a.id, 'quarantined') END,
+                bonus = CASE WHEN a.bonus + m.bonus_delta = m.bonus_after THEN m.bonus_after
+                    ELSE account_disagrees(a.id, 'bonus') END,
+                status = coalesce(m.status, a.status),
+                requests_per_minute = CASE WHEN m.sets_limits THEN m.requests_per_minute ELSE a.requests_per_minute END,
+                tokens_per_minute = CASE WHEN m.sets_limits THEN m.tokens_per_minute ELSE a.tokens_per_minute END,
+                concurrency = CASE WHEN m.sets_limits THEN m.concurrency ELSE a.concurrency END
+            FROM mine m
+            WHERE a.id = m.id AND a.epoch = m.epoch AND a.version = m.version AND NOT m.read_only
+            RETURNING m.n, a.id)
+        , entered AS (
+            INSERT INTO ledger (account_id, {{Entries.Inserted().Columns}})
+            SELECT moved.id, {{Entries.Inserted().Values}} FROM e JOIN moved ON moved.n = e.n)
+        , used AS (
+            INSERT INTO usage (account_id, {{UsageColumns.Sent.Inserted().Columns}})
+            SELECT moved.id, {{UsageColumns.Sent.Inserted().Values}} FROM u JOIN moved ON moved.n = u.n)
+        , spent AS (
+            UPDATE api_key t SET
+                spent_total = s.spent_total, day = s.day, spent_day = s.spent_day, week = s.week, spent_week = s.spent_week,
+                month = s.month, spent_month = s.spent_month, used_at = s.used_at, used_from = s.used_from
+            FROM s JOIN moved ON moved.n = s.n
+            WHERE t.account_id = moved.id AND t.id = s.id {{(isPlain ? "" : SetKeysAreBelow)}})
+        {{(isPlain ? "" : KeysAndIdempotency)}}
         SELECT n FROM moved
         UNION ALL
         SELECT n FROM mine WHERE read_only AND CASE
@@ -191,30 +206,42 @@ internal static class Flight
             ELSE account_disagrees(id, 'money') IS NULL END
         """;
 
-    private static string Inputs()
+    private static string Inputs(bool isPlain)
     {
         var parameters = 0;
-        return "WITH " + string.Join(
-            ", ",
+        var inputs = new List<string>
+        {
             Batches.Sql(ref parameters),
             Entries.Sql(ref parameters),
             UsageColumns.Sent.Sql(ref parameters),
-            Keys.Sql(ref parameters),
             Spends.Sql(ref parameters),
-            Starts.Sql(ref parameters),
-            Ends.Sql(ref parameters));
+        };
+        if (!isPlain)
+        {
+            inputs.AddRange([Keys.Sql(ref parameters), Starts.Sql(ref parameters), Ends.Sql(ref parameters)]);
+        }
+
+        return "WITH " + string.Join(", ", inputs);
     }
 
-    /// <summary>Adds the statement's parameters.</summary>
-    public static void Bind(NpgsqlParameterCollection parameters, ImmutableArray<AccountBatch> batches)
+    /// <summary>The statement for some batches, with its parameters.</summary>
+    public static NpgsqlCommand CommandFor(NpgsqlConnection connection, ImmutableArray<AccountBatch> batches)
     {
+        var isPlain = batches.All(static b => b.Keys.IsEmpty && b.IdempotencyStarts.IsEmpty && b.IdempotencyEnds.IsEmpty);
+        var command = new NpgsqlCommand(isPlain ? PlainSql : Sql, connection);
+        var parameters = command.Parameters;
         Batches.Bind(parameters, [.. batches]);
         Entries.Bind(parameters, Flatten(batches, static b => b.Entries));
         UsageColumns.Sent.Bind(parameters, Flatten(batches, static b => b.Usage));
-        Keys.Bind(parameters, Flatten(batches, static b => Latest(b.Keys)));
         Spends.Bind(parameters, Flatten(batches, static b => b.KeySpends));
-        Starts.Bind(parameters, Flatten(batches, static b => b.IdempotencyStarts));
-        Ends.Bind(parameters, Flatten(batches, static b => b.IdempotencyEnds));
+        if (!isPlain)
+        {
+            Keys.Bind(parameters, Flatten(batches, static b => Latest(b.Keys)));
+            Starts.Bind(parameters, Flatten(batches, static b => b.IdempotencyStarts));
+            Ends.Bind(parameters, Flatten(batches, static b => b.IdempotencyEnds));
+        }
+
+        return command;
     }
 
     private static Part<T>[] Flatten<T>(ImmutableArray<AccountBatch> batches, Func<AccountBatch, ImmutableArray<T>> rows)

@@ -165,8 +165,7 @@ public sealed class PostgresLedger(NpgsqlDataSource money, NpgsqlDataSource othe
         ImmutableArray<AccountBatch> batches,
         BatchAnswer[] answers)
     {
-        await using var command = new NpgsqlCommand(Flight.Sql, connection);
-        Flight.Bind(command.Parameters, batches);
+        await using var command = Flight.CommandFor(connection, batches);
         await command.PrepareAsync();
         await using var reader = await command.ExecuteReaderAsync();
         var applied = 0;

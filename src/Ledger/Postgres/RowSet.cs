@@ -49,38 +49,47 @@ internal abstract class Column<TRow>(string name, string sqlType)
     public virtual string SqlValueOf(string row) => $"{row}.{name}";
 
     public static Column<TRow> Bigint(string name, Func<TRow, long> field) =>
-        new Column<TRow, long>(name, "bigint", NpgsqlDbType.Bigint, field);
+        new Column<TRow, long>(name, "bigint", field);
 
     /// <summary>A number that mostly is 0 in all rows, and then is not sent.</summary>
     public static Column<TRow> Count(string name, Func<TRow, long> field) => new CountColumn<TRow>(name, field);
 
     public static Column<TRow> OptionalBigint(string name, Func<TRow, long?> field) =>
-        new Column<TRow, long?>(name, "bigint", NpgsqlDbType.Bigint, field);
+        new Column<TRow, long?>(name, "bigint", field);
 
     public static Column<TRow> Text(string name, Func<TRow, string?> field) =>
-        new Column<TRow, string?>(name, "text", NpgsqlDbType.Text, field);
+        new Column<TRow, string?>(name, "text", field);
 
     public static Column<TRow> Bytes(string name, Func<TRow, byte[]> field) =>
-        new Column<TRow, byte[]>(name, "bytea", NpgsqlDbType.Bytea, field);
+        new Column<TRow, byte[]>(name, "bytea", field);
 
     public static Column<TRow> Boolean(string name, Func<TRow, bool> field) =>
-        new Column<TRow, bool>(name, "boolean", NpgsqlDbType.Boolean, field);
+        new Column<TRow, bool>(name, "boolean", field);
 
     public static Column<TRow> Date(string name, Func<TRow, DateOnly> field) =>
-        new Column<TRow, DateOnly>(name, "date", NpgsqlDbType.Date, field);
+        new Column<TRow, DateOnly>(name, "date", field);
 
     public static Column<TRow> Time(string name, Func<TRow, DateTimeOffset> field) =>
-        new Column<TRow, DateTime>(name, "timestamptz", NpgsqlDbType.TimestampTz, row => field(row).UtcDateTime);
+        new Column<TRow, DateTime>(name, "timestamptz", row => field(row).UtcDateTime, NpgsqlDbType.TimestampTz);
 
     public static Column<TRow> OptionalTime(string name, Func<TRow, DateTimeOffset?> field) =>
-        new Column<TRow, DateTime?>(name, "timestamptz", NpgsqlDbType.TimestampTz, row => field(row)?.UtcDateTime);
+        new Column<TRow, DateTime?>(name, "timestamptz", row => field(row)?.UtcDateTime, NpgsqlDbType.TimestampTz);
 }
 
-internal class Column<TRow, T>(string name, string sqlType, NpgsqlDbType type, Func<TRow, T> field)
+/// <param name="type">Where values of <typeparamref name="T"/> do not tell it: naming it costs a string a parameter.</param>
+internal class Column<TRow, T>(string name, string sqlType, Func<TRow, T> field, NpgsqlDbType? type = null)
     : Column<TRow>(name, sqlType)
 {
-    public override NpgsqlParameter Bind(TRow[] rows) =>
-        new NpgsqlParameter<T[]> { TypedValue = Values(rows), NpgsqlDbType = NpgsqlDbType.Array | type };
+    public override NpgsqlParameter Bind(TRow[] rows)
+    {
+        var parameter = new NpgsqlParameter<T[]> { TypedValue = Values(rows) };
+        if (type is { } named)
+        {
+            parameter.NpgsqlDbType = NpgsqlDbType.Array | named;
+        }
+
+        return parameter;
+    }
 
     protected virtual T[] Values(TRow[] rows)
     {
@@ -98,7 +107,7 @@ internal class Column<TRow, T>(string name, string sqlType, NpgsqlDbType type, F
 
 /// <summary><c>unnest</c> fills an array that is shorter than others with nulls.</summary>
 internal sealed class CountColumn<TRow>(string name, Func<TRow, long> field)
-    : Column<TRow, long>(name, "bigint", NpgsqlDbType.Bigint, field)
+    : Column<TRow, long>(name, "bigint", field)
 {
     public override string SqlValueOf(string row) => $"coalesce({base.SqlValueOf(row)}, 0)";
 
