@@ -216,7 +216,7 @@ internal ref struct MessagesEvent(ReadOnlySpan<byte> data)
         var nameStart = (int)reader.TokenStartIndex;
         reader.Read();
         var (start, isObject) = ((int)reader.TokenStartIndex, reader.TokenType == JsonTokenType.StartObject);
-        usage.Read(ref reader);
+        usage.Read(ref reader, isAgain: Usage.IsPresent);
         Usage = isObject ? new(nameStart, start, (int)reader.BytesConsumed) : Usage;
     }
 

@@ -72,7 +72,7 @@ public sealed class MessagesReader(bool asksSpeed = false) : IAnswerReader
                 return AnswerRead.Malformed;
             }
 
-            (Kind, Index, Model, Usage, HasJustReported) = (scan.Kind, scan.Index, scan.Model, scan.Usage, scan.Usage.IsPresent && Reported is not null);
+            (Kind, Index, Model, Usage, HasJustReported) = (scan.Kind, scan.Index, scan.Model, scan.Usage, scan.Usage.IsPresent && _usage.TellsOutput);
             return Take(scan, data, events);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -219,7 +219,7 @@ public sealed class MessagesReader(bool asksSpeed = false) : IAnswerReader
             {
                 reader.Read();
                 var start = (int)reader.TokenStartIndex;
-                _usage.Read(ref reader);
+                _usage.Read(ref reader, isAgain: Usage.IsPresent);
                 Usage = new(nameStart, start, (int)reader.BytesConsumed);
             }
             else if (reader.ValueTextEquals("model"u8))

@@ -21,12 +21,16 @@ internal struct MessagesUsage
     private long _thinking;
     private long? _searches;
     private bool _isInconsistent;
+    private bool _isDisputed;
 
     /// <summary>The tier of service that the answer names; null when it names none.</summary>
     public string? ServiceTier { get; private set; }
 
     /// <summary>The speed that the answer names; null when it names none.</summary>
     public string? Speed { get; private set; }
+
+    /// <summary>Whether the object that was read last tells of output.</summary>
+    public bool TellsOutput { get; private set; }
 
     /// <summary>What was used, in disjoint kinds; null where neither input nor output was told.</summary>
     public readonly TokenUsage? Tokens
@@ -51,13 +55,34 @@ internal struct MessagesUsage
                 Output = output - thinking,
                 Reasoning = thinking,
                 Searches = _searches,
-                IsInconsistent = _isInconsistent || written1h < _written1h || thinking < _thinking,
+                IsEstimated = _isDisputed,
+                IsInconsistent = _isInconsistent || _isDisputed || written1h < _written1h || thinking < _thinking,
             };
         }
     }
 
     /// <summary>Reads a usage object; the reader stands on its first token and ends on its last.</summary>
-    public void Read(ref Utf8JsonReader reader)
+    /// <param name="isAgain">Whether the same event had one before: only one can be true, and no less than either says is.</param>
+    public void Read(ref Utf8JsonReader reader, bool isAgain)
+    {
+        var earlier = this;
+        TellsOutput = false;
+        ReadObject(ref reader);
+        if (!isAgain)
+        {
+            return;
+        }
+
+        TellsOutput |= earlier.TellsOutput;
+        if (Tokens is { } now && earlier.Tokens is { } before && UsageReport.Most(before, now) is { IsEstimated: true } most)
+        {
+            (_isDisputed, _input, _output, _read) = (true, most.UncachedInput, most.TotalOutput, most.CacheRead);
+            (_written, _written5m, _written1h) = (most.CacheWrite5m + most.CacheWrite1h, most.CacheWrite5m, most.CacheWrite1h);
+            (_thinking, _searches) = (most.Reasoning, most.Searches);
+        }
+    }
+
+    private void ReadObject(ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartObject)
         {
@@ -74,7 +99,9 @@ internal struct MessagesUsage
             }
             else if (reader.ValueTextEquals("output_tokens"u8))
             {
-                _output = Number(ref reader) ?? _output;
+                var output = Number(ref reader);
+                TellsOutput = output is not null;
+                _output = output ?? _output;
             }
             else if (reader.ValueTextEquals("cache_creation_input_tokens"u8))
             {
@@ -152,7 +179,7 @@ internal struct MessagesUsage
         return true;
     }
 
-    /// <summary>The number after a name, not negative; null for null and for what is none.</summary>
+    /// <summary>The number after a name; null for null, for what is none and for what is below 0.</summary>
     private long? Number(ref Utf8JsonReader reader)
     {
         reader.Read();
@@ -166,7 +193,7 @@ internal struct MessagesUsage
             }
 
             _isInconsistent |= value is < 0 or > MaxTokens;
-            return value > MaxTokens ? null : Math.Max(0, value);
+            return value is < 0 or > MaxTokens ? null : value;
         }
 
         _isInconsistent |= reader.TokenType != JsonTokenType.Null;

@@ -57,21 +57,40 @@ public sealed class GeminiAnswerReader(bool failsWithoutOutput = false) : IAnswe
     /// <summary>Writes what was read last, with another model's name and without what its provider says it costs.</summary>
     /// <param name="modelJson">A JSON string.</param>
     /// <param name="inOneLine">Whether line breaks between its members would be those of events.</param>
-    public void WriteRead(IBufferWriter<byte> writer, ReadOnlySpan<byte> response, ReadOnlySpan<byte> modelJson, bool inOneLine)
+    /// <param name="usage">What is charged for, as far as it is known: an estimate takes the place of what the provider says.</param>
+    public void WriteRead(
+        IBufferWriter<byte> writer, ReadOnlySpan<byte> response, ReadOnlyMemory<byte> modelJson, bool inOneLine, in TokenUsage usage)
     {
-        var isTold = _usage.IsPresent && UsageCost.IsTold(_usage.Value(response));
-        var (first, last) = isTold && _usage.NameStart < _modelVersion.NameStart ? (_usage, _modelVersion) : (_modelVersion, isTold ? _usage : default);
-        var position = 0;
-        foreach (var member in (ReadOnlySpan<JsonMember>)[first, last])
+        var splices = default(JsonSplices);
+        if (_modelVersion.IsPresent)
         {
-            if (!member.IsPresent)
-            {
-                continue;
-            }
+            splices.ReplaceValue(_modelVersion, modelJson);
+        }
 
-            Write(writer, response[position..member.ValueStart], inOneLine);
-            Write(writer, member == _usage ? UsageCost.Without(member.Value(response)).Span : modelJson, inOneLine);
-            position = member.ValueEnd;
+        if (usage.IsEstimated)
+        {
+            var ours = new ArrayBufferWriter<byte>(256);
+            GeminiUsage.Write(ours, usage);
+            if (_usage.IsPresent)
+            {
+                splices.ReplaceValue(_usage, ours.WrittenMemory);
+            }
+            else if (response.IndexOf((byte)'"') is var first and > 0)
+            {
+                splices.Replace(first, first, (byte[])[.. "\"usageMetadata\":"u8, .. ours.WrittenSpan, (byte)',']);
+            }
+        }
+        else if (_usage.IsPresent && UsageCost.IsTold(_usage.Value(response)))
+        {
+            splices.ReplaceValue(_usage, UsageCost.Without(_usage.Value(response)));
+        }
+
+        var position = 0;
+        for (var i = 0; i < splices.Count; i++)
+        {
+            Write(writer, response[position..splices[i].Start], inOneLine);
+            Write(writer, splices[i].Replacement.Span, inOneLine);
+            position = splices[i].End;
         }
 
         Write(writer, response[position..], inOneLine);
@@ -135,10 +154,11 @@ public sealed class GeminiAnswerReader(bool failsWithoutOutput = false) : IAnswe
             {
                 reader.Read();
                 var valueStart = (int)reader.TokenStartIndex;
-                if (GeminiUsage.Read(ref reader, out tellsOutput, out var tier) is { } usage)
+                if (GeminiUsage.Read(ref reader, out var tells, out var tier) is { } usage)
                 {
+                    tellsOutput |= tells;
+                    _reported = hasUsage ? UsageReport.Most(_reported!.Value, usage) : usage;
                     hasUsage = true;
-                    _reported = usage;
                     ServiceTier = tier ?? ServiceTier;
                     _usage = new(start, valueStart, (int)reader.BytesConsumed);
                 }

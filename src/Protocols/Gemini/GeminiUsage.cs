@@ -152,10 +152,11 @@ public static class GeminiUsage
 
         public long Number(ref Utf8JsonReader reader)
         {
-            if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var value) && value <= MaxTokens)
+            // 12.0 and 1.2e1 are whole numbers too.
+            if (reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out var number) && number <= MaxTokens && number == Math.Floor(number))
             {
-                _inconsistent |= value < 0;
-                return Math.Max(0, value);
+                _inconsistent |= number < 0;
+                return (long)Math.Max(0, number);
             }
 
             _inconsistent |= reader.TokenType != JsonTokenType.Null;

@@ -135,6 +135,13 @@ public static class JsonMembers
         return !json.IsEmpty && TryFind(ref reader, name) ? reader.Text() : null;
     }
 
+    /// <summary>Whether an object has a member of this name that is a number.</summary>
+    public static bool HasNumber(ReadOnlySpan<byte> json, string name)
+    {
+        var reader = new Utf8JsonReader(json);
+        return !json.IsEmpty && TryFind(ref reader, name) && reader.TokenType == JsonTokenType.Number;
+    }
+
     /// <summary>Whether a value is a list of nothing, or no list.</summary>
     public static bool IsEmptyList(ReadOnlyMemory<byte> json)
     {

@@ -63,30 +63,14 @@ public sealed class AnswerMeter(IAnswerEvents? next = null) : IAnswerEvents
     public long LeastOutputTokens(TokenUsage? reported) =>
         Math.Max(reported?.TotalOutput ?? 0, TokenEstimate.LeastTokens(_text.Bytes + _reasoning.Bytes));
 
-    /// <summary>
-    /// What the request has used: the provider's last report. Where none came, output came after it (then it was not the final one), or it
-    /// is all zero beside output, the text is counted.
-    /// </summary>
+    /// <summary>What the request has used: as reported, and counted where the report cannot be all.</summary>
     /// <param name="reported">The provider's last report; null when it made none.</param>
     /// <param name="estimatedInputTokens">The input, for want of a report.</param>
-    public TokenUsage Usage(TokenUsage? reported, long estimatedInputTokens)
-    {
-        if (reported is not { } known || (HasOutput && known.TotalInput == 0 && known.TotalOutput == 0))
-        {
-            return new TokenUsage
-            {
-                UncachedInput = estimatedInputTokens,
-                Output = _text.Tokens,
-                Reasoning = _reasoning.Tokens,
-                IsEstimated = true,
-                IsInconsistent = reported is not null,
-            };
-        }
-
-        return !_outputSinceReport || EstimatedOutputTokens <= known.TotalOutput
-            ? known
-            : known with { Output = _text.Tokens, Reasoning = _reasoning.Tokens, AudioOutput = 0, ImageOutput = 0, IsEstimated = true };
-    }
+    public TokenUsage Usage(TokenUsage? reported, long estimatedInputTokens) => UsageReport.Complete(
+        reported,
+        new TokenUsage { UncachedInput = estimatedInputTokens, Output = _text.Tokens, Reasoning = _reasoning.Tokens, IsEstimated = true },
+        HasOutput,
+        _outputSinceReport);
 
     private void NoteOutput(ReadOnlySpan<byte> text)
     {

@@ -12,9 +12,6 @@ internal struct ChatOutput
     public TokenEstimate Reasoning;
     public long AudioBytes;
 
-    /// <summary>Whether a report cannot be true: nothing used, though there is output.</summary>
-    public static bool Contradicts(in TokenUsage reported, bool hasOutput) => hasOutput && reported.TotalInput == 0 && reported.TotalOutput == 0;
-
     public readonly TokenUsage Estimate(long inputTokens) => new()
     {
         UncachedInput = inputTokens,

@@ -55,11 +55,10 @@ public readonly struct ChatResponse
         return scan.TryScan() ? new(scan) : new(ChatPayloadKind.Malformed);
     }
 
-    /// <summary>What the request has used: as reported, unless that is all zero beside output; else counted from the text.</summary>
+    /// <summary>What the request has used: as reported, and counted where the report cannot be true.</summary>
     /// <param name="estimatedInputTokens">The input, for want of a report.</param>
-    public TokenUsage Usage(long estimatedInputTokens) => Reported is { } reported && !ChatOutput.Contradicts(reported, HasOutput)
-        ? reported
-        : _output.Estimate(estimatedInputTokens) with { IsInconsistent = Reported is not null };
+    public TokenUsage Usage(long estimatedInputTokens) =>
+        UsageReport.Complete(Reported, _output.Estimate(estimatedInputTokens), HasOutput, outputSince: false);
 
     /// <summary>A tier's name without its quotes: the one that was known before, where it is the same.</summary>
     internal static string TierOf(ReadOnlySpan<byte> json, JsonMember member, string? known)

@@ -153,7 +153,8 @@ internal ref struct ChatScanner
         var start = (int)_reader.TokenStartIndex;
         if (OpenAIUsage.TryRead(ref _reader, out var tokens))
         {
-            (HasUsage, Tokens) = (true, tokens);
+            Tokens = HasUsage ? UsageReport.Most(Tokens, tokens) : tokens;
+            HasUsage = true;
             UsageJson = new(start, start, (int)_reader.BytesConsumed);
         }
     }

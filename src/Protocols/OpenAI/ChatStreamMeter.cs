@@ -59,30 +59,10 @@ public sealed class ChatStreamMeter(int choices)
     /// <summary>The time for such chunks, in Unix seconds.</summary>
     public long FallbackCreatedSeconds { get; init; }
 
-    /// <summary>
-    /// What the request has used: the provider's last report. Where none came, output came after it (then it was not the final one), or it
-    /// is all zero beside output, the text is counted.
-    /// </summary>
+    /// <summary>What the request has used: as reported, and counted where the report cannot be all.</summary>
     /// <param name="estimatedInputTokens">The input, for want of a report.</param>
-    public TokenUsage Usage(long estimatedInputTokens)
-    {
-        if (Reported is not { } reported || ChatOutput.Contradicts(reported, HasOutput))
-        {
-            return _output.Estimate(estimatedInputTokens) with { IsInconsistent = Reported is not null };
-        }
-
-        var counted = _output.Estimate(0);
-        return !_outputSinceUsage || counted.TotalOutput <= reported.TotalOutput
-            ? reported
-            : reported with
-            {
-                Output = counted.Output,
-                Reasoning = counted.Reasoning,
-                AudioOutput = counted.AudioOutput,
-                ImageOutput = 0,
-                IsEstimated = true,
-            };
-    }
+    public TokenUsage Usage(long estimatedInputTokens) =>
+        UsageReport.Complete(Reported, _output.Estimate(estimatedInputTokens), HasOutput, _outputSinceUsage);
 
     /// <summary>Says that the client has all that was read, the ends of choices too.</summary>
     public void Sent() => _endsSent = _ended;
@@ -171,14 +151,14 @@ public sealed class ChatStreamMeter(int choices)
 
     private void WriteUsage(IBufferWriter<byte> writer, in TokenUsage usage, long? costNanos)
     {
-        if (Reported is null || usage.IsEstimated)
+        var json = _usageJson.AsSpan(0, _usageJsonLength);
+        if (Reported is null || usage.IsEstimated || !ChatUsageJson.IsOne(json))
         {
             ChatUsageJson.Write(writer, usage, costNanos);
         }
         else
         {
             // A line break between the provider's members would end the event's data line.
-            var json = _usageJson.AsSpan(0, _usageJsonLength);
             json.Replace((byte)'\n', (byte)' ');
             UsageCost.Write(writer, json, costNanos);
         }

@@ -74,6 +74,7 @@ public static class OpenAIUsage
         private long? _searches;
         private bool _malformed;
         private bool _inconsistent;
+        private bool _isDisputed;
 
         public void ReadObject(ref Utf8JsonReader reader, Part part)
         {
@@ -146,11 +147,9 @@ public static class OpenAIUsage
         {
             switch (part)
             {
-                case Part.Usage when name.SequenceEqual("prompt_tokens"u8): _prompt = Total(ref reader); break;
-                case Part.Usage when name.SequenceEqual("completion_tokens"u8): _completion = Total(ref reader); break;
-                case Part.Usage when name.SequenceEqual("input_tokens"u8): _prompt ??= Total(ref reader); break;
-                case Part.Usage when name.SequenceEqual("output_tokens"u8): _completion ??= Total(ref reader); break;
-                case Part.Usage when name.SequenceEqual("total_tokens"u8): _total = Total(ref reader) is { } total ? NotNegative(total) : null; break;
+                case Part.Usage when name.SequenceEqual("prompt_tokens"u8) || name.SequenceEqual("input_tokens"u8): Total(ref _prompt, ref reader); break;
+                case Part.Usage when name.SequenceEqual("completion_tokens"u8) || name.SequenceEqual("output_tokens"u8): Total(ref _completion, ref reader); break;
+                case Part.Usage when name.SequenceEqual("total_tokens"u8): ReadTotal(ref reader); break;
                 case Part.Usage when name.SequenceEqual("prompt_cache_hit_tokens"u8) || name.SequenceEqual("cache_read_input_tokens"u8):
                 case Part.Usage or Part.Prompt when name.SequenceEqual("cached_tokens"u8):
                     Largest(ref _read, ref reader);
@@ -176,20 +175,28 @@ public static class OpenAIUsage
             }
         }
 
-        private long? Total(ref Utf8JsonReader reader)
+        /// <summary>Reads a total: where it has two names, or one twice, the larger counts.</summary>
+        private void Total(ref long? total, ref Utf8JsonReader reader)
         {
             if (reader.TokenType == JsonTokenType.Null)
             {
-                return null;
+                return;
             }
 
-            if (!TryGetWhole(ref reader, out var value))
+            _malformed |= !TryGetWhole(ref reader, out var value) || value < 0;
+
+            // Relays that write the names of both protocols leave one at zero.
+            _isDisputed |= total > 0 && value > 0 && total != value;
+            total = Math.Max(total ?? 0, value);
+        }
+
+        private void ReadTotal(ref Utf8JsonReader reader)
+        {
+            if (reader.TokenType != JsonTokenType.Null)
             {
-                _malformed = true;
-                return null;
+                _malformed |= !TryGetWhole(ref reader, out var value);
+                _total = NotNegative(value);
             }
-
-            return value;
         }
 
         private void Largest(ref long part, ref Utf8JsonReader reader)
@@ -213,7 +220,7 @@ public static class OpenAIUsage
         public bool TryNormalise(out TokenUsage usage)
         {
             usage = default;
-            if (_malformed || _prompt < 0 || _completion < 0
+            if (_malformed
                 || (_prompt ?? (_total - _completion)) is not (>= 0 and var input)
                 || (_completion ?? (_total - _prompt)) is not (>= 0 and var output))
             {
@@ -246,7 +253,8 @@ public static class OpenAIUsage
                 AudioOutput = audioOut,
                 ImageOutput = imageOut,
                 Searches = _searches,
-                IsInconsistent = _inconsistent,
+                IsEstimated = _isDisputed,
+                IsInconsistent = _inconsistent || _isDisputed,
             };
             return true;
         }

@@ -59,14 +59,14 @@ internal sealed class GeminiStreamCodec(Call call, GeminiAnswerReader reader, Ge
         if (AllChoicesEnded)
         {
             _heldBack.Write(_heldBack.Length > 0 ? Separator : default);
-            reader.WriteRead(_heldBack, sseEvent.Data.Span, _modelJson, inOneLine: !framing.IsArray);
+            reader.WriteRead(_heldBack, sseEvent.Data.Span, _modelJson, inOneLine: !framing.IsArray, Metered.CappedAt(Call.Bound.TotalOutputTokensMax).Usage);
             return read;
         }
 
         // Another candidate has begun, if anything was held back.
         WriteHeldBack(events);
         framing.WriteStart(events, IsFirst(events));
-        reader.WriteRead(events, sseEvent.Data.Span, _modelJson, inOneLine: !framing.IsArray);
+        reader.WriteRead(events, sseEvent.Data.Span, _modelJson, inOneLine: !framing.IsArray, default);
         framing.WriteStop(events);
         _hasUnsent = true;
         return read;

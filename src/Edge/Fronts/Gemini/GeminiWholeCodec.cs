@@ -24,7 +24,7 @@ internal sealed class GeminiWholeCodec(Call call, GeminiAnswerReader reader, Gem
         }
 
         framing?.WriteStart(written, isFirst: true);
-        reader.WriteRead(written, Answer.Span, JsonBytes.Quote(Call.Facts.Model), inOneLine: framing is { IsArray: false });
+        reader.WriteRead(written, Answer.Span, JsonBytes.Quote(Call.Facts.Model), inOneLine: framing is { IsArray: false }, usage);
         framing?.WriteStop(written);
         framing?.WriteEnd(written, isFirst: false);
     }

@@ -52,7 +52,7 @@ internal sealed class ChatWholeCodec(Call call, ChatRequest request) : IWholeCod
         var edits = ChatEdits.Of(call.Facts.Model);
         using var usageJson = new PooledBytes(256);
         var cost = call.ShownCost(chargedNanos);
-        var isOurs = _response.Reported is null || usage.IsEstimated;
+        var isOurs = _response.Reported is null || usage.IsEstimated || !ChatUsageJson.IsOne(_response.UsageJson(_answer.Span));
         if (isOurs || cost is not null || UsageCost.IsTold(_response.UsageJson(_answer.Span)))
         {
             if (isOurs)

@@ -13,7 +13,7 @@ internal static class ResponsesUsage
     public static void Write(PooledBytes written, ResponsesAnswerReader reader, ReadOnlySpan<byte> data, in TokenUsage usage, long? costNanos)
     {
         var reported = reader.UsageJson(data);
-        if (reader.Reported is null || usage.IsEstimated)
+        if (reader.Reported is null || usage.IsEstimated || !ResponsesUsageJson.IsOne(reported))
         {
             ResponsesUsageJson.Write(written, usage, costNanos);
         }

@@ -319,6 +319,7 @@ public sealed class ResponsesAnswerReader : IAnswerReader
     private Response ReadResponse(scoped ref Utf8JsonReader reader)
     {
         var response = default(Response);
+        TokenUsage? usageInThis = null;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             var nameStart = (int)reader.TokenStartIndex;
@@ -347,7 +348,8 @@ public sealed class ResponsesAnswerReader : IAnswerReader
                 case JsonTokenType.StartObject when name.SequenceEqual("usage"u8):
                     if (OpenAIUsage.TryRead(ref reader, out var usage))
                     {
-                        Reported = usage;
+                        Reported = usageInThis is { } earlier ? UsageReport.Most(earlier, usage) : usage;
+                        usageInThis = Reported;
                     }
 
                     _usage = new(nameStart, valueStart, (int)reader.BytesConsumed);
