@@ -22,8 +22,6 @@ internal sealed partial class FrontRoutes(
     RandomSource random,
     ILogger logger)
 {
-    private static readonly string[] AnyMethod = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
-
     /// <summary>Relays what is posted to an endpoint.</summary>
     /// <param name="otherPaths">Where it is as well; usage names it by its own path.</param>
     public void Relay(IRelayedEndpoint endpoint, params ReadOnlySpan<string> otherPaths)
@@ -51,7 +49,7 @@ internal sealed partial class FrontRoutes(
     {
         var serve = routes.CreateApplicationBuilder().UseWebSockets(options).Use(_ => Framed(Counted(handle))).Build();
         routes.MapMethods(path, [HttpMethods.Get, HttpMethods.Connect], serve);
-        routes.MapMethods(path, AnyMethod.Except([HttpMethods.Get]), Framed(Counted((context, _) =>
+        routes.Map(path, Framed(Counted((context, _) =>
         {
             context.Response.Headers.Allow = HttpMethods.Get;
             return RefuseAsync(context, new ApiError(ErrorKind.MethodNotSupported, $"{context.Request.Path} is a WebSocket: use GET and Upgrade."));
@@ -84,8 +82,8 @@ internal sealed partial class FrontRoutes(
     /// <param name="isAlone">Whether that is everything, and not only what is below the relay's own paths.</param>
     public void MapRest(bool isAlone)
     {
-        routes.Map("/v1/{**path}", Framed(Counted(NoSuchUrlAsync)));
-        routes.Map("/api/{**path}", Framed(Counted(NoSuchUrlAsync)));
+        Rest("/v1");
+        Rest("/api");
         if (isAlone)
         {
             routes.MapFallback("{**path}", Framed(Counted(NoSuchUrlAsync)));
@@ -105,8 +103,10 @@ internal sealed partial class FrontRoutes(
             routes.MapMethods(path, [method], Framed(handle));
         }
 
+        // Routing prefers a route of a method to one of any. Its own answer to a wrong method is not in the front's form, and comes only where no
+        // route takes what is left of a path.
         var allowed = string.Join(", ", methods.Select(static own => own.Method));
-        routes.MapMethods(path, AnyMethod.Except(methods.Select(static own => own.Method)), Framed(Counted((context, _) =>
+        routes.Map(path, Framed(Counted((context, _) =>
         {
             context.Response.Headers.Allow = allowed;
             if (context.Request.Headers.Upgrade.Count > 0)

@@ -339,6 +339,8 @@ public sealed class RefusalTests
         Assert.Equal(HttpStatusCode.MethodNotAllowed, method.StatusCode);
         Assert.Equal("POST", method.Content.Headers.Allow.Single());
         await method.ErrorAsync();
+        using var odd = await edge.Client.SendAsync(new HttpRequestMessage(new HttpMethod("BREW"), "/v1/chat/completions"), TestContext.Current.CancellationToken);
+        Assert.Equal((HttpStatusCode.MethodNotAllowed, "method_not_supported"), (odd.StatusCode, (string?)(await odd.ErrorAsync())["code"]));
     }
 
     [Fact]
