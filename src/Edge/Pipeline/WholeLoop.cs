@@ -11,8 +11,8 @@ namespace OrleansGateway.Edge.Pipeline;
 /// Step 6 of an answer that is not streamed: reads all of it, and none of it goes out before its settlement. One that is larger than ordinary
 /// ones goes out as it comes, but for the members of its root that tell the usage and the model, and its end. Kept whole within the memory that
 /// there is for it, whatever its size, is one that is translated or takes another form than its provider gave it, one that is kept for its
-/// Idempotency-Key or for the response that goes on from it, and one that is changed in its depth: tool calls that are mended, the ids of sound,
-/// vectors that become base64.
+/// Idempotency-Key or for the response that goes on from it, and one that is changed in its depth: tool calls that are mended, a
+/// provider's own reasons to end, the ids of sound, vectors that become base64.
 /// </summary>
 /// <param name="keptBytesMax">The largest answer that is kept for its Idempotency-Key.</param>
 internal sealed class WholeLoop(Call call, AnswerBodies answers, int keptBytesMax) : IAttempt

@@ -32,6 +32,7 @@ public sealed record ProviderTraits(string Dialect)
             MaxTokensField = MaxTokensField.MaxTokens,
             ThinkingField = ThinkingField.Thinking,
             SupportsStreamUsage = false,
+            HasOwnFinishReasons = true,
             DropParams = ["n", "frequency_penalty", "presence_penalty", "logprobs", "top_logprobs", "parallel_tool_calls"],
         },
         ["moonshot"] = new(ProviderKinds.OpenAI) { MaxTokensField = MaxTokensField.MaxTokens, ThinkingField = ThinkingField.Thinking },
@@ -57,6 +58,9 @@ public sealed record ProviderTraits(string Dialect)
 
     /// <summary>Whether <c>stream_options.include_usage</c> may be sent.</summary>
     public bool SupportsStreamUsage { get; init; } = true;
+
+    /// <summary>Whether it has names of its own for why an answer ends, which clients get as those that they know.</summary>
+    public bool HasOwnFinishReasons { get; init; }
 
     /// <summary>Request fields that it refuses.</summary>
     public ImmutableArray<string> DropParams { get; init; } = [];

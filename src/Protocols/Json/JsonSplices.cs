@@ -30,27 +30,37 @@ internal readonly record struct JsonMember(int NameStart, int ValueStart, int Va
     }
 }
 
-/// <summary>A few replacements in a JSON text, kept in order. Everything outside of them stays byte for byte.</summary>
+/// <summary>Replacements in a JSON text, kept in order: a few, as a rule. Everything outside of them stays byte for byte.</summary>
 internal struct JsonSplices
 {
     private const int Capacity = 8;
 
-    private Items _items;
+    private Items _few;
+
+    /// <summary>All of them, once there are more.</summary>
+    private JsonSplice[]? _many;
 
     public int Count { get; private set; }
 
-    public readonly JsonSplice this[int index] => _items[index];
+    public readonly JsonSplice this[int index] => _many is null ? _few[index] : _many[index];
 
     /// <summary>Adds a replacement; an insertion goes before what is replaced at the same place.</summary>
     public void Replace(int start, int end, ReadOnlyMemory<byte> replacement)
     {
-        var at = Count++;
-        for (; at > 0 && (_items[at - 1].Start, _items[at - 1].End).CompareTo((start, end)) > 0; at--)
+        if (Count >= Capacity && (_many is null || Count == _many.Length))
         {
-            _items[at] = _items[at - 1];
+            Span<JsonSplice> all = _many is null ? _few : _many;
+            all.CopyTo(_many = new JsonSplice[2 * Count]);
         }
 
-        _items[at] = new(start, end, replacement);
+        Span<JsonSplice> items = _many is null ? _few : _many;
+        var at = Count++;
+        for (; at > 0 && (items[at - 1].Start, items[at - 1].End).CompareTo((start, end)) > 0; at--)
+        {
+            items[at] = items[at - 1];
+        }
+
+        items[at] = new(start, end, replacement);
     }
 
     public void ReplaceValue(JsonMember member, ReadOnlyMemory<byte> value) => Replace(member.ValueStart, member.ValueEnd, value);
@@ -67,9 +77,9 @@ internal struct JsonSplices
         var position = 0;
         for (var i = 0; i < Count; i++)
         {
-            writer.Write(json[position.._items[i].Start]);
-            writer.Write(_items[i].Replacement.Span);
-            position = _items[i].End;
+            writer.Write(json[position..this[i].Start]);
+            writer.Write(this[i].Replacement.Span);
+            position = this[i].End;
         }
 
         writer.Write(json[position..]);
@@ -82,9 +92,9 @@ internal struct JsonSplices
         var position = 0;
         for (var i = 0; i < Count; i++)
         {
-            segments.Add(json[position.._items[i].Start]);
-            segments.Add(_items[i].Replacement);
-            position = _items[i].End;
+            segments.Add(json[position..this[i].Start]);
+            segments.Add(this[i].Replacement);
+            position = this[i].End;
         }
 
         segments.Add(json[position..]);

@@ -96,7 +96,7 @@ public readonly record struct ChatEdits
 }
 
 /// <summary>Where the members stand that a relay may change.</summary>
-internal readonly record struct ChatMembers(JsonMember Id, JsonMember Model, JsonMember Usage, JsonMember SensitiveFinish)
+internal readonly record struct ChatMembers(JsonMember Id, JsonMember Model, JsonMember Usage, List<JsonMember>? SensitiveFinishes)
 {
     private static readonly ReadOnlyMemory<byte> ContentFilter = "\"content_filter\""u8.ToArray();
     private static ReadOnlySpan<byte> AddedUsage => ",\"usage\":"u8;
@@ -125,9 +125,9 @@ internal readonly record struct ChatMembers(JsonMember Id, JsonMember Model, Jso
             splices.ReplaceValue(Id, edits.IdJson);
         }
 
-        if (SensitiveFinish.IsPresent)
+        for (var i = 0; i < SensitiveFinishes?.Count; i++)
         {
-            splices.ReplaceValue(SensitiveFinish, ContentFilter);
+            splices.ReplaceValue(SensitiveFinishes[i], ContentFilter);
         }
 
         SpliceUsage(ref splices, json, edits);

@@ -22,7 +22,7 @@ public readonly struct ChatResponse
         SearchCalls = (int)UInt128.PopCount(scan.Searching);
         FinishReason = scan.FinishReason;
         _tier = scan.ServiceTier;
-        _members = new(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish);
+        _members = new(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinishes);
         _output = new() { Text = scan.Text, Reasoning = scan.Reasoning, AudioBytes = scan.AudioBytes };
         (_usageStart, _usageEnd) = (scan.UsageJson.ValueStart, scan.UsageJson.ValueEnd);
     }

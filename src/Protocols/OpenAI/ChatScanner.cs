@@ -16,7 +16,9 @@ internal ref struct ChatScanner
     public JsonMember Created;
     public JsonMember Model;
     public JsonMember Usage;
-    public JsonMember SensitiveFinish;
+
+    /// <summary>Where choices end by Zhipu's name for content_filter; null where none does.</summary>
+    public List<JsonMember>? SensitiveFinishes;
     public JsonMember ServiceTier;
 
     /// <summary>The usage object that was read, wherever it stands.</summary>
@@ -226,17 +228,17 @@ internal ref struct ChatScanner
             return false;
         }
 
-        if (_reader.ValueTextEquals("sensitive"u8))
+        var isSensitive = _reader.ValueTextEquals("sensitive"u8);
+        if (isSensitive)
         {
-            // Zhipu's name for content_filter.
-            SensitiveFinish = new((int)_reader.TokenStartIndex, (int)_reader.TokenStartIndex, (int)_reader.BytesConsumed);
+            (SensitiveFinishes ??= []).Add(new((int)_reader.TokenStartIndex, (int)_reader.TokenStartIndex, (int)_reader.BytesConsumed));
         }
 
         HasFailed |= _reader.ValueTextEquals("network_error"u8);
         FinishReason = _reader.ValueTextEquals("stop"u8) ? FinishReason.Stop
             : _reader.ValueTextEquals("length"u8) ? FinishReason.Length
             : _reader.ValueTextEquals("tool_calls"u8) || _reader.ValueTextEquals("function_call"u8) ? FinishReason.ToolCalls
-            : _reader.ValueTextEquals("content_filter"u8) || SensitiveFinish.IsPresent ? FinishReason.ContentFilter
+            : _reader.ValueTextEquals("content_filter"u8) || isSensitive ? FinishReason.ContentFilter
             : FinishReason.Other;
         return true;
     }

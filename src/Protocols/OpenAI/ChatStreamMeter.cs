@@ -218,7 +218,7 @@ public sealed class ChatStreamMeter(int choices)
             _searching |= scan.Searching;
         }
 
-        var members = new ChatMembers(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinish);
+        var members = new ChatMembers(scan.Id, scan.Model, scan.Usage, scan.SensitiveFinishes);
         if (scan.IsPlainText)
         {
             _template.Keep(payload, scan, members);

@@ -18,8 +18,8 @@ internal sealed class ChatWholeCodec(Call call, ChatRequest request) : IWholeCod
     public Metered Metered => new(
         WithSearches(call, request, _response.Usage(call.Bound.EstimatedInputTokens), _response.SearchCalls), _response.HasOutput, _tier);
 
-    /// <remarks>A reason to end by Zhipu's own name keeps that in an answer that goes on as it comes: none of theirs is so large.</remarks>
-    public bool MayGoOn => !call.Facts.HasAudioOutput && !(call.Route!.Channel.Mend && call.Facts.ToolCount > 0);
+    public bool MayGoOn => !call.Facts.HasAudioOutput && call.Route!.Channel is var channel
+        && !(channel.Mend && call.Facts.ToolCount > 0) && !channel.Provider.Traits.HasOwnFinishReasons;
 
     /// <summary>
     /// The usage with the searches that were called for, which no usage object tells of. Where another tool may have searched and its provider does

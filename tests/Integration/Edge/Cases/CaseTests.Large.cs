@@ -70,6 +70,18 @@ public sealed partial class CaseTests
     }
 
     [Fact]
+    public async Task LargeAnswer_OfAProviderWithItsOwnReasonsToEnd_EndsForOneThatClientsKnow()
+    {
+        var message = $$"""{"role":"assistant","content":"{{new string('a', 2 * MiB)}}"}""";
+        var sent = Http(Whole(Usage(5, 100), message).Replace("\"stop\"", "\"sensitive\"", StringComparison.Ordinal));
+        await using var backend = new Backend(_ => [Step.Send(sent)]);
+        await using var edge = await EdgeFixture.StartAsync(provider: (_, provider) => (provider["kind"], provider["base_url"]) = ("zhipu", backend.Url));
+        using var response = await edge.PostAsync(Run.Body(stream: false));
+        var choice = JsonNode.Parse(await response.TextAsync())!["choices"]![0]!;
+        Assert.Equal(("content_filter", 2 * MiB), ((string?)choice["finish_reason"], ((string)choice["message"]!["content"]!).Length));
+    }
+
+    [Fact]
     public async Task LargeAnswer_WhoseSettlementFails_LacksItsEnd()
     {
         await using var run = await Run.StartAsync(_ => [Step.Send(Http(Embeddings))], _ => []);

@@ -220,6 +220,16 @@ public sealed class ChatStreamTests
     }
 
     [Fact]
+    public void WriteEvent_ChoicesThatEndInOneChunk_EachEndsForItsReason()
+    {
+        const string Ends = """data: {"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"sensitive"},{"index":1,"delta":{},"finish_reason":"stop"},{"index":2,"delta":{},"finish_reason":"sensitive"}]}""" + "\n\n";
+
+        var (output, _, _) = Relay([Encoding.UTF8.GetBytes(Ends)], default, choices: 3);
+
+        Assert.Equal(Ends.Replace("sensitive", "content_filter", StringComparison.Ordinal), output);
+    }
+
+    [Fact]
     public void Read_ThreeChoices_EndsWithTheLastOpenOne()
     {
         var meter = new ChatStreamMeter(3);
