@@ -174,6 +174,17 @@ public sealed class ResponsesTests
     }
 
     [Fact]
+    public async Task Post_ToAProviderThatTellsUsageInTheNamesOfChat_TellsItInItsOwn()
+    {
+        await using var run = await RunAsync(
+            Http("""{"object":"response","id":"resp_p","status":"completed","model":"up","output":[{"type":"message","content":[{"type":"output_text","text":"Hi"}]}],"usage":{"prompt_tokens":5,"completion_tokens":2}}"""),
+            isNative: true);
+        var told = JsonNode.Parse((await run.PostAsync(Say(stream: false))).Text)!["usage"]!;
+        Assert.Equal((5, 2), ((int)told["input_tokens"]!, (int)told["output_tokens"]!));
+        Assert.False(Assert.Single(run.Edge.Account.Settled).Usage.IsEstimated);
+    }
+
+    [Fact]
     public async Task Post_NoMoreMoneyInTheMiddle_EndsAsAtItsLength()
     {
         var words = string.Concat(Enumerable.Range(1, 40).Select(i => Native(

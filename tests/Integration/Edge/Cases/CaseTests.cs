@@ -50,7 +50,10 @@ public sealed partial class CaseTests
     [InlineData(""","usage":{"prompt_tokens":"12","completion_tokens":3,"cost":0.5}""")]
     [InlineData(""","usage":null""")]
     [InlineData("")]
-    public async Task Answer_WithoutUsageThatCanBeRead_TellsOurs(string usage)
+    [InlineData(""","usage":{"prompt_tokens":12,"completion_tokens":0}""")]
+    [InlineData(""","usage":{"prompt_tokens":0,"completion_tokens":3}""")]
+    [InlineData(""","usage":{"prompt_tokens":12,"completion_tokens":3,"output_tokens":5}""")]
+    public async Task Answer_WithoutUsageThatCanBeTrue_TellsOurs(string usage)
     {
         var whole = Whole("{}").Replace(",\"usage\":{}", usage, StringComparison.Ordinal);
         await using var run = await RunAsync(Step.Send(Http(whole)));
@@ -59,6 +62,18 @@ public sealed partial class CaseTests
         Assert.Equal(run.Settled.Usage.TotalOutput, (long)told["completion_tokens"]!);
         Assert.Null(told["cost"]);
         Assert.True(run.Settled.Usage.IsEstimated);
+    }
+
+    [Fact]
+    public async Task Answer_WithUsageInTheNamesOfResponses_TellsItInItsOwn()
+    {
+        const string Foreign = """{"input_tokens":5,"output_tokens":2}""";
+        await using var whole = await RunAsync(Step.Send(Http(Whole(Foreign))));
+        var told = (await whole.WholeAsync())["usage"]!;
+        Assert.Equal((5, 2), ((int)told["prompt_tokens"]!, (int)told["completion_tokens"]!));
+        await using var stream = await RunAsync(Step.Send(Stream(Text("a"), Fin(Foreign), Done)));
+        Assert.Contains("\"prompt_tokens\":5,\"completion_tokens\":2", await stream.StreamAsync(includeUsage: true), StringComparison.Ordinal);
+        Assert.All([whole.Settled, stream.Settled], settled => Assert.Equal((13_000, false), (settled.CostNanos, settled.Usage.IsEstimated)));
     }
 
     [Fact]

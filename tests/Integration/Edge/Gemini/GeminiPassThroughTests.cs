@@ -51,6 +51,20 @@ public sealed class GeminiPassThroughTests
         Assert.Equal("POST /v1beta/models/gemini-upstream:streamGenerateContent?alt=sse HTTP/1.1", gemini.Sent().Line);
     }
 
+    [Theory]
+    [InlineData("generateContent")]
+    [InlineData("streamGenerateContent")]
+    public async Task Answer_WhoseUsageCannotBeTrue_TellsWhatIsCharged(string action)
+    {
+        var last = Last.Replace("\"promptTokenCount\":7,\"candidatesTokenCount\":3", "\"promptTokenCount\":0,\"candidatesTokenCount\":3", StringComparison.Ordinal);
+        await using var gemini = action == "generateContent" ? await GeminiEdge.AnsweringAsync(last) : await GeminiEdge.StreamingAsync(First, last);
+        var answer = (await gemini.AskAsync(action)).Answer;
+        var told = (answer is JsonArray items ? items[^1] : answer)!["usageMetadata"]!;
+        var settled = Assert.Single(gemini.Edge.Account.Settled).Usage;
+        Assert.True(settled is { IsEstimated: true, TotalInput: > 0 });
+        Assert.Equal((settled.TotalInput, settled.TotalOutput), ((long)told["promptTokenCount"]!, (long)told["totalTokenCount"]! - (long)told["promptTokenCount"]!));
+    }
+
     [Fact]
     public async Task StreamGenerateContent_WithoutSse_IsOneArray()
     {

@@ -156,6 +156,40 @@ public sealed class MessagesStreamTests
             reader.Reported);
     }
 
+    [Theory]
+    [InlineData("\"9\"")]
+    [InlineData("-9")]
+    [InlineData("99999999999999")]
+    [InlineData("null")]
+    public void Read_LastOutputThatIsNoNumber_IsCountedFromTheText(string output)
+    {
+        var (reader, meter) = (new MessagesReader(), new AnswerMeter());
+        var stream = Event(Start) + Event($$$"""{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"{{{new string('x', 400)}}}"}}""")
+            + Event($$$"""{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":{{{output}}}}}""");
+        Recorder.Split([Encoding.UTF8.GetBytes(stream)], sseEvent =>
+        {
+            reader.Read(sseEvent, meter);
+            if (reader.HasJustReported == true)
+            {
+                meter.Reported();
+            }
+        });
+        var usage = meter.Usage(reader.Reported, 7);
+        Assert.Equal((5120, 100, true), (usage.TotalInput, usage.TotalOutput, usage.IsEstimated));
+    }
+
+    [Theory]
+    [InlineData("""{"input_tokens":8,"output_tokens":2,"cache_read_input_tokens":3}""", """{"input_tokens":5,"output_tokens":9,"cache_read_input_tokens":0}""", 11, 9, true)]
+    [InlineData("""{"input_tokens":8,"output_tokens":2}""", """{"input_tokens":8,"output_tokens":2}""", 8, 2, false)]
+    public void Read_UsageTwice_IsNoLessThanEither(string first, string second, long input, long output, bool isDisputed)
+    {
+        var expected = new TokenUsage { UncachedInput = input, Output = output, IsEstimated = isDisputed, IsInconsistent = isDisputed };
+        var whole = new MessagesReader();
+        whole.ReadWhole(Encoding.UTF8.GetBytes($$"""{"content":[],"usage":{{first}},"usage":{{second}}}"""), new Recorder());
+        Assert.Equal(expected, whole.Reported);
+        Assert.Equal(expected, Read(Event($$"""{"type":"message_delta","usage":{{first}},"usage":{{second}}}""")).Reader.Reported);
+    }
+
     [Fact]
     public void ReadWhole_SearchesTierAndSpeed_AreTold()
     {

@@ -98,6 +98,30 @@ public sealed class GeminiAnswerReaderTests
     }
 
     [Fact]
+    public void Reported_UsageTwice_IsNoLessThanEither()
+    {
+        var reader = new GeminiAnswerReader();
+        reader.ReadWhole(
+            """{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":1},"usageMetadata":{"promptTokenCount":4}}"""u8,
+            new Answers());
+        Assert.Equal(new TokenUsage { UncachedInput = 9, Output = 1, Searches = 0, IsEstimated = true, IsInconsistent = true }, reader.Reported);
+    }
+
+    [Theory]
+    [InlineData("""{"usageMetadata":{"promptTokenCount":0,"cost":1},"modelVersion":"up","candidates":[]}""", """{"usageMetadata":#,"modelVersion":"m","candidates":[]}""")]
+    [InlineData("""{"modelVersion":"up","usageMetadata":{}}""", """{"modelVersion":"m","usageMetadata":#}""")]
+    [InlineData("""{ "candidates":[]}""", """{ "usageMetadata":#,"candidates":[]}""")]
+    [InlineData("{}", "{}")]
+    public void WriteRead_AnEstimate_TakesThePlaceOfTheProvidersUsage(string response, string expected)
+    {
+        var reader = new GeminiAnswerReader();
+        reader.ReadWhole(Encoding.UTF8.GetBytes(response), new Answers());
+        var written = Answers.Text(writer => reader.WriteRead(
+            writer, Encoding.UTF8.GetBytes(response), "\"m\""u8.ToArray(), inOneLine: true, new TokenUsage { UncachedInput = 5, Output = 2, IsEstimated = true }));
+        Assert.Equal(expected.Replace("#", """{"promptTokenCount":5,"candidatesTokenCount":2,"totalTokenCount":7}""", StringComparison.Ordinal), written);
+    }
+
+    [Fact]
     public void Read_AnEventOfText_AllocatesNothing()
     {
         var reader = new GeminiAnswerReader();

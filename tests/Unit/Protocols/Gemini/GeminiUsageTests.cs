@@ -16,6 +16,8 @@ public sealed class GeminiUsageTests
         { Full, new TokenUsage { UncachedInput = 1010, CacheRead = 4000, Output = 40, Reasoning = 60 } },
         { """{"promptTokenCount":9,"totalTokenCount":9}""", new TokenUsage { UncachedInput = 9 } },
         { "{}", default },
+        { """{"promptTokenCount":12.0,"candidatesTokenCount":2e1,"totalTokenCount":32.0}""", new TokenUsage { UncachedInput = 12, Output = 20 } },
+        { """{"promptTokenCount":1.5,"candidatesTokenCount":1e400,"thoughtsTokenCount":-1e400}""", new TokenUsage { IsInconsistent = true } },
         {
             """{"promptTokenCount":100,"cachedContentTokenCount":50,"candidatesTokenCount":30,"totalTokenCount":130,"promptTokensDetails":[{"modality":"TEXT","tokenCount":20},{"modality":"AUDIO","tokenCount":70},{"modality":"IMAGE","tokenCount":10}],"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":50}],"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":25}]}""",
             new TokenUsage { UncachedInput = 20, CacheRead = 50, AudioInput = 20, ImageInput = 10, Output = 5, ImageOutput = 25 }

@@ -46,6 +46,48 @@ public sealed class ChatResponseTests
     }
 
     [Theory]
+    [InlineData(0, 4, 5, 4)]
+    [InlineData(9, 0, 9, 2)]
+    public void Usage_ASideThatIsZeroBesideText_IsCounted(int reportedInput, int reportedOutput, long input, long output)
+    {
+        var usage = Read($$$"""{"choices":[{"message":{"content":"abcdefgh"}}],"usage":{"prompt_tokens":{{{reportedInput}}},"completion_tokens":{{{reportedOutput}}}}}""").Usage(5);
+
+        Assert.Equal(new TokenUsage { UncachedInput = input, Output = output, IsEstimated = true, IsInconsistent = true }, usage);
+    }
+
+    [Theory]
+    [InlineData("""{"choices":[{"message":{"content":"x"}}],"usage":{"prompt_tokens":9,"completion_tokens":1},"usage":{"prompt_tokens":4,"completion_tokens":6}}""")]
+    [InlineData("""{"usage":{"prompt_tokens":4,"completion_tokens":6},"choices":[{"message":{"content":"x"},"usage":{"prompt_tokens":9,"completion_tokens":1}}]}""")]
+    [InlineData("""{"choices":[{"message":{"content":"x"}}],"usage":{"prompt_tokens":9,"completion_tokens":6,"cached_tokens":9},"usage":{"prompt_tokens":9,"completion_tokens":6}}""")]
+    public void Usage_ToldTwice_IsNoLessThanEither(string body)
+    {
+        Assert.Equal(new TokenUsage { UncachedInput = 9, Output = 6, IsEstimated = true, IsInconsistent = true }, Read(body).Usage(5));
+    }
+
+    [Fact]
+    public void Usage_ToldTwiceTheSame_IsAsReported()
+    {
+        var usage = Read("""{"choices":[{"message":{"content":"x"},"usage":{"prompt_tokens":9,"completion_tokens":6}}],"usage":{"prompt_tokens":9,"completion_tokens":6}}""").Usage(5);
+
+        Assert.Equal(new TokenUsage { UncachedInput = 9, Output = 6 }, usage);
+    }
+
+    [Fact]
+    public void WriteTo_ManySensitiveChoices_AllBecomeContentFilter()
+    {
+        var choices = string.Join(',', Enumerable.Range(0, 20).Select(static i => $$"""{"index":{{i}},"message":{"content":"sensitive"},"finish_reason":"sensitive"}"""));
+        var body = $$"""{"id":"c","model":"up","choices":[{{choices}}]}""";
+        var writer = new ArrayBufferWriter<byte>();
+
+        Read(body).WriteTo(writer, Encoding.UTF8.GetBytes(body), ChatEdits.Of("pub") with { Usage = UsageEdit.Null });
+
+        Assert.Equal(
+            body.Replace("\"finish_reason\":\"sensitive\"", "\"finish_reason\":\"content_filter\"", StringComparison.Ordinal)
+                .Replace("\"up\"", "\"pub\"", StringComparison.Ordinal).Replace("]}", "],\"usage\":null}", StringComparison.Ordinal),
+            Encoding.UTF8.GetString(writer.WrittenSpan));
+    }
+
+    [Theory]
     [InlineData("", ChatPayloadKind.Malformed)]
     [InlineData("<html>", ChatPayloadKind.Malformed)]
     [InlineData("""{"choices":[{"message":{"content":"cut""", ChatPayloadKind.Malformed)]

@@ -124,6 +124,19 @@ public sealed class OpenAIUsageTests
     }
 
     [Theory]
+    [InlineData("""{"input_tokens":12,"output_tokens":3}""", 12, false)]
+    [InlineData("""{"prompt_tokens":12,"completion_tokens":3,"input_tokens":0,"output_tokens":0}""", 12, false)]
+    [InlineData("""{"input_tokens":0,"output_tokens":0,"prompt_tokens":12,"completion_tokens":3}""", 12, false)]
+    [InlineData("""{"prompt_tokens":12,"completion_tokens":3,"input_tokens":20,"output_tokens":3}""", 20, true)]
+    [InlineData("""{"prompt_tokens":20,"completion_tokens":3,"prompt_tokens":12}""", 20, true)]
+    public void TryRead_TotalsOfBothProtocols_AreTheLarger(string json, long input, bool isDisputed)
+    {
+        var usage = Read(json);
+
+        Assert.Equal((input, 3, isDisputed, isDisputed), (usage.TotalInput, usage.TotalOutput, usage.IsEstimated, usage.IsInconsistent));
+    }
+
+    [Theory]
     [InlineData("{}")]
     [InlineData("null")]
     [InlineData("7")]

@@ -165,6 +165,16 @@ public sealed class ResponsesAnswerTests
         Assert.Equal(expected, new ResponsesAnswerReader().ReadWhole(Encoding.UTF8.GetBytes(answer), new AnswerLog()));
 
     [Fact]
+    public void Reported_UsageTwice_IsNoLessThanEither()
+    {
+        var reader = new ResponsesAnswerReader();
+        reader.ReadWhole(
+            """{"object":"response","status":"completed","output":[],"usage":{"input_tokens":9,"output_tokens":1},"usage":{"input_tokens":4,"output_tokens":6}}"""u8,
+            new AnswerLog());
+        Assert.Equal((9, 6, true), (reader.Reported!.Value.TotalInput, reader.Reported.Value.TotalOutput, reader.Reported.Value.IsEstimated));
+    }
+
+    [Fact]
     public void WriteEvent_ModelAndUsage_AreRestored()
     {
         var reader = new ResponsesAnswerReader();
