@@ -75,6 +75,9 @@ public sealed class SiteOptions
     /// <summary>What people call the provider.</summary>
     public string OpenIdName { get; set; } = "OpenID";
 
+    /// <summary>Whether an e-mail address of which the provider says neither that it is confirmed nor that it is not counts as confirmed.</summary>
+    public bool OpenIdTrustsEmail { get; set; }
+
     /// <summary>Where mails are put that nobody sends.</summary>
     public string MailFolder { get; set; } = ".data/mail";
 

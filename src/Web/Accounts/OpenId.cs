@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 using OrleansGateway.Web.Http;
 
@@ -43,7 +44,7 @@ internal enum OpenIdOutcome
 /// Sign-in by a provider of OpenID Connect. People are known by issuer and subject, and nothing else that the provider says is kept; an
 /// e-mail address that is the same makes nobody the owner of an account.
 /// </summary>
-internal sealed partial class OpenId(UserManager<Person> users, SignIns signIns, PersonMails mails)
+internal sealed partial class OpenId(UserManager<Person> users, SignIns signIns, PersonMails mails, IOptions<SiteOptions> options)
 {
     public const string Scheme = "openid";
 
@@ -122,7 +123,7 @@ internal sealed partial class OpenId(UserManager<Person> users, SignIns signIns,
         AskAsync(http, new AuthenticationProperties(new Dictionary<string, string?> { [LinkTo] = http.Person()!.SessionId.ToString() }));
 
     /// <summary>Who came from the provider; null if nobody did, or too long ago.</summary>
-    public static async Task<Visit?> FindVisitAsync(HttpContext http)
+    public async Task<Visit?> FindVisitAsync(HttpContext http)
     {
         if (await http.AuthenticateAsync(IdentityConstants.ExternalScheme) is not { Principal: { } principal, Properties: { } properties }
             || principal.FindFirstValue("iss") is not { Length: > 0 } issuer || principal.FindFirstValue("sub") is not { Length: > 0 } subject)
@@ -136,7 +137,8 @@ internal sealed partial class OpenId(UserManager<Person> users, SignIns signIns,
         return new Visit(
             new UserLoginInfo(issuer, subject, null),
             emails is [var email] ? email : "",
-            emails.Count == 1 && verified.Count > 0 && verified.TrueForAll(static claim => claim.Value.Equals("true", StringComparison.OrdinalIgnoreCase)),
+            emails.Count == 1 && (verified.Count > 0 || options.Value.OpenIdTrustsEmail)
+                && verified.TrueForAll(static claim => claim.Value.Equals("true", StringComparison.OrdinalIgnoreCase)),
             principal.FindFirstValue("name") ?? "",
             properties.GetString(LinkTo),
             Local.Path(properties.GetString(Back), "/console"));

@@ -55,10 +55,20 @@ public sealed class OpenIdTests(Site site)
     {
         const string email = "openid-password@example.org";
         using var person = await RegisteredAsync(email);
-        Assert.Contains("you have none yet", await person.TextAsync("/console/privacy/delete"), StringComparison.Ordinal);
-        using (var unlinked = await person.SubmitAsync("/console/security", "openid-unlink"))
+        foreach (var page in new[] { "/console/privacy/delete", "/console/email", "/console/security/app", "/console/security" })
         {
-            Assert.Equal(HttpStatusCode.UnprocessableEntity, unlinked.StatusCode);
+            var text = await person.TextAsync(page);
+            Assert.Contains("asks for a password, and you have none yet. <a href=\"/console/security#password\">Set a password</a>", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("type=\"password\"", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("our password", text, StringComparison.Ordinal);
+        }
+
+        // A form that is sent all the same does nothing.
+        var fields = await person.FormAsync("/console/security", "password-first");
+        fields["_handler"] = "openid-unlink";
+        using (await person.PostAsync("/console/security", fields))
+        {
+            Assert.Equal(1L, await LoginsAsync(email));
         }
 
         Assert.Equal("/mail-sent", await person.TakenAsync("/console/security", "password-first"));
@@ -143,6 +153,34 @@ public sealed class OpenIdTests(Site site)
         }
     }
 
+    /// <summary>Some providers, Microsoft's Entra ID among them, never say whether an address is confirmed.</summary>
+    [Fact]
+    public async Task Address_OfWhichTheProviderSaysNothing_CountsOnlyWhereItIsTrusted()
+    {
+        const string email = "openid-silent@example.org";
+        using var visitor = new FormClient(site);
+        site.OpenId.Visitor = new OpenIdSubject(email, email, IsEmailVerified: null);
+        Assert.Contains("does not confirm", await RefusedAsync(visitor, Start), StringComparison.Ordinal);
+        await site.RestartAsync(("Site:OpenIdTrustsEmail", "true"));
+        try
+        {
+            // 1. It registers, and it links.
+            using var registered = await RegisteredAsync(email, isEmailVerified: null);
+            using var owner = new FormClient(site);
+            await owner.BecomeAsync(site, "openid-silent-owner@example.org");
+            site.OpenId.Visitor = new OpenIdSubject("subject-6", "openid-silent-owner@example.org", IsEmailVerified: null);
+            Assert.Equal("/console/security?saved=true", await ReturnAsync(owner, await LinkAddressAsync(owner)));
+
+            // 2. A no is a no.
+            site.OpenId.Visitor = new OpenIdSubject("subject-7", "openid-denied@example.org", IsEmailVerified: false);
+            Assert.Contains("does not confirm", await RefusedAsync(visitor, Start), StringComparison.Ordinal);
+        }
+        finally
+        {
+            await site.RestartAsync(("Site:OpenIdTrustsEmail", "false"));
+        }
+    }
+
     /// <summary>A link that one person began is not ended by another, who followed an address that was sent to them.</summary>
     [Fact]
     public async Task Link_BegunInAnotherSession_IsRefused()
@@ -203,9 +241,9 @@ public sealed class OpenIdTests(Site site)
     }
 
     /// <summary>Somebody who registered by the provider.</summary>
-    private async Task<FormClient> RegisteredAsync(string email)
+    private async Task<FormClient> RegisteredAsync(string email, bool? isEmailVerified = true)
     {
-        site.OpenId.Visitor = new OpenIdSubject(email, email);
+        site.OpenId.Visitor = new OpenIdSubject(email, email, isEmailVerified);
         var person = new FormClient(site);
         Assert.Equal("/sign-in/openid/done", await CallbackAsync(person, await BeginAsync(person, Start)));
         Assert.Equal("/console/keys", await person.TakenAsync("/sign-in/openid/done", "openid-register", ("PersonName", "Ada"), ("Agreed", "true"), ("OldEnough", "true")));

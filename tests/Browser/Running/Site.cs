@@ -40,8 +40,14 @@ public sealed partial class Site : IAsyncLifetime
     private string Mails => Path.Combine(_folder, "mail");
 
     /// <summary>Ends the gateway without a word, and starts it again.</summary>
-    public async Task RestartAsync()
+    /// <param name="settings">What is set otherwise from then on.</param>
+    public async Task RestartAsync(params (string Name, string Value)[] settings)
     {
+        foreach (var (name, value) in settings)
+        {
+            _settings[name] = value;
+        }
+
         // What the process is sending when it dies is another's only minutes later.
         await UntilAsync("SELECT count(*) = 0 FROM people.mail");
         _process!.Signal(GatewayProcess.SigKill);

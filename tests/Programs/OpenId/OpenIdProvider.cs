@@ -12,7 +12,8 @@ using Microsoft.IdentityModel.Tokens;
 namespace OrleansGateway.Tests.Programs.OpenId;
 
 /// <summary>Whom the provider says that its visitor is.</summary>
-public sealed record OpenIdSubject(string Id, string Email, bool IsEmailVerified = true, string Name = "Ada");
+/// <param name="IsEmailVerified">Null where it does not say.</param>
+public sealed record OpenIdSubject(string Id, string Email, bool? IsEmailVerified = true, string Name = "Ada");
 
 /// <summary>
 /// A provider of OpenID Connect over real HTTP, which asks nobody for a password: whoever comes is <see cref="Visitor"/>. It checks what a
@@ -104,19 +105,24 @@ public sealed class OpenIdProvider : IAsyncDisposable
             return Results.Json(new { error = "invalid_grant" }, statusCode: StatusCodes.Status400BadRequest);
         }
 
+        var claims = new Dictionary<string, object>
+        {
+            ["sub"] = visit.Subject.Id,
+            ["nonce"] = visit.Nonce,
+            ["email"] = visit.Subject.Email,
+            ["name"] = visit.Subject.Name,
+        };
+        if (visit.Subject.IsEmailVerified is { } isVerified)
+        {
+            claims["email_verified"] = isVerified;
+        }
+
         var token = new JsonWebTokenHandler().CreateToken(new SecurityTokenDescriptor
         {
             Issuer = Url,
             Audience = ClientId,
             Expires = DateTime.UtcNow.AddMinutes(5),
-            Claims = new Dictionary<string, object>
-            {
-                ["sub"] = visit.Subject.Id,
-                ["nonce"] = visit.Nonce,
-                ["email"] = visit.Subject.Email,
-                ["email_verified"] = visit.Subject.IsEmailVerified,
-                ["name"] = visit.Subject.Name,
-            },
+            Claims = claims,
             SigningCredentials = new SigningCredentials(new RsaSecurityKey(_rsa) { KeyId = "1" }, SecurityAlgorithms.RsaSha256),
         });
         return Results.Json(new Dictionary<string, object>
