@@ -144,7 +144,7 @@ public sealed class ConsoleTests(Site site)
 
         await visitor.OpenAsync(link);
         await visitor.SubmitAsync();
-        await visitor.Page.WaitForURLAsync("**/console");
+        await visitor.ArrivesAsync("/console");
         Assert.Contains(account, await visitor.TextAsync(), StringComparison.Ordinal);
 
         await using var late = await site.VisitAsync();

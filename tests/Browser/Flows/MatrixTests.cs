@@ -57,7 +57,7 @@ public sealed class MatrixTests(Site site)
         await visitor.OpenAsync("/");
         await visitor.TabToAsync("a[href='/register']");
         await keyboard.PressAsync("Enter");
-        await visitor.Page.WaitForURLAsync("**/register");
+        await visitor.ArrivesAsync("/register");
         await TypeAsync("Email", email);
         await TypeAsync("PersonName", "Ada");
         await TypeAsync("Password", People.Password);
@@ -66,21 +66,21 @@ public sealed class MatrixTests(Site site)
         await visitor.TabToAsync("[name=OldEnough]");
         await keyboard.PressAsync("Space");
         await keyboard.PressAsync("Enter");
-        await visitor.Page.WaitForURLAsync("**/mail-sent");
+        await visitor.ArrivesAsync("/mail-sent");
         await visitor.OpenAsync(await site.MailedLinkAsync(email, "confirm"));
         await visitor.TabToAsync("main button[type=submit]");
         await keyboard.PressAsync("Enter");
-        await visitor.Page.WaitForURLAsync("**/sign-in?confirmed=true");
+        await visitor.ArrivesAsync("/sign-in?confirmed=true");
         await TypeAsync("Email", email);
         await TypeAsync("Password", People.Password);
         await keyboard.PressAsync("Enter");
-        await visitor.Page.WaitForURLAsync("**/console");
+        await visitor.ArrivesAsync("/console");
         await site.CreditAsync(await visitor.Page.Locator("main p .mono").Last.InnerTextAsync(), "5");
 
         // 2. Make a key.
         await visitor.TabToAsync("a[href='/console/keys/new']");
         await keyboard.PressAsync("Enter");
-        await visitor.Page.WaitForURLAsync("**/console/keys/new");
+        await visitor.ArrivesAsync("/console/keys/new");
         await TypeAsync("KeyName", "By keyboard");
         await keyboard.PressAsync("Enter");
         await visitor.Page.Locator("#secret").WaitForAsync();

@@ -20,13 +20,13 @@ public sealed class OpenIdTests(Site site)
         await using var visitor = await site.VisitAsync(language);
         await visitor.OpenAsync("/register");
         await visitor.Page.GetByText(button).ClickAsync();
-        await visitor.Page.WaitForURLAsync("**/sign-in/openid/done");
+        await visitor.ArrivesAsync("/sign-in/openid/done");
         Assert.Equal("Grace", await visitor.Page.Locator("[name=PersonName]").InputValueAsync());
         await visitor.PictureAsync($"openid-register-{language}");
         await visitor.Page.Locator("[name=Agreed]").CheckAsync();
         await visitor.Page.Locator("[name=OldEnough]").CheckAsync();
         await visitor.SubmitAsync();
-        await visitor.Page.WaitForURLAsync("**/console");
+        await visitor.ArrivesAsync("/console");
 
         // Of what the provider says, issuer and subject are kept, and what the person registered with.
         Assert.Equal(
@@ -46,7 +46,7 @@ public sealed class OpenIdTests(Site site)
         await visitor.Page.Locator("header form button").ClickAsync();
         await visitor.OpenAsync("/sign-in");
         await visitor.Page.GetByText(button).ClickAsync();
-        await visitor.Page.WaitForURLAsync("**/console");
+        await visitor.ArrivesAsync("/console");
         Assert.Equal(2L, await site.SqlAsync("SELECT count(*) FROM people.sign_in JOIN people.person ON person_id = person.id WHERE email = $1 AND outcome = 'signed_in'", email));
     }
 

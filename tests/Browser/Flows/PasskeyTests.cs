@@ -35,7 +35,7 @@ public sealed class PasskeyTests(Site site)
         await visitor.FillAsync("PasskeyPassword", People.Password);
         await visitor.PictureAsync("passkey-new");
         await visitor.Page.Locator("form[data-passkey=create] button").ClickAsync();
-        await visitor.Page.WaitForURLAsync("**/console/security?saved=true");
+        await visitor.ArrivesAsync("/console/security?saved=true");
         Assert.Contains("Phone", await visitor.TextAsync(), StringComparison.Ordinal);
 
         // 2. It alone signs in.
@@ -43,7 +43,7 @@ public sealed class PasskeyTests(Site site)
         await visitor.OpenAsync("/sign-in");
         await visitor.PictureAsync("sign-in-passkey");
         await visitor.Page.Locator("form[data-passkey] button").ClickAsync();
-        await visitor.Page.WaitForURLAsync("**/console");
+        await visitor.ArrivesAsync("/console");
 
         // 3. It is removed with the password alone, and then does not.
         await visitor.OpenAsync("/console/security");
@@ -51,7 +51,7 @@ public sealed class PasskeyTests(Site site)
         Assert.Contains("This is not your current password.", await visitor.TextAsync(), StringComparison.Ordinal);
         Assert.Contains("Phone", await visitor.TextAsync(), StringComparison.Ordinal);
         await RemoveAsync(visitor, People.Password);
-        await visitor.Page.WaitForURLAsync("**/console/security?saved=true");
+        await visitor.ArrivesAsync("/console/security?saved=true");
         Assert.DoesNotContain("Phone", await visitor.TextAsync(), StringComparison.Ordinal);
         await SignOutAsync(visitor);
         await visitor.OpenAsync("/sign-in");

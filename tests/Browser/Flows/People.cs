@@ -23,10 +23,10 @@ internal static class People
         await visitor.OpenAsync("/register");
         await FillAsync(visitor, email);
         await visitor.SubmitAsync();
-        await visitor.Page.WaitForURLAsync("**/mail-sent");
+        await visitor.ArrivesAsync("/mail-sent");
         await visitor.OpenAsync(await site.MailedLinkAsync(email, "confirm"));
         await visitor.SubmitAsync();
-        await visitor.Page.WaitForURLAsync("**/sign-in?confirmed=true");
+        await visitor.ArrivesAsync("/sign-in?confirmed=true");
         await SignInAsync(visitor, email, Password);
     }
 
@@ -56,6 +56,6 @@ internal static class People
         await visitor.FillAsync("Email", email);
         await visitor.FillAsync("Password", password);
         await visitor.SubmitAsync();
-        await visitor.Page.WaitForURLAsync("**/console");
+        await visitor.ArrivesAsync("/console");
     }
 }

@@ -46,11 +46,11 @@ public sealed class RegistrationTests(Site site)
 
         await other.SubmitAsync();
 
-        await other.Page.WaitForURLAsync("**/mail-sent");
+        await other.ArrivesAsync("/mail-sent");
         await other.OpenAsync("/forgot");
         await other.FillAsync("Email", "nobody@example.org");
         await other.SubmitAsync();
-        await other.Page.WaitForURLAsync("**/mail-sent");
+        await other.ArrivesAsync("/mail-sent");
     }
 
     /// <summary>Who registers somebody else's address does not choose the password that its owner confirms.</summary>
@@ -63,17 +63,17 @@ public sealed class RegistrationTests(Site site)
         await People.FillAsync(stranger, email);
         await stranger.FillAsync("Password", "the stranger's password");
         await stranger.SubmitAsync();
-        await stranger.Page.WaitForURLAsync("**/mail-sent");
+        await stranger.ArrivesAsync("/mail-sent");
         var voided = await site.MailedLinkAsync(email, "confirm");
 
         await using var owner = await site.VisitAsync();
         await owner.OpenAsync("/register");
         await People.FillAsync(owner, email);
         await owner.SubmitAsync();
-        await owner.Page.WaitForURLAsync("**/mail-sent");
+        await owner.ArrivesAsync("/mail-sent");
         await owner.OpenAsync(await site.MailedLinkAsync(email, "confirm", other: voided));
         await owner.SubmitAsync();
-        await owner.Page.WaitForURLAsync("**/sign-in?confirmed=true");
+        await owner.ArrivesAsync("/sign-in?confirmed=true");
         await People.SignInAsync(owner, email, People.Password);
     }
 
@@ -87,13 +87,13 @@ public sealed class RegistrationTests(Site site)
         await second.OpenAsync("/forgot");
         await second.FillAsync("Email", email);
         await second.SubmitAsync();
-        await second.Page.WaitForURLAsync("**/mail-sent");
+        await second.ArrivesAsync("/mail-sent");
         await second.OpenAsync(await site.MailedLinkAsync(email, "reset"));
         await second.FillAsync("Password", "another long password");
 
         await second.SubmitAsync();
 
-        await second.Page.WaitForURLAsync("**/sign-in?changed=true");
+        await second.ArrivesAsync("/sign-in?changed=true");
         await first.OpenAsync("/console");
         Assert.Equal("/sign-in", new Uri(first.Page.Url).AbsolutePath);
         await People.SignInAsync(second, email, "another long password");

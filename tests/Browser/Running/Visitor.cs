@@ -77,6 +77,13 @@ public sealed class Visitor : IAsyncDisposable
     /// <returns>Its status.</returns>
     public async Task<int> OpenAsync(string address) => (await Page.GotoAsync(address))!.Status;
 
+    /// <summary>Waits until a page is there. It looks until it is: Playwright's own wait misses a page that comes between its look and its waiting.</summary>
+    public async Task ArrivesAsync(string address)
+    {
+        await Assertions.Expect(Page).ToHaveURLAsync(address, new() { Timeout = 60_000 });
+        await Page.WaitForLoadStateAsync();
+    }
+
     /// <summary>Fills a field by its name, and leaves the rest.</summary>
     public Task FillAsync(string name, string value) => Page.Locator($"[name='{name}']").FillAsync(value);
 
