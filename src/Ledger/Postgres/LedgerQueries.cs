@@ -176,8 +176,22 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource, TimeSpan? patienc
         IReadOnlyList<string> columns = [.. bounds.Count > 2 ? ["span"] : Array.Empty<string>(), .. all.Where(one => groups.HasFlag(one.Group)).Select(one => one.Column)];
         var places = string.Join(", ", Enumerable.Range(1, columns.Count));
         var where = Conditions.Of(filter with { From = null, To = null });
-        new Spans(bounds).AddTo(where.Parameters);
+        var spans = new Spans(bounds);
+        spans.AddTo(where.Parameters);
         where.Parameters.Add("account", filter.AccountId);
+
+        // Left out where no span has such a part: planning it, for each day's partition, takes longer than all the rest.
+        var parts = !spans.HasParts ? "" :
+            $"""
+            UNION ALL
+            SELECT span, at, 1, 0, {TotalColumns}
+            FROM part CROSS JOIN LATERAL (SELECT * FROM usage WHERE at >= since AND at < upto AND at >= {Kept} {Of("account_id")} OFFSET 0) u
+            UNION ALL
+            SELECT span, l.at, 0, l.shortfall, {UsageColumns.Each(UsageColumns.GroupedBy, "u.{0}")}, 0, {UsageColumns.Each(UsageColumns.Counts.Select(_ => "0"))}
+            FROM part JOIN ledger l ON l.at >= since AND l.at < upto
+            JOIN usage u ON u.account_id = l.account_id AND u.at = l.at AND u.request_id = l.ref
+            WHERE l.kind = 'charge' AND l.shortfall > 0 AND l.at >= {Kept} {Of("l.account_id")}
+            """;
 
         // Span by span, by the index: OFFSET 0 keeps the planner, which does not know how few there are, from reading all usage instead.
         var sql =
@@ -206,14 +220,7 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource, TimeSpan? patienc
                 FROM hours CROSS JOIN LATERAL (SELECT * FROM usage_hour WHERE hour >= since AND hour < upto AND hour >= {Kept} {Of("account_id")} OFFSET 0) h
                 UNION ALL
                 SELECT span, at, 1, shortfall, {TotalColumns} FROM whole JOIN request ON at >= since AND at < upto WHERE at >= {Kept}
-                UNION ALL
-                SELECT span, at, 1, 0, {TotalColumns}
-                FROM part CROSS JOIN LATERAL (SELECT * FROM usage WHERE at >= since AND at < upto AND at >= {Kept} {Of("account_id")} OFFSET 0) u
-                UNION ALL
-                SELECT span, l.at, 0, l.shortfall, {UsageColumns.Each(UsageColumns.GroupedBy, "u.{0}")}, 0, {UsageColumns.Each(UsageColumns.Counts.Select(_ => "0"))}
-                FROM part JOIN ledger l ON l.at >= since AND l.at < upto
-                JOIN usage u ON u.account_id = l.account_id AND u.at = l.at AND u.request_id = l.ref
-                WHERE l.kind = 'charge' AND l.shortfall > 0 AND l.at >= {Kept} {Of("l.account_id")}
+                {parts}
                 UNION ALL
                 SELECT span, day::timestamptz, requests, shortfall, {TotalColumns}
                 FROM full_span JOIN usage_day ON day::timestamptz >= since AND day::timestamptz < upto
@@ -427,6 +434,9 @@ public sealed class LedgerQueries(NpgsqlDataSource dataSource, TimeSpan? patienc
                 Cut(_hours, i, (first, firstDay), (lastDay, last));
             }
         }
+
+        /// <summary>Whether one of them begins or ends within an hour.</summary>
+        public bool HasParts => _parts.Count > 0;
 
         public void AddTo(DynamicParameters parameters)
         {

@@ -62,9 +62,7 @@ public sealed class Visitor : IAsyncDisposable
         {
             RunOnly = new Deque.AxeCore.Commons.RunOnlyOptions { Type = "tag", Values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] },
         };
-
-        // It runs in the page alone: RunAxe opens another page each time to add up what it found in frames, and the site has no frames.
-        var found = (from violation in (await Page.RunAxeLegacy(options)).Violations from node in violation.Nodes select $"{Page.Url} {violation.Id}: {node.Html}").ToList();
+        var found = (from violation in (await Page.RunAxe(options)).Violations from node in violation.Nodes select $"{Page.Url} {violation.Id}: {node.Html}").ToList();
         if (!await Page.EvaluateAsync<bool>("document.documentElement.scrollWidth <= innerWidth"))
         {
             found.Add($"{Page.Url} is wider than the screen.");
