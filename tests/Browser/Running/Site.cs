@@ -59,6 +59,7 @@ public sealed partial class Site : IAsyncLifetime
     {
         _process = GatewayProcess.Start(GatewayProcess.Silo, _settings);
         await _process.LineAsync(" is in force: ");
+        await _process.LineAsync("Clients reach the gateway at");
         _operator?.Dispose();
         _operator = new OperatorClient(_settings["Gateway:OperatorSocket"]!);
     }
@@ -127,7 +128,6 @@ public sealed partial class Site : IAsyncLifetime
             ["SIMULATED_PROVIDER_URL"] = new Uri(_provider.BaseAddress, "v1").AbsoluteUri,
         };
         await StartGatewayAsync();
-        await _process!.LineAsync("Clients reach the gateway at");
         _playwright = await Playwright.CreateAsync();
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
         {
